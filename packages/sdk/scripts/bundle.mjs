@@ -2,7 +2,7 @@
  * Before `npm pack`: puts what is published in the place of the compiler's `dist`, which `--restore` brings back
  * afterwards. The modules become one readable CommonJS file an entry and what these share, so that they load at once,
  * with maps to the sources; an ES module beside each entry exports the same objects under the same names, so that a
- * process has one copy whichever way it asks for it: see docs/decisions/0022-one-copy-for-import-and-require.md. Of the
+ * process has one copy whichever way it loads it: see docs/decisions/0022-one-copy-for-import-and-require.md. Of the
  * declarations those that an entry leads to are kept, whole. Silent, since npm's `--json` writes to the same output.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -50,12 +50,12 @@ async function bundle() {
     esModule: true,
     // Plain properties: a test may put a double in the place of one, and Node sees the names without running the file.
     externalLiveBindings: false,
-    // Those of a declaration stand in it.
+    // Those of a declaration are in it.
     comments: false,
     sourcemap: true,
     entryFileNames: '[name].cjs',
     chunkFileNames: '[name].cjs',
-    // What entries share stands in one file: nobody uses a part of it without the rest, and several would import from
+    // What entries share is in one file: nobody uses a part of it without the rest, and several would import from
     // each other.
     codeSplitting: { groups: [{ name: 'shared', minShareCount: 2 }] },
   });
@@ -96,7 +96,7 @@ function smallMap(map, parseSync) {
     const { comments, program } = parseSync(name, source);
     const unused = program.body.filter((statement) => !isRun(statement));
     for (const { start, end } of [...comments, ...unused].toSorted((a, b) => a.start - b.start)) {
-      // A comment within a statement that is left out is gone already.
+      // A comment within an omitted statement is gone already.
       if (start < from) continue;
       text += source.slice(from, start) + source.slice(start, end).replaceAll(/[^\n]/g, '');
       from = end;

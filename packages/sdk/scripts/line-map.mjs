@@ -2,10 +2,10 @@ const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/
 
 /**
  * A source map with one place for each line, as stacks and debuggers need it: a fifth of what one for each token takes.
- * `names` are left out. Format: ECMA-426, "mappings".
+ * `names` are omitted. Format: ECMA-426, "mappings".
  */
 export function mapOfLines(map) {
-  // Deltas of source, line and column run through the whole map, that of the generated column begins anew with each
+  // Deltas of source, line and column run through the whole map, that of the generated column begins again with each
   // line.
   const read = [0, 0, 0];
   const wrote = [0, 0, 0];

@@ -31,7 +31,7 @@ export interface TracerParts {
 }
 
 /**
- * Makes the parts of a tracer and wires them: the recorder asks the sampler, and hands ended spans to the batch, which
+ * Makes the parts of a tracer and wires them: the recorder calls the sampler, and hands ended spans to the batch, which
  * encodes them for the exporter.
  * @throws ConfigError for a wrong option.
  */

@@ -2,7 +2,7 @@ import { property } from './runtime/property.ts';
 import type { SpanOptions, Tracer } from './tracer.ts';
 import type { Span } from './span/span.ts';
 
-// oxlint-disable-next-line typescript/no-explicit-any -- TypeScript's own type of a decorated method asks for it.
+// oxlint-disable-next-line typescript/no-explicit-any -- TypeScript's own type of a decorated method has it.
 type Method<This> = (this: This, ...args: any) => any;
 
 /** Which tracer records the calls, and what their spans start with. */
@@ -66,8 +66,8 @@ export function traced(given: Tracer | TracedOptions): TracedDecorator {
 }
 
 /**
- * What other decorators have said of a method by the package `reflect-metadata`, as NestJS' do: they may stand below
- * this one.
+ * What other decorators have recorded about a method by the package `reflect-metadata`, as NestJS' do: they may be
+ * below this one.
  */
 function copyMetadata(from: object, to: object): void {
   const keys = property(Reflect, 'getOwnMetadataKeys') as ((target: object) => unknown[]) | undefined;
@@ -77,9 +77,7 @@ function copyMetadata(from: object, to: object): void {
   for (const key of keys(from)) define(key, get(key, from), to);
 }
 
-/**
- * The class on which a method was called: a subclass' own name tells more than that of the class that wrote the method.
- */
+/** The class on which a method was called: a subclass says more than the class that declares the method. */
 function classNameOf(receiver: unknown, isStatic: boolean): string {
   if (isStatic) return (receiver as { name?: string } | undefined)?.name ?? '';
   return (receiver as { constructor?: { name?: string } } | null | undefined)?.constructor?.name ?? '';

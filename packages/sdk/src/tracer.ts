@@ -498,7 +498,7 @@ const OWN_THEN_FIRST = [true, false] as const;
 
 /**
  * A promise that settles as the given one, behind what is done then. `then` may be the application's own: where it
- * throws or does not answer a promise, that of all promises is called; where that fails too, nothing can be known.
+ * throws or does not return a promise, that of all promises is called; where that fails too, nothing can be known.
  */
 function follow<T>(
   promise: PromiseLike<T>,

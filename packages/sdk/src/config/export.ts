@@ -130,7 +130,7 @@ function environmentProxies(env: ConfigEnvironment): ProxySettings | undefined {
   return https === undefined && http === undefined ? undefined : { https, http, except };
 }
 
-/** A proxy's address, for which `host:port` stands, too. */
+/** A proxy's URL, or `host:port` alone. */
 function proxyUrl(text: string): string | undefined {
   const whole = /^[a-z][a-z\d+.-]*:\/\//i.test(text) ? text : `http://${text}`;
   const url = URL.canParse(whole) ? new URL(whole) : undefined;

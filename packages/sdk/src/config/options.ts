@@ -83,7 +83,7 @@ export interface TracerOptions {
   /** Of request bodies. Turn it on when the network costs more than CPU; `zstd` needs Node 22.15. Default `none`. */
   readonly compression?: Compression | undefined;
   /**
-   * PEM texts for an https endpoint with a private authority, or one that asks for a client certificate. Default:
+   * PEM texts for an https endpoint with a private authority, or one that requires a client certificate. Default:
    * Node's authorities.
    */
   readonly tls?: TlsOptions | undefined;
@@ -143,7 +143,7 @@ export interface TracerOptions {
    */
   readonly reportUnendedSpans?: boolean | undefined;
   /**
-   * A sampler written for the standard SDK, asked for every span instead of `sampling`.
+   * A sampler written for the standard SDK; it decides every span, in place of `sampling`.
    * @see https://opentelemetry.io/docs/specs/otel/trace/sdk/#sampler
    */
   readonly sampler?: OtelSampler | undefined;
@@ -158,7 +158,7 @@ export interface TracerOptions {
    */
   readonly spanExporters?: readonly SpanExporter[] | undefined;
   /**
-   * Bounds of a span and of how many may live; those left out keep their defaults.
+   * Bounds of a span and of how many may live; omitted ones keep their defaults.
    * @see https://opentelemetry.io/docs/specs/otel/trace/sdk/#span-limits
    */
   readonly limits?: Partial<SpanLimits> | undefined;
@@ -189,7 +189,7 @@ export interface TracerOptions {
   /** Timeout of one export request, 1 to 2³¹ − 1 ms. Default 10,000. */
   readonly exportTimeoutMillis?: number | undefined;
   /**
-   * How often and when a failed request is sent again; members left out keep their defaults.
+   * How often and when a failed request is sent again; omitted members keep their defaults.
    * @see https://opentelemetry.io/docs/specs/otlp/#otlphttp-throttling
    */
   readonly retry?: Partial<RetryOptions> | undefined;

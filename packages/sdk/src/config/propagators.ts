@@ -34,7 +34,7 @@ function isTextMapPropagator(value: unknown): value is TextMapPropagator {
   return ['inject', 'extract', 'fields'].every((method) => typeof property(value, method) === 'function');
 }
 
-/** Names that are unknown are left out with a warning; the others count. */
+/** Unknown names are ignored with a warning; the others count. */
 function fromEnvironment(env: ConfigEnvironment): Propagators | undefined {
   return env.read('OTEL_PROPAGATORS', (text) => {
     const names = [...new Set(text.split(',').map((name) => name.trim().toLowerCase()))].filter((name) => name !== '');

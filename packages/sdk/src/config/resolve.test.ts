@@ -296,8 +296,8 @@ describe("the guide's table of options", () => {
     const named = [...rows.map(([, option]) => option), 'enabled'];
     expect(named).toEqual(expect.arrayContaining(settings));
     // And every option, whether it is a setting of the environment too or not.
-    const told = named.map((name) => name?.split('.')[0]);
-    expect([...told, 'ids']).toEqual(expect.arrayContaining(Object.keys(OPTION_NAMES)));
+    const names = named.map((name) => name?.split('.')[0]);
+    expect([...names, 'ids']).toEqual(expect.arrayContaining(Object.keys(OPTION_NAMES)));
   });
 
   it('states the defaults that hold', () => {

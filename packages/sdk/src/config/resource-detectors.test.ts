@@ -31,14 +31,14 @@ describe('detectResource', () => {
     expect(resource).toEqual({ zone: 'b' });
   });
 
-  it('leaves out what no attribute can hold, so that a tracer can be made, and needs no detectors', async () => {
+  it('omits what no attribute can hold, so that a tracer can be made, and needs no detectors', async () => {
     const found = await detectResource([gives({ a: Symbol('a'), b: () => 1, c: null, d: 'd' })]);
     expect(found.resource).toEqual({ d: 'd' });
     expect(resolveConfig(found, {}).resource).toMatchObject({ d: 'd' });
     expect(await detectResource(undefined as unknown as [])).toEqual({ resource: {} });
   });
 
-  it('leaves out what fails, is unknown, or takes too long', async () => {
+  it('omits what fails, is unknown, or takes too long', async () => {
     const detectors: ResourceDetector[] = [
       { detect: () => expect.fail('detector') },
       { detect: () => new Promise(() => 0) },

@@ -51,7 +51,7 @@ interface Frames {
   set(frame: unknown): void;
 }
 
-/** By the shortest way there is, or by the one that is asked for: then `undefined` where this Node has it not. */
+/** By the fastest way there is, or by the given one: then `undefined` where this Node does not have it. */
 export function activeStoreOf(): ActiveStore;
 export function activeStoreOf(way: Way): ActiveStore | undefined;
 export function activeStoreOf(asked?: Way): ActiveStore | undefined {
@@ -149,7 +149,7 @@ export function activeStoreOf(asked?: Way): ActiveStore | undefined {
       };
     },
     renew() {
-      // A storage that is disabled shows its old values again as soon as it is entered anew (Node before 24), or goes
+      // A storage that is disabled shows its old values again as soon as it is entered again (Node before 24), or goes
       // on showing them elsewhere (since then). Of another one nobody has entered anything.
       storage.disable();
       storage = new AsyncLocalStorage<ActiveContext>();
@@ -179,7 +179,7 @@ export interface ForeignContext {
 type Keeper = Pick<ActiveStore, 'current' | 'run' | 'runWithSpan'>;
 
 /**
- * Who keeps it now. Properties that change, and no question in front of each call: these stand in the way of every
+ * Who keeps it now. Properties that change, and no check before each call: these are on the path of every
  * span. And no variables that are exported and change, since importers of the published bundle would keep what these
  * were first.
  */

@@ -3,7 +3,7 @@ import { valueIn, type ActiveContext } from './active-context.ts';
 import { SAMPLED_FLAG, type LocalTrace } from '../span/local-trace.ts';
 import { SpanIdentity } from '../span/span-identity.ts';
 
-/** What a caller that names no span of its own asks for the trace that begins here. */
+/** What a caller that names no span of its own wants for the trace that begins here. */
 export type SamplingHint = 'sample' | 'drop' | 'debug';
 
 const HINT_KEY = createContextKey('Throughline sampling hint');

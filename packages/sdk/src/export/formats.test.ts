@@ -156,7 +156,7 @@ describe('compression', () => {
 });
 
 describe('https', () => {
-  it("trusts the authority that it is told, and shows the client's certificate", async () => {
+  it("trusts the given authority, and shows the client's certificate", async () => {
     const { key, cert } = newCertificate('IP:127.0.0.1');
     const { url, received } = await receive(200, '', { key, cert, ca: cert });
     const trusting = newTracer({ endpoint: url, tls: { ca: cert, cert, key } });

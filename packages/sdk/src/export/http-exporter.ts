@@ -35,7 +35,7 @@ interface QueuedChunk extends Chunk {
 
 interface FlushWaiter {
   readonly chunks: Set<QueuedChunk>;
-  /** It does not wait for a collector that nobody answers for. */
+  /** It does not wait for a collector that is unreachable. */
   readonly isHurried: boolean;
   readonly done: (isAllDealtWith: boolean) => void;
 }
@@ -115,9 +115,9 @@ export class HttpExporter implements ChunkExporter {
   flush(timeoutMs: number, isHurried = false): Promise<boolean> {
     const chunks = new Set([...this.#waiting, ...this.#inFlight]);
     if (chunks.size === 0) return Promise.resolve(true);
-    // Nobody asked for this pause but ourselves; whoever flushes has no time for it.
+    // This pause is our own choice; a flush has no time for it.
     if (this.#pause !== undefined && !this.#pauseWasAskedFor) this.#endPause();
-    // The collector asked for more time than there is.
+    // The collector wants a longer pause than there is time.
     if (isHurried && this.#pause !== undefined && this.#pauseEndsAtMs - this.#timers.now() > timeoutMs) {
       return Promise.resolve(false);
     }
@@ -295,7 +295,7 @@ export class HttpExporter implements ChunkExporter {
     const now = this.#timers.now();
     const endsAtMs = now + pauseMs(retry, this.#failuresInARow, retryAfterMs, random);
     if (this.#pause === undefined) this.#pauseWasAskedFor = false;
-    // Of two requests that fail together the one that was asked to wait for longer counts.
+    // Of two requests that fail together the longer Retry-After counts.
     else if (endsAtMs <= this.#pauseEndsAtMs) return;
     this.#pauseWasAskedFor ||= retryAfterMs !== undefined;
     this.#timers.stop(this.#pause);

@@ -19,7 +19,7 @@ async function newSink(status = 200): Promise<Sink> {
 
 describe('of two exporters', () => {
   it.each([400, 503])(
-    'one that fails (%i) is told of once, and makes a flush fail; the other goes on',
+    'one that fails (%i) is logged once, and makes a flush fail; the other goes on',
     async (status) => {
       const good = await newSink();
       const bad = await newSink(status);

@@ -1,6 +1,6 @@
 import { catchRejection } from '../runtime/catch-rejection.ts';
 
-/** Names of OpenTelemetry's stable HTTP semantic conventions, and the values that they ask for. */
+/** Names of OpenTelemetry's stable HTTP semantic conventions, and the values that they define. */
 export const ERROR_TYPE = 'error.type';
 export const HTTP_REQUEST_METHOD = 'http.request.method';
 export const HTTP_REQUEST_METHOD_ORIGINAL = 'http.request.method_original';
@@ -33,7 +33,7 @@ const KNOWN_METHODS: ReadonlySet<string> = new Set([
   'QUERY',
 ]);
 
-/** What stands for a method that is not a known one, so that clients cannot make up values without end. */
+/** The value for a method that is not a known one, so that clients cannot make up values without end. */
 export const OTHER_METHOD = '_OTHER';
 
 export function knownMethod(method: string): string {
@@ -91,7 +91,7 @@ const SECRET_PARAMETERS = [
 export type Redact = (text: string) => string;
 
 /**
- * The same for more names than those that are known; a function of the application's is asked instead, and what it
+ * The same for more names than those that are known; a function of the application's is called instead, and what it
  * throws leaves nothing of the text.
  */
 export function redactorOf(given: readonly string[] | Redact | undefined): Redact {

@@ -49,7 +49,7 @@ export class ClientSpan {
     this.#tracer.openTelemetry.propagator.inject(toOtel(withSpan(span, activeContext())), carrier, setter);
   }
 
-  /** An unsampled child may be its parent's own span, but W3C asks for a parent id of its own in each request. */
+  /** An unsampled child may be its parent's own span, but W3C requires a parent id of its own in each request. */
   #ownSpan(): unknown {
     if (this.isRecording || this.span !== this.#tracer.activeSpan()) return this.span;
     return this.#tracer.openTelemetry.tracerProvider.getTracer(SCOPE).startSpan('unsampled');
@@ -59,7 +59,7 @@ export class ClientSpan {
     const { origin, path } = request;
     // A request to a proxy names the whole URL in its path.
     const isWhole = path.startsWith('http://') || path.startsWith('https://');
-    // A tunnel is asked for by the host and port that it leads to.
+    // The target of a CONNECT is the host and port that the tunnel leads to.
     const full = isWhole ? withoutCredentials(path) : path.startsWith('/') ? origin + path : `${origin}/`;
     this.span.setAttribute(URL_FULL, redact(full));
     this.span.setAttribute(SERVER_ADDRESS, address);
@@ -77,7 +77,7 @@ export class ClientSpan {
   }
 
   /**
-   * The application no longer wanted the answer, which is no failure (HTTP conventions: a cancelled request leaves the
+   * The application no longer wanted the response, which is no failure (HTTP conventions: a cancelled request leaves the
    * status unset).
    */
   cancel(): void {

@@ -74,7 +74,7 @@ describe('the application goes on', () => {
     }
   });
 
-  it('whatever a server is told', () => {
+  it('whatever options a server gets', () => {
     instrument();
     for (const event of ['request', 'checkContinue', 'checkExpectation', 'upgrade', 'connect']) {
       for (const [request, one] of oddThings()) {

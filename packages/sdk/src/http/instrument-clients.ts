@@ -179,7 +179,7 @@ interface Doings {
   isDestroyed: boolean;
   /** … with this, … */
   destroyedWith: unknown;
-  /** … behind a timeout that it had asked for. */
+  /** … behind a timeout that it had set. */
   hasTimedOut: boolean;
 }
 
@@ -255,7 +255,7 @@ function setResponseAttributes(client: ClientSpan, request: ClientRequest, respo
   if (typeof response.httpVersion === 'string') span.setAttribute(NETWORK_PROTOCOL_VERSION, response.httpVersion);
 }
 
-/** Node keeps it there without telling TypeScript. */
+/** Node keeps it there, and its types do not list it. */
 function hasResponse(request: ClientRequest): boolean {
   const { res } = request as ClientRequest & { res?: IncomingMessage | null };
   return res !== undefined && res !== null;

@@ -78,7 +78,7 @@ class Followed {
   readonly span: ClientSpan;
   readonly #port: number | undefined;
   #isConnected = false;
-  /** When the answer's headers had come, in milliseconds since the epoch; null before. */
+  /** When the response's headers had come, in milliseconds since the epoch; null before. */
   answeredAtMs: number | null = null;
   hasEnded = false;
   /** What is under way on its connection. */
@@ -161,8 +161,8 @@ class FollowedRequests {
   }
 
   /**
-   * Many versions tell nothing of the answer to a request that takes over the connection: it is seen where their client
-   * hands it on.
+   * Many versions report nothing of the response to a request that takes over the connection: it is seen where their
+   * client hands it on.
    */
   #followTakeover(request: UndiciRequest): void {
     const { onUpgrade } = request;
@@ -190,7 +190,7 @@ class FollowedRequests {
     const open = new Set<Followed>();
     this.#bySocket.set(socket, open);
     socket.once('close', () => {
-      // The error that undici tells of says more than a closed connection.
+      // The error that undici reports says more than a closed connection.
       setImmediate(() => {
         for (const each of open) attempt(() => this.#close(each));
       });

@@ -49,7 +49,7 @@ it('makes a client span of each call, once, and carries its identity along', asy
   expect(globalThis.fetch).toBe(before);
 });
 
-it('says what failed, leaves out what is ignored, and lets a wrong call fail as it does', async () => {
+it('records what failed, skips what is ignored, and lets a wrong call fail as it does', async () => {
   const remove = instrumentGlobalFetch(tracer, { ignoreOutgoing: ({ path }) => path === '/ignored' });
   await (await fetch(`${url}/missing?token=1`)).text();
   await (await fetch(`${url}/ignored`)).text();

@@ -13,7 +13,7 @@ const REQUEST_EVENTS: ReadonlySet<string | symbol> = new Set(['request', 'checkC
 const TAKEOVER_EVENTS: ReadonlySet<string | symbol> = new Set(['upgrade', 'connect']);
 
 /**
- * Traces every request to every HTTP/1 server of the process, those that stand already included; returns the way back.
+ * Traces every request to every HTTP/1 server of the process, those that exist already included; returns the way back.
  */
 export function instrumentServers(tracer: Tracer, options: HttpOptions): () => void {
   const removals = [Server.prototype, SecureServer.prototype].map((prototype) =>

@@ -4,8 +4,8 @@ import { attempt } from './attempt.ts';
 
 /**
  * The route of a request to Express: the paths of the routers that are mounted one in the other, and that of the route,
- * as they were written. Express keeps what was sent in `baseUrl`, and unwinds it before an error handler answers; so
- * both are read at the moment that they are set, when `params` still names what stood in their place.
+ * as they were written. Express keeps what was sent in `baseUrl`, and unwinds it before an error handler responds; so
+ * both are read at the moment that they are set, when `params` still names the values of their parameters.
  */
 export class MountedRoute {
   readonly #request: IncomingMessage;

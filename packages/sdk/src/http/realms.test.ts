@@ -11,7 +11,7 @@ it.each([
     'error',
   ],
   ["Object.assign(new Error('aborted'), { name: 'AbortError' })", 'unset'],
-])('an error of another realm is told as one of our own is: %s', async (source, status) => {
+])('an error of another realm is recorded as one of our own is: %s', async (source, status) => {
   const server = createServer(() => undefined);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { tracer, spans } = createTestTracer();

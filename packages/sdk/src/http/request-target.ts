@@ -16,7 +16,7 @@ interface Asked extends RequestOptions {
 
 /**
  * Where Node sends what `http.request` is given, by the rules of its `ClientRequest`: a URL first, the options over it,
- * and what is empty counts as left out. The Host header says nothing of it: it names a virtual host. `request` is what
+ * and what is empty counts as omitted. The Host header says nothing of it: it names a virtual host. `request` is what
  * came back, where it is there already.
  */
 export function targetOf(args: readonly unknown[], isSecure: boolean, request?: ClientRequest): Target {

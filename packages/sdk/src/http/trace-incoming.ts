@@ -53,7 +53,7 @@ const headerGetter = {
 
 /**
  * Runs `handle` within a server span that ends when the response is done, or when the connection is gone before that.
- * What of the request cannot be read is left out; nothing but what `handle` throws is thrown.
+ * Parts of the request that cannot be read are omitted; nothing but what `handle` throws is thrown.
  */
 export function traceIncoming<Result>(
   tracer: Tracer,
@@ -282,7 +282,7 @@ const NO_SOCKET: Partial<Pick<Socket, 'remoteAddress' | 'remotePort'>> = {};
 const TAKEN = ['write', 'end'] as const;
 const STATUS_LINE = /^HTTP\/1\.[01] (\d{3})/;
 
-/** What takes a connection over writes its answer itself: the status is in the first bytes. */
+/** What takes a connection over writes its response itself: the status is in the first bytes. */
 function endWithFirstBytes(
   span: RecordingSpan | CountedRoot,
   method: string,

@@ -8,7 +8,7 @@ export interface WithoutResponse {
   /** The value of `error.type`. */
   readonly type: string;
   readonly error?: Error;
-  /** The server's own failure, and not the doing of who asked. */
+  /** The server's own failure, not caused by the client. */
   readonly isServers: boolean;
 }
 

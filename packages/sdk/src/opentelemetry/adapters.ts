@@ -43,7 +43,7 @@ import { property } from '../runtime/property.ts';
  * for it.
  */
 export interface SdkTracerProvider extends TracerProvider {
-  /** The tracer's `flush`, with its answer: whether all that had ended was delivered. Never rejects. */
+  /** The tracer's `flush`, with its result: whether all that had ended was delivered. Never rejects. */
   forceFlush(): Promise<boolean>;
   /** The tracer's `shutdown`, likewise. */
   shutdown(): Promise<boolean>;
@@ -190,7 +190,7 @@ function isRoot(options: OtelSpanOptions | undefined): boolean {
   }
 }
 
-/** Of a context that a caller handed over, or may have left out: anything that is none stands for the active one. */
+/** Of a context that a caller passed or omitted: the active one in place of anything that is none. */
 function givenOrActive(context: Context | undefined): ActiveContext | undefined {
   return context === undefined ? activeContext() : (fromOtelChecked(context) ?? activeContext());
 }
@@ -225,7 +225,7 @@ export function startWithOptions(
   return recorder.start(scope, name, parent, kind, startTime, attributes, links, active);
 }
 
-/** Our identity of any span: itself, or one that stands for another implementation's. */
+/** Our identity of any span: itself, or one that represents another implementation's. */
 export function ownSpan(recorder: SpanRecorder, span: SpanIdentity | OtelSpan | undefined): SpanIdentity | undefined {
   if (span === undefined) return undefined;
   try {

@@ -20,15 +20,15 @@ let known: unknown;
 /** The first one does. */
 let roots = -1;
 
-/** That manager may be gone by now: then what is active is asked again. */
+/** That manager may be gone by now: then what is active is looked up again. */
 const throughTheApi: ForeignContext = {
   active: () => (hasChanged() ? activeContext() : fromOtelChecked(contextApi.active())),
   run: (active, fn) => (hasChanged() ? runWith(active, fn) : contextApi.with(toOtel(active), fn)),
 };
 
 /**
- * Sees who keeps what is active: another context manager may be registered before ours, or in its place. Nobody tells
- * of it, so it is called where a tracer is made or registered, now and then where nothing is active, and with each call
+ * Sees who keeps what is active: another context manager may be registered before ours, or in its place. Nothing reports
+ * it, so this is called where a tracer is made or registered, now and then where nothing is active, and with each call
  * through OpenTelemetry's API, for the price of a look at a property.
  */
 export function lookForContextManager(): void {

@@ -34,9 +34,9 @@ export interface ObservedStats {
 
 /**
  * Shows a tracer's counters through OpenTelemetry's global meter provider, under the names that the semantic
- * conventions have for SDKs (`otel.sdk.*`). OpenTelemetry tells nobody when a provider is registered: as long as there
- * is none one is looked for after a second, ever less often for an hour, and whenever spans are handed over to be sent,
- * which `look` is called for. TracerCounters are read when metrics are collected, never on a span's way.
+ * conventions have for SDKs (`otel.sdk.*`). OpenTelemetry has no event for the registration of a provider: as long as
+ * there is none one is looked for after a second, ever less often for an hour, and whenever spans are handed over to be
+ * sent, which `look` is called for. The counters are read when metrics are collected, never when a span is recorded.
  */
 export function observeStats(source: StatsSource): ObservedStats {
   let remove: (() => void) | undefined;

@@ -20,7 +20,7 @@ const APPLICATION = `
 `;
 
 it.each(['esm', 'cjs'] as const)(
-  'runs in a bundle with its application (%s), even in one that leaves import.meta.url out',
+  'runs in a bundle with its application (%s), even in one that omits import.meta.url',
   async (format) => {
     const entry = join(folder, 'application.mjs');
     writeFileSync(entry, APPLICATION);

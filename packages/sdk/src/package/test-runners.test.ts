@@ -61,7 +61,7 @@ project.write(
      expect(spans()).toHaveLength(1);
    });
 
-   it('keeps what is active over modules that are loaded anew', () => {
+   it('keeps what is active over modules that are loaded again', () => {
      const { tracer, spans } = createTestTracer();
      tracer.span('outer', () => {
        jest.isolateModules(() => {
@@ -168,7 +168,7 @@ it('runs in Vitest as it comes', () => {
        const [inner, outer] = spans();
        expect(inner.parentSpanId).toBe(outer.spanId);
      });
-     it('keeps what is active over modules that are loaded anew', async () => {
+     it('keeps what is active over modules that are loaded again', async () => {
        const { tracer, spans } = createTestTracer();
        await tracer.span('outer', async () => {
          vi.resetModules();

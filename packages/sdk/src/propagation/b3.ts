@@ -38,7 +38,7 @@ export const b3Multi: HeaderFormat = {
     setter.set(carrier, TRACE_ID, trace.idHex);
     setter.set(carrier, SPAN_ID, spanIdHex(span));
     const decision = decisionOf(trace);
-    // The debug flag implies that the trace is sampled, and stands alone.
+    // The debug flag implies that the trace is sampled, and is alone.
     if (decision === 'debug') setter.set(carrier, FLAGS, '1');
     else if (decision !== 'deferred') setter.set(carrier, SAMPLED, decision === 'sample' ? '1' : '0');
   },

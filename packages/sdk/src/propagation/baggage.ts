@@ -9,7 +9,7 @@ import type { HeaderFormat } from './header-format.ts';
 import { percentDecoded, percentEncoded } from './percent-encoding.ts';
 
 const HEADER = 'baggage';
-/** What the other OpenTelemetry SDKs keep to; W3C asks for at least 64 members and 8192 bytes. */
+/** What the other OpenTelemetry SDKs keep to; W3C requires at least 64 members and 8192 bytes. */
 export const BAGGAGE_ENTRIES_MAX = 180;
 export const BAGGAGE_CHARACTERS_MAX = 8192;
 const MEMBER_CHARACTERS_MAX = 4096;
@@ -20,7 +20,7 @@ const METADATA = /^[\x20-\x2b\x2d-\x7e]*$/;
 
 /**
  * W3C Baggage: `baggage: key=value;property,…`, percent-encoded. Members that are malformed or beyond the limits are
- * left out.
+ * dropped.
  */
 export const w3cBaggage: HeaderFormat = {
   fields: [HEADER],
@@ -60,7 +60,7 @@ function headersOf<C>(carrier: C, getter: TextMapGetter<C>): string[] {
   return values.filter((text): text is string => typeof text === 'string');
 }
 
-/** The members that stand whole within the limit. */
+/** The members that are whole within the limit. */
 function membersOf(header: string): string[] {
   if (header.length <= BAGGAGE_CHARACTERS_MAX) return header.split(',');
   return header

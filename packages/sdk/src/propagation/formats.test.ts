@@ -351,7 +351,7 @@ describe('baggage', () => {
     const many = Array.from({ length: 500 }, (_, i) => `k${i}=v`).join(',');
     expect(read('baggage', { baggage: many })).toHaveLength(180);
     expect(read('baggage', { baggage: `a=${'x'.repeat(5000)},b=1` })).toEqual([['b', '1']]);
-    // A member that the limit cuts in two is left out, not read by half.
+    // A member that the limit cuts in two is dropped, not read by half.
     const cut = `a=${'x'.repeat(4000)},b=${'y'.repeat(4000)},c=${'z'.repeat(1000)}`;
     expect(read('baggage', { baggage: cut }).map(([key]) => key)).toEqual(['a', 'b']);
     const whole = `a=${'x'.repeat(4000)},b=${'y'.repeat(4000)},c=${'z'.repeat(8192 - 8006 - 2)}`;

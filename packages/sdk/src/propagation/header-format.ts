@@ -12,7 +12,7 @@ export interface HeaderFormat {
   readonly fields: readonly string[];
   injectSpan?<C>(span: SpanIdentity, carrier: C, setter: TextMapSetter<C>): void;
   extractSpan?<C>(carrier: C, getter: TextMapGetter<C>): NonRecordingSpan | undefined;
-  /** What a caller that names no span asks for the trace that begins here. */
+  /** What a caller that names no span wants for the trace that begins here. */
   extractHint?<C>(carrier: C, getter: TextMapGetter<C>): SamplingHint | undefined;
   injectBaggage?<C>(baggage: Baggage, carrier: C, setter: TextMapSetter<C>): void;
   extractBaggage?<C>(carrier: C, getter: TextMapGetter<C>): Baggage | undefined;
@@ -22,7 +22,7 @@ export interface HeaderFormat {
 const HEADER_CHARACTERS_MAX = 1024;
 
 /**
- * A header that must stand once: `undefined` when it is absent, stands there several times, or is too long to be one.
+ * A header that must be there once: `undefined` when it is absent, is there several times, or is too long to be one.
  */
 export function singleHeader<C>(carrier: C, getter: TextMapGetter<C>, name: string): string | undefined {
   const value = getter.get(carrier, name);

@@ -6,7 +6,7 @@ import { decisionOf, remoteSpan, spanIdHex, type SamplingDecision } from './remo
 
 const HEADER = 'uber-trace-id';
 const BAGGAGE_PREFIX = 'uberctx-';
-/** Trace id, span id, the parent's span id (unused today), flags; leading zeros may be left out. */
+/** Trace id, span id, the parent's span id (unused today), flags; leading zeros may be absent. */
 const FORM = /^([0-9a-f]{1,32}):([0-9a-f]{1,16}):[0-9a-f]{0,16}:([0-9a-f]{1,2})$/i;
 const SAMPLED = 1;
 const DEBUG = 2;

@@ -10,7 +10,7 @@ import { RemoteSpan } from '../span/non-recording-span.ts';
 export type SamplingDecision = 'sample' | 'drop' | 'debug' | 'deferred';
 
 /**
- * The span of a format that, unlike W3C's, may leave leading zeros out and use upper case; `undefined` when an id is
+ * The span of a format that, unlike W3C's, may omit leading zeros and use upper case; `undefined` when an id is
  * not hexadecimal, too long, or zero. Such ids come without a promise that they are random.
  */
 export function remoteSpan(
@@ -31,7 +31,7 @@ export function remoteSpan(
   return new RemoteSpan(trace, id0, id1);
 }
 
-/** What to tell the next process; only a span that was extracted and never started here can still be deferred. */
+/** The decision for the next process; only a span that was extracted and never started here can still be deferred. */
 export function decisionOf(trace: LocalTrace): SamplingDecision {
   if (trace.isSamplingDeferred) return 'deferred';
   if (!trace.sampled) return 'drop';

@@ -103,7 +103,7 @@ describe('tracestate', () => {
     'foo=ä',
     `foo=${'v'.repeat(257)}`,
     'foo=1\u0000',
-  ])('with a malformed member is left out whole: %s', (header) => {
+  ])('with a malformed member is ignored as a whole: %s', (header) => {
     expect(normalTraceState(header)).toBe('');
   });
 

@@ -49,7 +49,7 @@ function single(value: string | string[] | undefined): string | undefined {
   return value.length === 1 ? value[0] : undefined;
 }
 
-/** The span of two header values, or `undefined` when the first is malformed; a malformed second is left out. */
+/** The span of two header values, or `undefined` when the first is malformed; a malformed second is ignored. */
 export function parseTraceparent(header: unknown, traceState: unknown): RemoteSpan | undefined {
   if (typeof header !== 'string' || header.length > TRACEPARENT_CHARACTERS_MAX) return undefined;
   const text = trimOptionalWhitespace(header);
@@ -64,7 +64,7 @@ export function parseTraceparent(header: unknown, traceState: unknown): RemoteSp
   return trace === undefined ? undefined : new RemoteSpan(trace, id0, id1);
 }
 
-/** Whether the dashes stand where they must; a future version may go on after another one. */
+/** Whether the dashes are where they must be; a future version may go on after another one. */
 function hasForm(text: string, version: number): boolean {
   if (text.length < VERSION_00_LENGTH) return false;
   if (text.length > VERSION_00_LENGTH && (version === 0 || text[VERSION_00_LENGTH] !== '-')) return false;

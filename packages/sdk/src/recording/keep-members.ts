@@ -1,7 +1,7 @@
 import { property } from '../runtime/property.ts';
 
 /**
- * Gives a promise what the one that it stands in for has besides: `kill` of a child process that is awaited, `cancel`
+ * Gives a promise what the one that it replaces has besides: `kill` of a child process that is awaited, `cancel`
  * of a request. Members of promises in general stay its own. Never throws.
  */
 export function keepMembers(original: PromiseLike<unknown>, promise: PromiseLike<unknown>): void {

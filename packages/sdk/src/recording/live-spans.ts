@@ -28,7 +28,7 @@ const REPORTED_PLACES_MAX = 100;
  * back.
  */
 export class LiveSpans {
-  /** The number of live spans from which on `start` has to be asked. */
+  /** The number of live spans from which on `start` has to be called. */
   readonly watchFrom: number;
   readonly #options: LiveSpansOptions;
   readonly #registry: FinalizationRegistry<WatchedSpan>;
@@ -80,7 +80,7 @@ export class LiveSpans {
  * run it as well. `undefined` in a bundle, which mixes them with the application's.
  */
 const OWN_FILES = /(?:file:\/\/)?\/[^()]*\/sdk\/(?:src|dist)\//.exec(stackFrames()[0] ?? '')?.[0];
-/** In a bundle no file tells whose a frame is; at least so many are ours. */
+/** In a bundle no file name shows whose a frame is; at least so many are ours. */
 const OWN_FRAMES = 5;
 const BUNDLED_FRAMES_SHOWN = 4;
 

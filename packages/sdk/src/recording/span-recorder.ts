@@ -45,10 +45,10 @@ export interface SpanRecorderOptions {
   readonly enabled: boolean;
 }
 
-/** Stands for "no span": where tracing is suppressed, off or shut down. */
+/** Represents "no span": where tracing is suppressed, off or shut down. */
 export const INVALID_SPAN = new NonRecordingSpan(new LocalTrace(0, 0, 0, 0, 0, ''), 0, 0);
 
-/** Starts spans and takes them back at their end: what our own API and OpenTelemetry's stand on. */
+/** Starts spans and takes them back at their end: what our own API and OpenTelemetry's are built on. */
 export class SpanRecorder implements SpanOwner {
   readonly limits: SpanLimits;
   readonly counters: TracerCounters;
@@ -100,7 +100,7 @@ export class SpanRecorder implements SpanOwner {
 
   /**
    * Starts a span under `parent`, or a new trace without one. The sampler decides once a local root. `active` is the
-   * context for samplers and processors of OpenTelemetry. What few tracers have stands apart, because V8 inlines into a
+   * context for samplers and processors of OpenTelemetry. What few tracers have is apart, because V8 inlines into a
    * short function only.
    */
   start(
@@ -328,7 +328,7 @@ function setFlat(span: RecordingSpan, { flat }: AttributeSet): void {
   for (let i = 0; i < flat.length; i += 2) span.setStored(flat[i] as string, flat[i + 1] as StoredValue);
 }
 
-/** What stands for a span that is not made: its parent's identity, so that a trace from elsewhere goes on unbroken. */
+/** Replaces a span that is not made: its parent's identity, so that a trace from elsewhere goes on unbroken. */
 function passedOn(parent: SpanIdentity | undefined): NonRecordingSpan {
   if (parent === undefined) return INVALID_SPAN;
   const { trace, id0, id1 } = parent;

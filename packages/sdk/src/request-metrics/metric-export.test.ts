@@ -49,7 +49,7 @@ class Run {
   readonly time = new VirtualTime();
   readonly counts = new OperationCounts({ inSeconds: true });
   readonly sent: unknown[] = [];
-  readonly told: string[] = [];
+  readonly reported: string[] = [];
   wallShiftMs = 0;
   answer: PostResult | Promise<PostResult> = ACCEPTED;
   readonly metrics = new MetricExport({
@@ -62,8 +62,8 @@ class Run {
       this.sent.push(JSON.parse(body));
       return Promise.resolve(this.answer);
     },
-    sent: () => this.told.push('ok'),
-    failed: (problem) => this.told.push(problem),
+    sent: () => this.reported.push('ok'),
+    failed: (problem) => this.reported.push(problem),
   });
 
   /** Counts one server span. */
@@ -196,13 +196,13 @@ describe('exact counts as OTLP metrics', () => {
     run.end('x');
     run.answer = answer;
     expect(await run.metrics.flush()).toBe(false);
-    expect(run.told).toEqual([expect.stringMatching(problem)]);
+    expect(run.reported).toEqual([expect.stringMatching(problem)]);
     // What failed is not tried for ever at the end of a process, but when somebody asks.
     expect(run.metrics.hasPending).toBe(false);
     run.answer = ACCEPTED;
     expect(await run.metrics.flush()).toBe(true);
     expect(pointOf(run.sent[1]).count).toBe('1');
-    expect(run.told.at(-1)).toBe('ok');
+    expect(run.reported.at(-1)).toBe('ok');
     expect([await run.metrics.flush(), run.sent.length]).toEqual([true, 2]);
   });
 

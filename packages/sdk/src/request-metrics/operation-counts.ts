@@ -3,7 +3,7 @@ import { STATUS_ERROR } from '../span/span-status.ts';
 import { bucketOf, HISTOGRAM_BUCKETS, HISTOGRAM_OFFSET, UNITS_PER_NS } from './duration-histogram.ts';
 
 const KINDS = SPAN_KINDS.length;
-/** What stands for operations beyond the limit. */
+/** The name for all operations beyond the limit. */
 export const OTHER_OPERATION = 'other';
 
 export interface OperationCountsOptions {

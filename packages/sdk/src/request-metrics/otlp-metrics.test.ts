@@ -65,7 +65,7 @@ it('are sent at a flush to /v1/metrics of the endpoint, with its headers and com
   const { resourceMetrics } = JSON.parse(text) as { resourceMetrics: { resource: { attributes: unknown } }[] };
   expect(resourceMetrics[0]?.resource.attributes).toEqual(
     expect.arrayContaining([
-      // By which the metrics of two processes are told apart.
+      // By which the metrics of two processes are distinguished.
       { key: 'service.instance.id', value: { stringValue: expect.stringMatching(/^[\da-f-]{36}$/) as string } },
       { key: 'service.name', value: { stringValue: 'shop' } },
       { key: 'process.pid', value: { intValue: String(process.pid) } },

@@ -8,7 +8,7 @@ import { spanMetrics, type SpanMetric } from './span-metrics.ts';
 const CUMULATIVE = 2;
 /** Of OTLP's exponential histogram: 2³ buckets an octave. */
 const SCALE = Math.log2(BUCKETS_PER_OCTAVE);
-/** Where the second bucket begins. What is shorter cannot be told apart, and counts as 0. */
+/** Where the second bucket begins. What is shorter cannot be distinguished, and counts as 0. */
 const ZERO_THRESHOLD_SECONDS = 2 ** ((SECONDS_OFFSET + 1) / BUCKETS_PER_OCTAVE);
 
 /**

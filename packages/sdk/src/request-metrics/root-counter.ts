@@ -44,7 +44,7 @@ export class RootCounter {
   }
 }
 
-/** ERROR for a server's answer of 5xx too. */
+/** ERROR for a server's response of 5xx too. */
 function statusOf(span: RecordingSpan): number {
   const status = span.details?.statusCode ?? 0;
   if (status === STATUS_OK || status === STATUS_ERROR) return status;

@@ -36,7 +36,7 @@ export function unknownOption(path: string, name: string, known: readonly string
   return new ConfigError(whole(name), `unknown option ${whole(name)} (${hint})`);
 }
 
-/** Stands for what was given where that may be a secret: errors end in logs. */
+/** In place of what was given where that may be a secret: errors end in logs. */
 export const NOT_SHOWN = Symbol('a value that is not shown');
 
 const SHOWN_CHARACTERS_MAX = 80;

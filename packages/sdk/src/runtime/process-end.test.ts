@@ -9,7 +9,7 @@ beforeEach(async () => {
 });
 afterEach(() => sink.close());
 
-/** An application that does what is told first, ends one span, and then does the rest. */
+/** An application that does the first part, ends one span, and then does the rest. */
 function app(rest: string, endpoint = sink.url, flushTimeoutMillis = 30_000, first = ''): Child {
   return evalChild(`
     import { Tracer } from './src/index.ts';

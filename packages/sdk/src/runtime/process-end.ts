@@ -6,7 +6,7 @@ export interface ProcessEndListener {
   hasPending(): boolean;
   /** Sends it, within a deadline of its own, and returns whether all of it went; never rejects. */
   flush(): Promise<boolean>;
-  /** The same while the process stands still, in at most so many milliseconds; never throws. */
+  /** The same while the process is blocked, in at most so many milliseconds; never throws. */
   flushBlocking(withinMs: number): void;
   /** When a request last ended, as `performance.now()`, given up or not. */
   lastEndedAtMs?(): number;
@@ -79,7 +79,7 @@ class ProcessEnd {
     this.#flushedAtMs = performance.now();
   }
 
-  /** What our own requests have kept running has not rested: their answers may come long after they were given up. */
+  /** What our own requests have kept running has not rested: their responses may come long after they timed out. */
   #hasRested(): boolean {
     if (this.#flushedAtMs === null) return false;
     const ended = [...this.#listeners].map((listener) => listener.lastEndedAtMs?.() ?? -Infinity);

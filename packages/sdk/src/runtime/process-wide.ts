@@ -1,6 +1,6 @@
 /**
  * What there is once a process, however many copies of this package run in it: two versions, or one installed and one
- * in a bundle. It stands on `process` under a name that ends in a version: a change that the other copies would not
+ * in a bundle. It is kept on `process` under a name that ends in a version: a change that the other copies would not
  * understand counts that up.
  */
 export function processWide<Shared extends object>(name: string, make: () => Shared): Shared {

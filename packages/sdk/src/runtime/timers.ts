@@ -10,7 +10,7 @@ const { setTimeout, clearTimeout, performance } = globalThis;
 
 /**
  * Node's own, as they are when this package is loaded: fake timers, which a test installs later, would never let a
- * flush end, nor a request that nobody answers.
+ * flush end, nor a request without a response.
  */
 export const systemTimers: Timers = {
   start: (fn, ms) => setTimeout(fn, ms),

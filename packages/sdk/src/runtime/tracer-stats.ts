@@ -4,7 +4,7 @@ export type DropReason =
   | 'queue_full'
   /** `limits.liveSpanLimit` spans had not ended: this one was not recorded. It is not among those that have ended. */
   | 'limit'
-  /** Every attempt failed, or the answer was final. */
+  /** Every attempt failed, or the response was final. */
   | 'export_failed'
   /** The collector took the request but not this span (partial success). */
   | 'rejected'

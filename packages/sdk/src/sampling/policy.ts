@@ -37,7 +37,7 @@ export abstract class Policy implements SamplingPolicy {
     this.#inner = inner;
   }
 
-  /** Whether it is asked for spans with a remote parent too; otherwise those follow the caller's decision. */
+  /** Whether it decides spans with a remote parent too; otherwise those follow the caller's decision. */
   get decidesUnderParent(): boolean {
     return this.#inner.some((policy) => policy.decidesUnderParent);
   }
@@ -83,7 +83,7 @@ export interface PolicyContext {
   /** Calls once after a delay, without keeping the process alive. Returns what cancels it. */
   readonly schedule: (fn: () => void, delayMs: number) => () => void;
   readonly recorded: RecordedSoFar;
-  /** Exact counts of requests and errors. Asking for them at the start turns them on. */
+  /** Exact counts of requests and errors. A call at the start turns them on. */
   readonly counts: () => OperationCounts;
   /** Sends one message to the collector's sampling endpoint. */
   readonly post: ExchangePost;

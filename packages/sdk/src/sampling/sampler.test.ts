@@ -69,7 +69,7 @@ describe('the sampler', () => {
     expect(bitsOf({ high28: trace.randomHigh28, low28: trace.randomLow28 })).toBe(0xfedcba98765432n);
   });
 
-  it('keeps the share that it was told to, with the random flag and the threshold in the tracestate', () => {
+  it('samples with the given probability, with the random flag and the threshold in the tracestate', () => {
     const sampler = new Sampler({ ratio: 0.1, parentBased: true });
     const random = new RandomBatch(seededIds(3));
     let kept = 0;
@@ -119,7 +119,7 @@ describe('the sampler', () => {
     expect([trace.sampled, trace.traceState]).toEqual([true, 'ot=th:fd70a;rv:ffffffffffffff']);
   });
 
-  it('decides anew under a remote parent when it is not parent-based', () => {
+  it('decides from scratch under a remote parent when it is not parent-based', () => {
     const trace = traceWith(HIGH, 0, 'a=1');
     new Sampler({ ratio: 1, parentBased: false }).decide(trace, true);
     expect([trace.sampled, trace.traceState]).toEqual([true, 'ot=th:0,a=1']);

@@ -6,7 +6,7 @@ import { thresholdOf, type Threshold } from './consistent/threshold.ts';
 export interface SamplerOptions {
   /** The sampling probability, 0 to 1. */
   readonly ratio: number;
-  /** Whether a remote parent's decision is followed; otherwise every local root decides anew. */
+  /** Whether a remote parent's decision is followed; otherwise every local root is decided from scratch. */
   readonly parentBased: boolean;
 }
 

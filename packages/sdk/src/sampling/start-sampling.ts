@@ -81,7 +81,7 @@ function reportCounts(context: PolicyContext): void {
   new Exchange(context.counts(), EXCHANGE_INTERVAL_MS, context, {
     accepted: () => undefined,
     failed: (problem) =>
-      context.failed('request metrics', `report to the collector failed, the next one has them too: ${problem}`),
+      context.failed('request metrics', `report to the collector failed: ${problem}; the next one includes its counts`),
   }).start();
 }
 
@@ -117,7 +117,7 @@ function newContext(
   };
 }
 
-/** Exact counts as OTLP metrics, for whatever takes them. */
+/** Exact counts as OTLP metrics, for whatever accepts them. */
 function startMetrics(options: SamplingOptions, context: PolicyContext): MetricExport {
   const { config, clock, diagnostics } = options;
   const { metricsUrl, resource, limits } = config;
@@ -145,7 +145,7 @@ function startMetrics(options: SamplingOptions, context: PolicyContext): MetricE
   return metrics;
 }
 
-/** Connects on first use: most policies never ask. */
+/** Connects on first use: most policies never do. */
 function lazyTransport(
   config: SamplingSettings,
   url: string,

@@ -3,7 +3,7 @@ import type { AttributeValue } from './attribute-value.ts';
 import type { SpanLimits } from './span-limits.ts';
 import type { SemanticAttributes } from './semantic-attributes.ts';
 
-/** Any keys; those of the semantic conventions have their own types. A member that is `undefined` is left out. */
+/** Any keys; those of the semantic conventions have their own types. A member that is `undefined` is omitted. */
 export interface Attributes extends SemanticAttributes {
   [key: string]: AttributeValue | undefined;
 }

@@ -232,7 +232,7 @@ it('whatever the clock does no duration is negative, nothing begins before its p
         } else if (act === 'child' && chosen !== undefined) live.push(begin(`child ${at}`, chosen));
         else {
           live.push(begin(`root ${at}`));
-          // Whoever comes right behind another one is told the time from before.
+          // A reading right behind another one gets the time from before.
           if (clock.nowMs - comparedAtMs >= 100) roots.set(`root ${at}`, clock.wallMs());
         }
         comparedAtMs = clock.nowMs;

@@ -32,7 +32,7 @@ export const systemClock: Clock = {
 };
 
 /**
- * Asking the wall clock costs what a tenth of a span costs; for so long after a jump, at the most, times are those from
+ * Reading the wall clock costs what a tenth of a span costs; for so long after a jump, at the most, times are those from
  * before it.
  */
 const RECHECK_INTERVAL_MS = 100;
@@ -65,7 +65,7 @@ export class TimeAnchor {
   low = 0;
   /** The monotonic clock when it was last read here. */
   readingMs = 0;
-  /** From this reading on `WallClock.follow` has to be asked. */
+  /** From this reading on `WallClock.follow` has to be called. */
   compareAtMs = -Infinity;
   /** The reading from which on nothing should be timed by this one any more; another one is in force. */
   leaveAtMs = Infinity;
@@ -134,7 +134,7 @@ export class TimeAnchor {
 
   /**
    * What the present is to be timed by behind another moment of the same trace. The clock may have been put back since:
-   * then the present is told in a time that was kept before that, the one that is least ahead, or is that moment.
+   * then the present is given in a time that was kept before that, the one that is least ahead, or is that moment.
    */
   notBefore(high: number, low: number): TimeAnchor {
     if (!this.isBefore(high, low)) return this;
@@ -152,7 +152,7 @@ export class TimeAnchor {
 
 /**
  * Turns monotonic readings into wall time. The anchor is kept while it agrees with the wall clock, because it is finer
- * than a millisecond; ten times a second it is compared, and taken anew after a jump (suspend, NTP step).
+ * than a millisecond; ten times a second it is compared, and read again after a jump (suspend, NTP step).
  */
 export class WallClock {
   readonly #clock: Clock;

@@ -14,7 +14,7 @@ export function exceptionAttributes(exception: unknown): Attributes {
 }
 
 /**
- * Errors below the one that was recorded: what it has as its cause, and what it stands for together (AggregateError).
+ * Errors below the one that was recorded: what it has as its cause, and the members of an AggregateError.
  */
 const CAUSES_MAX = 8;
 const STACK_CHARACTERS_MAX = 16_384;

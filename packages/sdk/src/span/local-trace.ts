@@ -79,7 +79,7 @@ export class LocalTrace {
     return this.anchor !== undefined;
   }
 
-  /** The caller asks that nobody drops this trace (B3's and Jaeger's debug flag). */
+  /** The caller wants that nobody drops this trace (B3's and Jaeger's debug flag). */
   get isDebug(): boolean {
     return this.samplingHint === 'debug';
   }

@@ -25,7 +25,7 @@ const BATCH_INTEGERS = 4096;
 const TRACE_ID_INTEGERS = 4;
 
 /**
- * Random integers in reach: `take(count)` returns where in `batch` they stand. An id costs one check so, and no call
+ * Random integers in reach: `take(count)` returns where in `batch` they are. An id costs one check so, and no call
  * for each of its integers.
  */
 export class RandomBatch {
@@ -54,12 +54,12 @@ export class RandomBatch {
   #refill(count: number): number {
     if (this.#generator !== undefined && this.#generate(this.#generator, count)) return 0;
     randomFillSync(this.batch);
-    // With a generator the next call asks that one again.
+    // With a generator the next call uses that one again.
     if (this.#generator === undefined) this.#next = count;
     return 0;
   }
 
-  /** Never draws ahead: whoever brings a generator sees what it is asked for. */
+  /** Never draws ahead: whoever brings a generator sees the calls that ids need. */
   #generate(generator: IdGenerator | OtelIdGenerator, count: number): boolean {
     try {
       if ('int32' in generator) {

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { createTestTracer } from '../testing.ts';
 import type { ReadableSpan, SpanProcessor } from '../index.ts';
 
-/** What the standard SDK's span of these versions shows of what it was told. */
+/** What the standard SDK's span of these versions shows of what was set. */
 const NAMES = [
   'name',
   'kind',

@@ -63,7 +63,7 @@ export interface ReadableScope {
   readonly droppedAttributesCount: number;
 }
 
-/** One for each scope: exporters may tell them apart by identity. */
+/** One for each scope: exporters may distinguish them by identity. */
 const readableScopes = new WeakMap<InstrumentationScope, ReadableScope>();
 
 export function readableScope(scope: InstrumentationScope): ReadableScope {

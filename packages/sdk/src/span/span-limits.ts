@@ -19,7 +19,7 @@ export interface SpanLimits {
   readonly attributePerLinkCountLimit: number;
   /** How deep arrays and maps in a value may nest; what is deeper is left empty. Default 16. */
   readonly attributeValueDepthLimit: number;
-  /** How many elements all arrays and maps in one value hold together; the rest is left out. Default 1024. */
+  /** How many elements all arrays and maps in one value hold together; the rest is dropped. Default 1024. */
   readonly attributeValueElementLimit: number;
   /**
    * Spans that have started and not ended; from it on new ones are not recorded, and counted as `limit`. Default

@@ -7,7 +7,7 @@ import type { SpanLimits } from './span-limits.ts';
 export interface SpanOwner {
   readonly limits: SpanLimits;
   readonly counters: TracerCounters;
-  /** Told of a span that is about to end, while it can still be changed. */
+  /** Called with a span that is about to end, while it can still be changed. */
   readonly processors: { ending(span: SpanIdentity): void } | undefined;
   /** As the standard SDK's spans show it. */
   readonly resource: ReadableResource;

@@ -11,7 +11,7 @@ type Member = readonly [key: string, value: string];
 
 /**
  * A `tracestate` header in normal form, or '' when any of it is malformed: the specification wants all or nothing.
- * Of a key that stands twice, the first member is kept.
+ * Of a key that is there twice, the first member is kept.
  */
 export function normalTraceState(header: string): string {
   return header === '' ? '' : serialize(parse(header));
@@ -25,7 +25,7 @@ export function traceStateMember(traceState: string, key: string): string | unde
   return undefined;
 }
 
-/** A normal tracestate with a member put first, as the specification asks of the one that changes it; '' removes it. */
+/** A normal tracestate with a member put first, as the specification requires of a changed one; '' removes it. */
 export function withTraceStateMember(traceState: string, key: string, value: string): string {
   const others = traceState === '' ? [] : traceState.split(',').filter((member) => !member.startsWith(`${key}=`));
   if (value !== '') others.unshift(`${key}=${value}`);

@@ -7,7 +7,7 @@ import { SampledTraces, PolicySampler } from '../sampling/policy-sampler.ts';
 import type { PolicyContext, Sampling } from '../sampling/policy.ts';
 import { seededIds } from './recorded.ts';
 
-/** Time that passes only when it is told to, with the timers that fall due in it. */
+/** Time that passes only by `advance`, with the timers that fall due in it. */
 export class VirtualTime {
   nowMs = 0;
   #timers: { readonly atMs: number; readonly fn: () => void }[] = [];

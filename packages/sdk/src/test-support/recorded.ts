@@ -13,7 +13,7 @@ import { readRequest, type ReadSpan } from './otlp-reader.ts';
 
 export const START_UNIX_MS = 1_700_000_000_123;
 
-/** A clock that stands still until it is told otherwise. */
+/** A clock that stands still until a test moves it. */
 export class TestClock implements Clock {
   readonly timeOriginUnixMs = START_UNIX_MS;
   nowMs = 0;

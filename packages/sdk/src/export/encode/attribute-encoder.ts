@@ -50,8 +50,8 @@ export class AttributeEncoder {
   }
 
   /**
-   * A span's own attributes, the most frequent ones. The writer stands where they begin, and the span's bytes begin at
-   * `spanStart`. The attributes that the template remembers stand there already, as a copy; only what differs is
+   * A span's own attributes, the most frequent ones. The writer is where they begin, and the span's bytes begin at
+   * `spanStart`. The attributes that the template remembers are there already, as a copy; only what differs is
    * written.
    */
   writeSpanAttributes(

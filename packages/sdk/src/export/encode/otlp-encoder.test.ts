@@ -252,7 +252,7 @@ describe('the OTLP encoder', () => {
     expect(readOne(recorded).attributes).toEqual({ value });
   });
 
-  it('is full at its size, and starts anew after its chunk was taken', () => {
+  it('is full at its size, and starts again after its chunk was taken', () => {
     const { recorder, encoder, read } = newRecorded();
     let spans = 0;
     for (; !encoder.isFull; spans++) recorder.start(TEST_SCOPE, 'x', undefined, 0, undefined).end();

@@ -115,7 +115,7 @@ export class ProtobufWriter {
   }
 
   /**
-   * Bytes that stand ready as words, which a loop copies at a quarter of the steps; up to three more bytes are
+   * Bytes that are ready as words, which a loop copies at a quarter of the steps; up to three more bytes are
    * overwritten.
    */
   words(bytes: WordBytes): void {
@@ -146,7 +146,7 @@ export class ProtobufWriter {
     this.raw(bytes);
   }
 
-  /** A `string` field, left out when empty, as protobuf does. */
+  /** A `string` field, omitted when empty, as protobuf does. */
   stringField(tag: number, text: string): void {
     if (text === '') return;
     const start = this.position;

@@ -10,7 +10,7 @@ import {
   type WordBytes,
 } from './protobuf-writer.ts';
 
-/** Attributes that a template remembers; those behind them are encoded anew in every span. */
+/** Attributes that a template remembers; those after them are encoded again in every span. */
 export const TEMPLATE_ATTRIBUTES_MAX = 32;
 /** A value longer than this is not kept to be compared with the next one. */
 const KEPT_VALUE_CHARACTERS_MAX = 64;
@@ -18,7 +18,7 @@ const KEPT_VALUE_CHARACTERS_MAX = 64;
 /**
  * The last span of a name in the current request. Spans of one name mostly have the same keys in the same order and
  * many of the same values, so the next one starts as a copy of these bytes (one call, whatever their number), in which
- * only what differs is written: a third of the time that encoding it anew takes.
+ * only what differs is written: a third of the time that encoding it from scratch takes.
  */
 export class SpanTemplate {
   readonly name: string;

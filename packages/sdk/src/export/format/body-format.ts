@@ -2,14 +2,12 @@ import { decodeRequest } from './otlp-decoder.ts';
 import { property } from '../../runtime/property.ts';
 import { decodeExportResponse, shortText, type ExportResponse } from './otlp-response.ts';
 
-/** How a request's bytes and its answer look to one kind of collector. */
+/** How requests to one kind of collector, and its responses, are written. */
 export interface BodyFormat {
   readonly contentType: string;
   /** The body of a request, from an ExportTraceServiceRequest as protobuf. */
   encode(request: Uint8Array): Uint8Array;
-  /**
-   * What an answer with a status of success says, or `undefined` when it is nothing that such a collector would say.
-   */
+  /** What a successful response states, or `undefined` when no such collector would send it. */
   readResponse(body: Uint8Array): ExportResponse | undefined;
 }
 

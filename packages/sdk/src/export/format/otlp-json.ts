@@ -78,7 +78,7 @@ export interface OtlpValue {
 }
 
 /**
- * The JavaScript value that an AnyValue stands for: integers beyond 2⁵³ as bigint, bytes as Uint8Array, the empty value
+ * The JavaScript value of an AnyValue: integers beyond 2⁵³ as bigint, bytes as Uint8Array, the empty value
  * as null.
  */
 export function plainValue(value: OtlpValue): unknown {

@@ -96,7 +96,7 @@ export class CustomTransport implements HttpTransport {
     }
   }
 
-  /** With a copy of the body: whether a transport still reads it after it has answered only the transport knows. */
+  /** With a copy of the body: only the transport knows whether it still reads it after its promise has resolved. */
   #requestOf(body: Uint8Array): TransportRequest {
     return { url: this.#url, method: 'POST', headers: this.#headers, body: new Uint8Array(body) };
   }

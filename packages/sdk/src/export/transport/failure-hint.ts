@@ -36,8 +36,8 @@ const CONNECTION_HINTS: readonly (readonly [words: RegExp, hint: string])[] = [
 ];
 
 /**
- * ` (…)` with the likely reason of a failure, or '' when there is none to name. `status` is undefined without an
- * answer.
+ * ` (…)` with the likely reason of a failure, or '' when there is none to name. `status` is undefined without a
+ * response.
  */
 export function failureHint(url: string, status: number | undefined, message: string): string {
   const port = portHint(url);

@@ -94,8 +94,8 @@ describe('an answer', () => {
   });
 
   it.each([
-    ['another protocol', Buffer.from([0, 0, 0x12, 4]), 'it does not begin as HTTP/1.1'],
-    ['HTTP/2', text('HTTP/2 200', '', ''), 'it does not begin as HTTP/1.1'],
+    ['another protocol', Buffer.from([0, 0, 0x12, 4]), 'it does not begin with HTTP/1.1'],
+    ['HTTP/2', text('HTTP/2 200', '', ''), 'it does not begin with HTTP/1.1'],
     ['a status that is none', text('HTTP/1.1 2000 OK', '', ''), 'it has no status'],
     [
       'a switch of protocols',
@@ -103,8 +103,16 @@ describe('an answer', () => {
       'it switches protocols',
     ],
     ['a header without a name', text('HTTP/1.1 200 OK', ': x', '', ''), 'a header has no name'],
-    ['a length that is none', text('HTTP/1.1 200 OK', 'content-length: -1', '', ''), 'its length is no number'],
-    ['two lengths', text('HTTP/1.1 200 OK', 'content-length: 1', 'Content-Length: 2', '', ''), 'it has two lengths'],
+    [
+      'a length that is none',
+      text('HTTP/1.1 200 OK', 'content-length: -1', '', ''),
+      'its Content-Length is not a number',
+    ],
+    [
+      'two lengths',
+      text('HTTP/1.1 200 OK', 'content-length: 1', 'Content-Length: 2', '', ''),
+      'it has two different Content-Lengths',
+    ],
     [
       'a chunk without a size',
       text('HTTP/1.1 200 OK', 'transfer-encoding: chunked', '', 'x', ''),

@@ -1,4 +1,4 @@
-/** What is read of an answer; what a collector has to say is far shorter. */
+/** Most bytes that are read of a response; those of collectors are far shorter. */
 export const RESPONSE_BYTES_MAX = 64 * 1024;
 /** Of lines: the status, headers, sizes of chunks, trailers. Node's own limit for headers. */
 const LINE_BYTES_MAX = 16 * 1024;
@@ -10,7 +10,7 @@ const BEGIN = 'HTTP/1.';
 type Expected = 'status' | 'header' | 'chunk size' | 'chunk' | 'chunk end' | 'trailer' | 'body';
 
 /**
- * Reads one response of HTTP/1.1 (RFC 9112) as it comes, in pieces of any size. An answer that is too long ends early.
+ * Reads one response of HTTP/1.1 (RFC 9112) as it comes, in pieces of any size. A response that is too long ends early.
  */
 export class HttpResponseReader {
   status = 0;
@@ -40,7 +40,7 @@ export class HttpResponseReader {
     this.#rest = NOTHING;
     while (bytes.length > 0) {
       if (this.isComplete) {
-        // Nobody asked for what follows.
+        // No request belongs to what follows.
         this.keepsConnection = false;
         return;
       }
@@ -62,7 +62,7 @@ export class HttpResponseReader {
     }
   }
 
-  /** The connection has ended, which may be how the answer ends. */
+  /** The connection has ended, which may be how the response ends. */
   end(): void {
     if (this.#left === Infinity) this.isComplete = true;
   }
@@ -103,15 +103,16 @@ export class HttpResponseReader {
     let value = line.slice(colon + 1).trim();
     // RFC 9112, 6.3: the same length several times is one.
     if (name === 'content-length') value = value.replace(/^(\d+)(?:[ \t]*,[ \t]*\1)+$/, '$1');
-    // Two lengths: where the answer ends would be anybody's guess.
-    if (name === 'content-length' && (this.headers.get(name) ?? value) !== value) throw malformed('it has two lengths');
+    // Two lengths: nobody knows where the response ends.
+    if (name === 'content-length' && (this.headers.get(name) ?? value) !== value)
+      throw malformed('it has two different Content-Lengths');
     this.headers.set(name, value);
   }
 
   #beginBody(): void {
     const { headers, status } = this;
     if (status < 200) {
-      // It only informs, and the answer follows. Nobody asked for another protocol.
+      // It only informs, and the response follows. No request wanted another protocol.
       if (status === 101) throw malformed('it switches protocols');
       headers.clear();
       this.#expected = 'status';
@@ -131,7 +132,7 @@ export class HttpResponseReader {
     else if (/^\d{1,15}$/.test(length)) {
       this.#left = Number(length);
       this.isComplete = this.#left === 0;
-    } else throw malformed('its length is no number');
+    } else throw malformed('its Content-Length is not a number');
   }
 
   #untilTheEnd(): void {
@@ -155,7 +156,7 @@ export class HttpResponseReader {
 }
 
 function checkBegin(begin: string): void {
-  if (!BEGIN.startsWith(begin)) throw malformed('it does not begin as HTTP/1.1 does');
+  if (!BEGIN.startsWith(begin)) throw malformed('it does not begin with HTTP/1.1');
 }
 
 function malformed(why: string): Error {

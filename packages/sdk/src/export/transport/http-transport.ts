@@ -15,7 +15,7 @@ export type PostResult =
       readonly location?: string | undefined;
       readonly body: Uint8Array;
     }
-  /** No complete answer: refused, reset, timed out. */
+  /** No complete response: refused, reset, timed out. */
   | {
       readonly kind: 'failed';
       readonly message: string;
@@ -27,7 +27,7 @@ export type PostResult =
 export interface HttpTransport {
   /** Never rejects. When it resolves, `body` is not read any more. */
   post(body: Uint8Array): Promise<PostResult>;
-  /** Posts all of them while the process stands still; returns their statuses, 0 where there was none in time. */
+  /** Posts all of them while the process is blocked; returns their statuses, 0 where there was none in time. */
   postBlocking(bodies: readonly Uint8Array[], timeoutMs: number): readonly number[];
   /** When something last ended that had been given up before, as `performance.now()`. */
   readonly lastEndedAtMs?: number;
@@ -42,7 +42,7 @@ export const KEEP_ALIVE_AFTER_MS = 30_000;
 /** Where a request ends is for us to say. */
 const FRAMING_HEADERS: ReadonlySet<string> = new Set(['connection', 'content-length', 'expect', 'transfer-encoding']);
 
-/** OTLP asks exporters to name themselves. */
+/** OTLP wants exporters to name themselves. */
 const USER_AGENT = `Throughline-OTLP-Exporter-Node/${VERSION}`;
 
 export interface RequestHeaders {
@@ -113,7 +113,7 @@ export function connectionMessage(error: unknown): string {
   return errorMessage(error) || parts.join('; ') || String(error);
 }
 
-/** Milliseconds that a Retry-After header asks to wait, as seconds or as a date; `undefined` when it says neither. */
+/** The milliseconds of a Retry-After header, which has seconds or a date; `undefined` when it has neither. */
 export function retryAfterMs(header: string | undefined, nowUnixMs: number): number | undefined {
   if (header === undefined) return undefined;
   if (/^\d{1,9}$/.test(header.trim())) return Number(header) * 1000;

@@ -30,7 +30,7 @@ export interface NodeHttpTransportOptions {
   readonly compressor: Compressor | undefined;
   /** The application's own, which then decides how connections are made. */
   readonly agent: Agent | undefined;
-  /** From the start of the request to the end of the answer. */
+  /** From the start of the request to the end of the response. */
   readonly timeoutMillis: number;
   readonly connections: number;
 }
@@ -135,7 +135,7 @@ export class NodeHttpTransport implements HttpTransport {
       request.on('response', (response: IncomingMessage) => {
         answer = new PartialResponse(response);
         response.on('error', failed);
-        // Answered before all was sent: the rest must not follow once the caller uses the memory again.
+        // The response came before all was sent: the rest must not follow once the caller uses the memory again.
         response.on('end', () => {
           if (!request.writableFinished) request.destroy();
         });
@@ -171,13 +171,13 @@ export class NodeHttpTransport implements HttpTransport {
   }
 }
 
-/** Node's words for an end before or within an answer. */
+/** Node's codes for an end before or within a response. */
 function isHangUp(error: unknown): boolean {
   const message = property(error, 'message');
   return error === undefined || message === 'socket hang up' || message === 'aborted';
 }
 
-/** The body of an answer as it comes, up to its limit. */
+/** The body of a response as it comes, up to its limit. */
 class PartialResponse {
   readonly #response: IncomingMessage;
   readonly #parts: Buffer[] = [];
@@ -218,7 +218,7 @@ type Created = (error: Error | null, socket?: Duplex) => void;
 class TunnelAgent extends SecureAgent {
   readonly #tunnel: Tunnel | undefined;
   readonly #timeoutMillis: number;
-  /** Requests for a tunnel that have not been answered. */
+  /** Requests for a tunnel without a response yet. */
   readonly #asked = new Set<ClientRequest>();
 
   constructor(options: object, tunnel: Tunnel | undefined, timeoutMillis: number) {
@@ -263,7 +263,7 @@ class TunnelAgent extends SecureAgent {
     return undefined;
   }
 
-  /** Asks for no tunnel any more. */
+  /** Requests no tunnel any more. */
   abort(): void {
     for (const asked of this.#asked) asked.destroy(new Error('the tracer has shut down'));
   }

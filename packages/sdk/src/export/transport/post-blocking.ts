@@ -14,7 +14,7 @@ export interface BlockingPost {
 const TRUST_VARIABLES = ['NODE_TLS_REJECT_UNAUTHORIZED'];
 
 /**
- * Runs in the worker, as text, so that bundlers need not find a second file. It stores each answer's status behind the
+ * Runs in the worker, as text, so that bundlers need not find a second file. It stores each response's status behind the
  * first word, which becomes 1 when all have come.
  */
 const WORKER_SOURCE = `
@@ -52,7 +52,7 @@ const send = () => {
       method: 'POST',
       headers: { ...headers, 'content-length': String(bodies[at].length) },
     });
-    // An answer that comes before all is sent may end the connection: the status is known by then.
+    // A response that comes before all is sent may end the connection: the status is known by then.
     sent.on('response', (response) => {
       response.on('error', () => undefined);
       response.resume().on('close', () => done(response.statusCode));
@@ -88,7 +88,7 @@ function trusted(route: Route): Route {
 }
 
 /**
- * Posts bodies while this thread stands still, for the moment when the process has stopped doing anything asynchronous:
+ * Posts bodies while this thread is blocked, for the moment when the process has stopped doing anything asynchronous:
  * a worker thread does the work. Returns each body's status, 0 where there was none within `timeoutMs`; never throws.
  */
 export function postBlocking(post: BlockingPost, timeoutMs: number): readonly number[] {

@@ -17,15 +17,15 @@ export interface RetryOptions {
   readonly maxDelayMillis: number;
 }
 
-/** Responses after which OTLP asks a client to try again (OTLP/HTTP, "Retryable response codes"). */
+/** OTLP/HTTP, "Retryable response codes". */
 export const RETRYABLE_STATUS: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 
-/** A collector may ask for a pause, not for silence. */
+/** A collector may impose a pause, not silence. */
 const RETRY_AFTER_MAX_MS = 5 * 60_000;
 
 /**
- * How long to wait after so many failures in a row, and no shorter than the collector asks for. `random` returns from 0
- * to 1.
+ * How long to wait after so many failures in a row, and no shorter than the collector's Retry-After. `random` returns
+ * from 0 to 1.
  */
 export function pauseMs(
   retry: RetryOptions,
@@ -34,7 +34,7 @@ export function pauseMs(
   random: () => number,
 ): number {
   const backoffMs = Math.min(retry.maxDelayMillis, retry.initialDelayMillis * 2 ** (failuresInARow - 1));
-  // A collector that asks for no pause, or by a clock that is behind ours, must not be hammered until all attempts are
-  // used up.
+  // A collector that wants no pause, or names its end by a clock that is behind ours, must not be hammered until all
+  // attempts are used up.
   return Math.min(RETRY_AFTER_MAX_MS, Math.max(retryAfterMs ?? 0, backoffMs * (0.5 + random() / 2)));
 }

@@ -7,7 +7,7 @@ import { proxyFor } from './proxy.ts';
 export interface TlsOptions {
   /** The authorities that the collector's certificate may come from, instead of the well-known ones. */
   readonly ca?: string | undefined;
-  /** This client's own certificate and its key, where the collector asks for one. */
+  /** This client's own certificate and its key, where the collector requires one. */
   readonly cert?: string | undefined;
   /** The certificate's private key, without a passphrase. It is never shown. */
   readonly key?: string | undefined;
@@ -32,7 +32,7 @@ export interface Route {
   readonly tls: TlsOptions;
   /** Headers that the request needs for this way. */
   readonly headers: Readonly<Record<string, string>>;
-  /** A proxy that a tunnel is asked of, by CONNECT, before the request is sent. */
+  /** A proxy that opens a tunnel, by CONNECT, before the request is sent. */
   readonly tunnel: Tunnel | undefined;
   /** The proxy on the way, without its credentials, for messages. */
   readonly proxy: string | undefined;

@@ -26,7 +26,7 @@ export interface SocketTransportOptions {
   readonly headers: Readonly<Record<string, string>>;
   readonly contentType: string;
   readonly compressor: Compressor | undefined;
-  /** From the start of the request to the end of the answer. */
+  /** From the start of the request to the end of the response. */
   readonly timeoutMillis: number;
   readonly connections: number;
 }
@@ -182,7 +182,7 @@ export class SocketTransport implements HttpTransport {
       resolve({ ...failedPost(new Error('the connection was closed')), wasKept: !this.#isClosed });
       return;
     }
-    // Answered before all was sent: the rest must not follow once the caller uses the memory again.
+    // The response came before all was sent: the rest must not follow once the caller uses the memory again.
     if (answer.keepsConnection && isWritten && !this.#isClosed) {
       connection.idleUntil = systemTimers.now() + idleMs(headers.get('keep-alive'));
       this.#idle.push(connection);

@@ -43,7 +43,7 @@ export interface Transport {
    */
   send(request: TransportRequest, signal: AbortSignal): Promise<TransportResponse>;
   /**
-   * Sends requests while the process stands still, in at most `timeoutMillis`: for `process.exit()`, after which
+   * Sends requests while the process is blocked, in at most `timeoutMillis`: for `process.exit()`, after which
    * nothing asynchronous happens any more. Returns their statuses, 0 where there was no response. Without this method
    * what waits then is dropped and counted.
    */

@@ -219,7 +219,7 @@ describe("the environment's proxies", () => {
     expect(proxiesOf({ http_proxy: 'http://good', REQUEST_METHOD: 'GET' })).toMatchObject({ http: 'http://good/' });
   });
 
-  it('are ignored with a warning where they are of another kind, and the password is not told', () => {
+  it('are ignored with a warning where they are of another kind, and the password is not shown', () => {
     expect(proxiesOf({ HTTPS_PROXY: 'socks5://ann:s3cr3t@a:1' })).toEqual({
       https: undefined,
       http: undefined,
@@ -433,7 +433,7 @@ describe('a transport of the application', () => {
     expect(await child.exited()).toEqual({ code: 0, signal: null });
   });
 
-  it('is told when the time is up and when the tracer shuts down, and is closed once', async () => {
+  it('is aborted when the time is up and when the tracer shuts down, and is closed once', async () => {
     const reasons: string[] = [];
     let closes = 0;
     const transport = {

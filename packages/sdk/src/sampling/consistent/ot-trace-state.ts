@@ -5,7 +5,7 @@ const VENDOR = 'ot';
 /** W3C's limit for a member's value, and OpenTelemetry's for its own. */
 const VALUE_CHARACTERS_MAX = 256;
 
-/** What OpenTelemetry's member of a tracestate says of sampling. Of a sub-key that stands twice, the first counts. */
+/** Sampling in OpenTelemetry's member of a tracestate. Of a sub-key that is there twice, the first counts. */
 export interface OtMember {
   /** Whether there is a `th`, well-formed or not. */
   readonly hasThreshold: boolean;
@@ -43,7 +43,7 @@ function readMember(traceState: string): OtMember {
 }
 
 /**
- * The value of a sub-key (`th`, `rv`) of OpenTelemetry's member, or `undefined`. Of one that stands twice, the first
+ * The value of a sub-key (`th`, `rv`) of OpenTelemetry's member, or `undefined`. Of one that is there twice, the first
  * counts.
  */
 export function otValue(traceState: string, subKey: string): string | undefined {

@@ -1,9 +1,9 @@
 import { thresholdOf, type Threshold } from './threshold.ts';
 
-/** Functions usually answer one of a few numbers. */
+/** Functions usually return one of a few numbers. */
 const CACHED_MAX = 64;
 
-/** The thresholds of probabilities from 0 to 1, of which a few are asked for again and again. */
+/** The thresholds of probabilities from 0 to 1, of which a few are used again and again. */
 export class ThresholdCache {
   readonly #known = new Map<number, Threshold>();
   #last: Threshold | undefined;

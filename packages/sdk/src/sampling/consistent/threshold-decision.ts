@@ -47,7 +47,7 @@ function parentWeight(trace: LocalTrace): Threshold | undefined {
   return threshold !== undefined && reachesThreshold(trace, threshold) ? threshold : undefined;
 }
 
-/** An explicit `rv` in the tracestate stands in for the id's own random bits. */
+/** An explicit `rv` in the tracestate replaces the id's own random bits. */
 function reachesThreshold(trace: LocalTrace, threshold: Threshold): boolean {
   const randomness = trace.traceState === '' ? undefined : otMember(trace.traceState).randomness;
   return randomness === undefined

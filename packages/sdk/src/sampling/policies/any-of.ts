@@ -24,7 +24,7 @@ class AnyOfPolicy extends Policy {
   }
 }
 
-/** Each policy is asked, so that those that count arrivals see all of them. */
+/** Each policy decides, so that those that count arrivals see all of them. */
 function smallestThreshold(policies: readonly RunningPolicy[], span: SpanToSample): Threshold | undefined {
   let smallest: Threshold | undefined;
   for (const policy of policies) {

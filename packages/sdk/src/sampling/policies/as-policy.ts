@@ -6,8 +6,8 @@ import { RatioPolicy } from './ratio.ts';
 const SAMPLING_ACCEPTED = 'a number from 0 to 1, a policy such as rateLimit({ spansPerSecond: 100 }), or a function';
 
 /**
- * The policy that a value stands for.
- * @throws ConfigError naming `setting` where it stands for none.
+ * The policy that a value means.
+ * @throws ConfigError naming `setting` where it means none.
  */
 export function asPolicy(setting: string, sampling: Sampling): Policy {
   if (sampling instanceof Policy) return sampling;

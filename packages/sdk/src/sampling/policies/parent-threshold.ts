@@ -23,7 +23,7 @@ class ParentThresholdPolicy extends Policy {
 /**
  * Decides as the caller did, with its threshold where it stated one that agrees with its decision; `root` decides where
  * there is no caller. A policy that is used alone does so by itself; this is for `anyOf` and `rules`, which decide
- * under a caller where it stands in them.
+ * under a caller where they contain it.
  * @example
  * new Tracer({ sampling: anyOf(parentThreshold(0.1), rateLimit({ spansPerSecond: 5 })) });
  * @see https://opentelemetry.io/docs/specs/otel/trace/sdk/#composableparentthreshold

@@ -89,7 +89,7 @@ describe('the strict rate limit', () => {
     expect(run.decide().sampled).toBe(false);
   });
 
-  it('leaves out whole traces for the spans that kept ones record', async () => {
+  it('drops whole traces for the spans that sampled ones record', async () => {
     const run = runPolicy(rateLimit({ spansPerSecond: 80, mode: 'strict' }));
     let spans = 0;
     for (let i = 0; i < 20_000; i++) {

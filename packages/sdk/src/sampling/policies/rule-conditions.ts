@@ -77,7 +77,7 @@ class ValueCondition {
   }
 }
 
-/** The conditions of a rule, ready to be asked. */
+/** The conditions of a rule, compiled. */
 export class CompiledConditions {
   /** A bit for each kind; 0 for any. */
   readonly #kinds: number;

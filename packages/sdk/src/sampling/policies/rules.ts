@@ -16,7 +16,7 @@ export interface RulesOptions {
   /** For spans that no rule matches. Default 1. */
   readonly otherwise?: Sampling | undefined;
   /**
-   * Sampling probability of health checks that no rule matches (`/healthz`, `/readyz` and their like, asked for by GET
+   * Sampling probability of health checks that no rule matches (`/healthz`, `/readyz` and their like, by GET
    * or HEAD). Default 0.
    */
   readonly healthChecks?: number | undefined;

@@ -10,7 +10,7 @@ import type {
 
 const EXCHANGE_VERSION = 1;
 export const EXCHANGE_INTERVAL_MS = 5000;
-/** How much shorter or longer an interval may be, so that processes that started together do not ask together. */
+/** How much shorter or longer an interval may be, so that processes that started together do not send together. */
 const JITTER = 0.2;
 /** At the start and after a surge, two intervals are that much shorter: the collector must hear of all processes. */
 const HURRY_FACTOR = 5;
@@ -55,7 +55,7 @@ export class Exchange {
     });
   }
 
-  /** Asks soon, and soon again. */
+  /** Sends soon, and soon again. */
   hurry(): void {
     if (this.#isClosed || this.#isUnderWay || this.#hurried > 0) return;
     this.#hurried = HURRIED_EXCHANGES;

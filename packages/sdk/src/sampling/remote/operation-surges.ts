@@ -18,7 +18,7 @@ export interface Allowance {
 }
 
 interface Watched extends Allowance {
-  /** Whether the collector has been asked to hurry, for this allowance. */
+  /** Whether an exchange was hurried for this allowance. */
   isHurried: boolean;
   decided: number;
   /** Decisions of the last ticks, the newest first. */

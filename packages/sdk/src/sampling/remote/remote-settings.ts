@@ -30,7 +30,7 @@ const OPERATIONS_MAX = 2000;
 const RULES_MAX = 100;
 const RULE_CONDITIONS = ['name', 'kind', 'method', 'route', 'path'] as const;
 
-/** The settings that an answer holds, or in words why it is refused: all of it counts, or nothing. */
+/** The settings of a response, or in words why it is rejected: all of it counts, or nothing. */
 export function readRemoteSettings(body: Uint8Array): RemoteSettings | string {
   let answer: unknown;
   try {

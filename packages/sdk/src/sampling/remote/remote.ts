@@ -114,7 +114,7 @@ class RunningRemote {
   }
 
   #failed(problem: string): void {
-    const line = `no sampling rates from the collector, the last ones stay in force: ${problem}`;
+    const line = `collector sent no sampling rates: ${problem}; the last ones stay in force`;
     this.#context.failed('sampling exchange', line);
     this.#decay(this.#context.clock.monotonicMs());
   }
