@@ -26,8 +26,8 @@ export async function listen(
 }
 
 /**
- * For a port that nobody asked for: another program that has it is no reason not to start, since OTLP comes in over
- * HTTP as well. Returns null then, and logs it.
+ * For a port that nobody chose: another program that has it is no reason not to start, since OTLP comes in over HTTP as
+ * well. Returns null then, and logs it.
  */
 export async function listenUnlessTaken(
   server: { start(host: string, port: number): Promise<AddressInfo> },

@@ -3,9 +3,7 @@ import { Counter, Histogram } from 'prom-client';
 import type { QueryLimiter } from '../query-limiter.ts';
 import { registerGauge } from '../register-gauge.ts';
 
-/**
- * What was asked of the API and how long it took; the label `route` is a route's path with its braces, `ui` or `none`.
- */
+/** Requests to the API and how long they took; the label `route` is a route's path with its braces, `ui` or `none`. */
 export class ApiMetrics {
   readonly #requests: Counter<'route' | 'status'>;
   readonly #seconds: Histogram<'route'>;

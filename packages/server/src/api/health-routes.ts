@@ -12,7 +12,7 @@ export interface HealthRoutesOptions {
 
 /** `/healthz`, `/readyz` and `/metrics`: they answer whatever the store does. */
 export function healthRoutes({ registry, readiness }: HealthRoutesOptions): Route[] {
-  // Who asks at the same time shares an answer: to collect one takes the event loop a millisecond and more.
+  // Requests at the same time share a response: to collect one takes the event loop a millisecond and more.
   let collecting: Promise<string> | null = null;
   const collect = (): Promise<string> =>
     (collecting ??= registry.metrics().finally(() => {

@@ -88,7 +88,7 @@ export const seriesSchema = responseSchema<SeriesResponse>()(
       }),
       { description: 'Most requests first' },
     ),
-    truncated: Type.Boolean({ description: 'There are more series than were asked for' }),
+    truncated: Type.Boolean({ description: 'There are more series than the limit' }),
   }),
 );
 

@@ -28,7 +28,7 @@ const COMMON_HEADERS = {
 /** Pieces of an answer are joined up to about this size before they are sent. */
 const CHUNK_CHARACTERS = 65_536;
 
-/** Quick first: nobody asks for the same answer twice. */
+/** Quick first: nobody requests the same response twice. */
 const CODINGS: readonly ContentCoding[] = ['gzip', 'br'];
 
 /** Sends an answer, compressed where that is worth it and the client takes it. Rejects with the reason of `left`. */

@@ -43,7 +43,7 @@ interface UiFile {
   readonly etag: string;
   readonly cacheControl: string;
   readonly bytes: Uint8Array;
-  /** The same, compressed when it was first asked for. */
+  /** The same, compressed when it was first requested. */
   readonly compressed: Map<ContentCoding, Promise<Uint8Array>>;
 }
 

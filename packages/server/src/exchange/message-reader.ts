@@ -56,7 +56,7 @@ export class MessageReader {
     const { started, decided, requests, errors } = recent;
     if (decided > started) return notAccepted(`${at}.recent.decided`, decided, `at most started, which is ${started}`);
     if (errors > requests) return notAccepted(`${at}.recent.errors`, errors, `at most requests, which is ${requests}`);
-    if (!added(reported, `${kind} ${name}`)) return `${at} reports ${shown(name)} a second time`;
+    if (!added(reported, `${kind} ${name}`)) return `${at} reports ${shown(name)} twice`;
     if (totals.length + ofOperation.length > this.#totalsMax) {
       return `${at}.totals are too many; a message may have ${this.#totalsMax} of all operations`;
     }
@@ -101,8 +101,8 @@ function problemOfTotal(
   }
   let sum = 0;
   for (const count of counts) sum += count;
-  if (sum !== requests) return notAccepted(`${at}.durations.counts`, counts, `counts of ${requests} requests in all`);
-  if (!added(names, `${status} ${name}`)) return `${at} reports ${shown(name)} with status ${status} a second time`;
+  if (sum !== requests) return notAccepted(`${at}.durations.counts`, counts, `counts whose sum is ${requests}, the number of requests`);
+  if (!added(names, `${status} ${name}`)) return `${at} reports ${shown(name)} with status ${status} twice`;
   return null;
 }
 

@@ -1,4 +1,4 @@
-/** The bytes are cut off, or hold a column that is missing or of another type than was asked for. */
+/** The bytes are cut off, or hold a column that is missing or of another type than expected. */
 export class NativeFormatError extends Error {
   override readonly name = 'NativeFormatError';
 }

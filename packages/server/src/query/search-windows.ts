@@ -40,7 +40,7 @@ ${where(conditions)}
 GROUP BY day`;
 }
 
-/** The extent is asked for again when the last answer is older. It guides how long windows are, not what is found. */
+/** The extent is read again when the last result is older. It guides how long windows are, not what is found. */
 const EXTENT_AGE_MS_MAX = 250;
 const lastExtents = new WeakMap<Engine, { readonly extent: StoredExtent; readonly askedAtMs: number }>();
 
@@ -96,9 +96,9 @@ export function spansPerSecond({ days }: StoredExtent, unixNano: bigint | null):
 
 /**
  * Windows without gaps or overlaps over the whole range, the newest first; the first and the last are open to what has
- * been stored since the extent was asked for. Each has more spans than the one before, so a rare match costs little
- * more than one look at everything, and a frequent one costs next to nothing. Where the spans of a day are even in
- * time, the first window holds `firstWindowSpans`.
+ * been stored since the extent was read. Each has more spans than the one before, so a rare match costs little more
+ * than one look at everything, and a frequent one costs next to nothing. Where the spans of a day are even in time, the
+ * first window holds `firstWindowSpans`.
  */
 export function* searchWindows(
   extent: StoredExtent,

@@ -46,7 +46,7 @@ async function findSeriesIn(
       of: 'requests',
     }),
   ]);
-  // So many rows may come from more series than are wanted; which of them have the most requests has to be asked then.
+  // So many rows may come from more series than are wanted; then a query finds which of them have the most requests.
   if (all.length === rowsMax) {
     const names = await queryRows(context, seriesNamesSql(tables, view, query));
     if (names.length > seriesMax) {

@@ -30,7 +30,7 @@ type Asked = Omit<CandidateQuery, 'isLoose'>;
 /** Where matches are looked for. */
 type Part = Pick<CandidateQuery, 'window' | 'crossing'>;
 
-/** The first candidates of a part have been asked for. */
+/** The query for the first candidates of a part has begun. */
 interface Begun {
   readonly part: Part;
   readonly asked: { readonly limit: number; readonly candidates: Promise<Candidate[]> };
@@ -38,7 +38,7 @@ interface Begun {
 
 /** Where every span matches, the first window holds so much of `searchWindowSpans` … */
 const UNFILTERED_SHARE = 1 / 5;
-/** … and where a service is asked for, whose spans stand side by side in the store, so many times as much. */
+/** … and for a search with a service, whose spans stand side by side in the store, so many times as much. */
 const SERVICE_SHARE = 8;
 /** So many more candidates than traces that are wanted: a trace is settled when candidates behind it are known. */
 const BATCH_SPARE = 0.5;
@@ -48,8 +48,8 @@ const CANDIDATES_MAX = 2_000;
 const USUAL_TRACE_SECONDS = 10;
 const MS_NS = 1_000_000n;
 /**
- * Of so many traces or more fewer than one in so many had the duration that is asked for: from then on the engine looks
- * at durations first.
+ * Of so many traces or more fewer than one in so many had the duration of the search: from then on the engine looks at
+ * durations first.
  */
 const REFUSED_SAMPLE = 16;
 const REFUSED_SHARE = 8;
@@ -95,7 +95,7 @@ export class TraceFinder {
     // Asked at once, and looked at one behind the other: what is far has its place by itself.
     const behind = this.#begin(this.#behind());
     const newest = this.#beginNext(windows, wanted);
-    // What is rare is in none of the first spans: then everything is asked for, while what is far is looked for.
+    // What is rare is in none of the first spans: then everything is read, while what is far is looked for.
     const second = newest?.asked.candidates.then(
       ({ length }) => (length === 0 ? this.#beginNext(windows, wanted) : null),
       () => null,
@@ -246,15 +246,15 @@ export class TraceFinder {
     await this.#summarise(pending, 'match', startsOf);
   }
 
-  /** Whether few of the traces that match have the duration that is asked for. */
+  /** Whether few of the traces that match have the duration of the search. */
   #refusesMost(): boolean {
     return this.#summarised >= REFUSED_SAMPLE && this.#found.length * REFUSED_SHARE < this.#summarised;
   }
 
   async #candidates(query: Asked): Promise<Candidate[]> {
     const { crossing, after, limit } = query;
-    // An attribute that is asked for is mostly rare. To look across for whatever matches takes the engine as long
-    // again, when nothing does as well.
+    // An attribute of a search is mostly rare. To look across for whatever matches takes the engine as long again, when
+    // nothing does as well.
     if (crossing !== null && after === null && this.#search.filter.tags.length > 0) {
       const all = await this.#ofSources({ ...query, crossing: null }, false);
       if (all.length < limit) return await this.#across(all, crossing, query.window);
@@ -301,7 +301,7 @@ export class TraceFinder {
     return queryRows(this.#context, sql);
   }
 
-  /** All of them are asked for at once where they are few: every window would look at every fresh span again. */
+  /** All of them are read at once where they are few: every window would look at every fresh span again. */
   async #askFresh(source: SpanSource, query: Asked): Promise<Candidate[]> {
     const { window, after } = query;
     if (this.#search.after !== null) return this.#ask(source, query);

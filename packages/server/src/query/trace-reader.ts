@@ -15,7 +15,7 @@ export interface TraceReaderOptions {
   readonly workerPath?: URL;
 }
 
-/** An answer that is being made for everybody who asks, or is remembered. */
+/** A result that is being made for every query that waits for it, or is remembered. */
 interface Shared {
   readonly storedSpanCount: number;
   readonly answer: Promise<OfTrace<TraceResults[TraceQuery]>>;
@@ -27,8 +27,7 @@ interface Shared {
 
 /**
  * Reads one trace and answers about it. What is made of a small one is made at once; a large one, which would hold up
- * every sender for seconds, has a thread of its own, and those who ask the same of it at the same time share one
- * answer.
+ * every sender for seconds, has a thread of its own, and queries for the same at the same time share one answer.
  */
 export class TraceReader {
   readonly #limits: TraceReaderOptions['limits'];
@@ -92,7 +91,7 @@ export class TraceReader {
     return shared;
   }
 
-  /** Never rejects: those who ask learn of a failure. */
+  /** Never rejects: the queries learn of a failure. */
   async #follow(key: string, query: TraceQuery, shared: Shared): Promise<void> {
     const { answer, abandon } = shared;
     try {

@@ -6,7 +6,7 @@ import type { Tables } from '../storage/tables.ts';
 export { LAST_SECOND, type Seconds };
 
 /**
- * The seconds in which the stored spans of these traces start: the filter over ids alone has to be asked for every
+ * The seconds in which the stored spans of these traces start: the filter over ids alone has to be read for every
  * granule of the store. Those that are not counted yet may start in the seconds of all that is not. Empty where nothing
  * of them is stored.
  */

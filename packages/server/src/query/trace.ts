@@ -59,7 +59,7 @@ export async function findTraceRows(
 ): Promise<TraceRows | 'as_known' | null> {
   const { visibility = ALL_COUNTED, signal } = context;
   const rows = await lookForTrace(context, traceId, knownSpanCount);
-  // Whoever has just sent it need not ask twice.
+  // Whoever has just sent it need not query twice.
   if (rows !== null || !(await unlessAborted(visibility.pendingPublished(), signal))) return rows;
   return lookForTrace(context, traceId, knownSpanCount);
 }
@@ -70,7 +70,7 @@ function lookForTrace(
   knownSpanCount: number | null,
 ): Promise<TraceRows | 'as_known' | null> {
   return withView(context, async (view) => {
-    // When it was is asked for on its own: to analyse the statement for its spans takes several times longer.
+    // When it was is read on its own: to analyse the statement for its spans takes several times longer.
     const parts = partsOf(context.engine.tables, view, await timesOfTraces(context, [traceId]));
     if (parts.length === 0) return null;
     if (knownSpanCount !== null && (await countRows(context, parts, traceId)) === knownSpanCount) return 'as_known';

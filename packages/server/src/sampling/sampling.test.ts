@@ -183,7 +183,7 @@ describe('POST /v1/sampling', () => {
       },
       /^operations\[1\]\.totals are too many; a message may have 10000 of all operations$/,
     ],
-    ['a total twice', withTotals([TOTAL, TOTAL]), /totals\[1\] reports "GET \/" with status 0 a second time/],
+    ['a total twice', withTotals([TOTAL, TOTAL]), /totals\[1\] reports "GET \/" with status 0 twice/],
     ...(
       [
         ['a status that is none', { status: 3 }, 'status: got 3, expected an integer from 0 to 2'],
@@ -196,7 +196,7 @@ describe('POST /v1/sampling', () => {
         [
           'durations of other requests',
           { durations: { offset: 160, counts: [1] } },
-          'durations.counts: got [1], expected counts of 3 requests in all',
+          'durations.counts: got [1], expected counts whose sum is 3, the number of requests',
         ],
         [
           'buckets that are none',

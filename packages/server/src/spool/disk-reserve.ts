@@ -7,7 +7,7 @@ export interface DiskSpace {
 
 /** Of a disk of some gigabytes no more than this share is kept. */
 const RESERVE_SHARE_MAX = 0.05;
-/** It is asked for again after so many bytes, or so long: others write to the disk as well. */
+/** It is read again after so many bytes, or so long: others write to the disk as well. */
 const CHECKED_BYTES = 16 * 1024 * 1024;
 const CHECKED_MS = 1_000;
 const MIB = 1024 * 1024;

@@ -70,8 +70,8 @@ interface Lost {
 
 /**
  * Makes spans findable that are durable in the spool and not stored yet, by tables that are cheap to fill: an insert
- * into `spans` costs more, however few they are, so that is done seldom and with many. It is done when somebody asks,
- * and every `publishMs` for a while after that: what nobody asks for is not published at all. A table belongs to one
+ * into `spans` costs more, however few they are, so that is done seldom and with many. It is done when a query comes
+ * in, and every `publishMs` for a while after that: without queries nothing is published. A table belongs to one
  * segment at a time. Whatever goes wrong here delays spans, and loses none: the segment is sealed, and stored.
  */
 export class FreshSpans {

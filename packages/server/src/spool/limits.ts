@@ -65,14 +65,14 @@ export const LOADER_LIMITS: LoaderLimits = {
 
 export interface FreshLimits {
   /**
-   * While somebody asks, spans can be found this long after they were acknowledged, and what the engine needs for it.
+   * While queries come in, spans can be found this long after they were acknowledged, and what the engine needs for it.
    */
   readonly publishMs: number;
   /** Where more spans come in that time, they are stored at once instead. */
   readonly rowsPerInsertMax: number;
   /**
-   * Somebody is taken to ask for so long after a query. Later nothing is published until the next query, which
-   * waits for it …
+   * Queries are expected for so long after a query. Later nothing is published until the next query, which waits for it
+   * …
    */
   readonly watchedMs: number;
   /** … so long at most. */

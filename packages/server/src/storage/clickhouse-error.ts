@@ -3,7 +3,7 @@ import { EngineError } from './engine.ts';
 const TIMEOUT_EXCEEDED = 159;
 const RESULT_TOO_LARGE = 396;
 const MEMORY_LIMIT_EXCEEDED = 241;
-/** One statement's limit, by the words of new and of old servers: what it asks is too much, whatever else runs. */
+/** One statement's limit, by the words of new and of old servers: what it does is too much, whatever else runs. */
 const QUERY_LIMIT = /query memory limit|\(for query\)/i;
 
 /**

@@ -79,7 +79,7 @@ export class ClickHouseHttp {
     }
   }
 
-  /** Ends what only asks; everything that still runs rejects with `reason`. */
+  /** Ends what only reads; everything that still runs rejects with `reason`. */
   endQueries(reason: EngineError): void {
     for (const [end, isRepeatable] of this.#running) if (isRepeatable) end.abort(reason);
   }

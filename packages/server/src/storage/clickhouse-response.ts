@@ -36,7 +36,7 @@ export async function readResponse(response: IncomingMessage, origin: string, by
   }
   // Of the answer's beginning alone nothing is known.
   if (broken !== null) throw broken;
-  // ClickHouse has no format of ours in HTML: who asks for a login answers 200 as well.
+  // ClickHouse has no format of ours in HTML: a page with a login has status 200 as well.
   if (headers['content-type']?.startsWith('text/html') === true) throw problem(origin, statusCode, 0, body);
   return body;
 }

@@ -55,7 +55,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
   #state: EngineState = { kind: 'starting' };
   #capabilities: Capabilities | null = null;
   #runningInsert: Promise<unknown> = Promise.resolve();
-  /** By token: when it was first asked whether an insert still runs on a server that does not answer. */
+  /** By token: when it was first checked whether an insert still runs on a server that does not answer. */
   readonly #unansweredSince = new Map<string, number>();
 
   constructor(options: ClusterEngineOptions) {
@@ -333,7 +333,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
   async #command(sql: string, timeoutMs = this.#limits.commandTimeoutMs): Promise<void> {
     await this.#run({
       sql,
-      // A server goes on with what it was asked to write after we have left: what we repeat would be written twice.
+      // A server goes on with what it began to write after we have left: what we repeat would be written twice.
       settings: { max_execution_time: Math.max(1, Math.floor(timeoutMs / 1000)), ...this.#compatibility() },
       isRepeatable: false,
       timeoutMs,
@@ -384,7 +384,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     }
   }
 
-  /** The state is known even where nobody asks. */
+  /** The state is known even while no query comes in. */
   async #watch(): Promise<void> {
     const { signal } = this.#closing;
     const { pingIntervalMs, pingTimeoutMs } = this.#limits;

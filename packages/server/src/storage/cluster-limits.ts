@@ -10,9 +10,9 @@ export interface ClusterLimits {
   readonly queuedQueriesMax: number;
   readonly commandTimeoutMs: number;
   readonly insertTimeoutMs: number;
-  /** The servers are asked so often whether they answer … */
+  /** The servers are pinged so often … */
   readonly pingIntervalMs: number;
-  /** … and have so long for it. */
+  /** … and have so long to reply. */
   readonly pingTimeoutMs: number;
   /** A start at which no server answers tries again after it. */
   readonly startRetryMs: number;

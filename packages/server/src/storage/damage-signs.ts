@@ -47,5 +47,5 @@ export function partNamedIn(text: string): NamedPart | null {
   return tableUuid === undefined || part === undefined ? null : { tableUuid, part };
 }
 
-/** The codes that are asked for in `system.errors`. */
+/** The codes that are looked up in `system.errors`. */
 export const LOOKED_FOR: readonly number[] = [...DAMAGE_CODES, READ_FAILED, 107, 1001];

@@ -27,7 +27,7 @@ const running = new Set<number>();
 /** How long a statement may take to begin, or to end, before it is asked to end again. */
 const CANCEL_REPEAT_MS = 100;
 
-/** The collector never asks for more statements at once than there are sessions of the kind. */
+/** The collector never sends more statements at once than there are sessions of the kind. */
 const idleSessions: Record<SessionKind, Session[]> = { insert: [], fresh: [], command: [], query: [] };
 
 void open();
@@ -103,7 +103,7 @@ async function run(request: EngineRequest & { kind: 'run' }, openSession: () => 
   }
 }
 
-/** The session's answers are asked for one after the other: it runs one statement at a time. */
+/** The session's results are read one after the other: it runs one statement at a time. */
 let lastKill: Promise<unknown> = Promise.resolve();
 
 async function cancel(id: number): Promise<void> {

@@ -37,13 +37,13 @@ export interface EngineLimits {
   readonly unmapIntervalMs: number;
   /** How long one statement of `command` may take. */
   readonly commandTimeoutMs: number;
-  /** How long an insert may take before the engine is taken for stuck and started again. */
+  /** How long an insert may take before the engine is considered hung and restarted. */
   readonly insertTimeoutMs: number;
-  /** The engine's process is asked whether it lives every so often … */
+  /** The engine's process is pinged every so often … */
   readonly pingIntervalMs: number;
-  /** … is called down after so many queries without an answer … */
+  /** … is reported as down after so many pings without a reply … */
   readonly unansweredPingsDown: number;
-  /** … and is ended and started again after so many. */
+  /** … and is restarted after so many. */
   readonly unansweredPingsMax: number;
   /** An engine that died is started again after this, and after twice the time whenever it dies soon again … */
   readonly restartDelayMs: number;

@@ -3,7 +3,7 @@ import { sqlString, sqlUInt64 } from './sql.ts';
 import type { TableDefinition, Tables } from './tables.ts';
 import { rowsOf } from './rows-of.ts';
 
-/** A store that is asked directly, past the queue of queries. */
+/** A store that is queried directly, past the queue of queries. */
 export interface LeaseEngine {
   readonly tables: Tables;
   query(sql: string, options: QueryOptions): Promise<Uint8Array>;
@@ -17,7 +17,7 @@ export interface Claim {
   /** Of the data directory. */
   readonly collector: string;
   readonly description: string;
-  /** Whether it has the lease, or only asks for it. */
+  /** Whether it has the lease, or only requests it. */
   readonly isHeld: boolean;
   /**
    * Of two that hold the lease, the one with the greater term took it later: the other had been stopped. 0 for claims.

@@ -10,7 +10,7 @@ export const OTHERS_BYTES: Uint8Array = Uint8Array.of(0xff);
 const OTHERS = sqlHex('ff');
 
 /**
- * A longer name is a text, of which each may come once: it is counted with the others. What is listed can be asked for:
+ * A longer name is a text, of which each may come once: it is counted with the others. What is listed can be queried:
  * three of these, and the longest attributes that complete a search, are in percent-encoding less than a request's
  * headers may have.
  */

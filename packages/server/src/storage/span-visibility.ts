@@ -196,8 +196,8 @@ export class SpanVisibility implements Visibility {
 
   /**
    * Runs what adds the spans that arrived up to `until` to these derived tables, which a query may read together;
-   * queries to them wait or ask again, and find these spans in them from then on. Call `counted` when all tables have
-   * them.
+   * queries to them wait or are repeated, and find these spans in them from then on. Call `counted` when all tables
+   * have them.
    */
   async fill(tables: readonly string[], until: number, work: () => Promise<void>): Promise<void> {
     const states = tables.map((table) => this.#stateOf(table));
@@ -233,7 +233,8 @@ export class SpanVisibility implements Visibility {
   }
 
   /**
-   * Runs what rebuilds derived tables, of spans that arrived up to `until`; queries to any of them wait or ask again.
+   * Runs what rebuilds derived tables, of spans that arrived up to `until`; queries to any of them wait or are
+   * repeated.
    */
   async count(until: number, work: () => Promise<void>): Promise<void> {
     this.#version += 1;

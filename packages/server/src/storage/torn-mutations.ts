@@ -7,7 +7,7 @@ const MUTATION_FILE = /^mutation_\d+\.txt$/;
 /**
  * Removes the notes of mutations that could not be written as a whole, in a store that no engine has open. The engine
  * carries a mutation out though its note is empty, and cannot open the store again with it. What was not carried out
- * yet is asked for again by whoever wanted it: what a rebuild deletes, and what a migration alters. Never rejects.
+ * yet is repeated by whoever wanted it: what a rebuild deletes, and what a migration alters. Never rejects.
  */
 export async function removeTornMutations(store: string, log: Logger): Promise<void> {
   try {

@@ -24,7 +24,7 @@ export function zstdBytesAtMost(sent: Buffer, bytesMax: number): number {
  * `BodyError`.
  *
  * The frames are walked before. The decoder is given memory by what they can become at most, and does not have to be
- * asked what they claim. It returns nothing at all where it fails.
+ * read for what they claim. It returns nothing at all where it fails.
  */
 export async function decompressZstd(sent: Buffer, bytesMax: number): Promise<Uint8Array> {
   const size = zstdBytesAtMost(sent, bytesMax);
