@@ -1,8 +1,8 @@
 import type { AnyValue, KeyValue } from './otlp.ts';
 
 /**
- * The value of the first attribute with this key; `undefined` if there is none. OTLP forbids repeated keys; if there are
- * some, the first counts.
+ * The value of the first attribute with this key; `undefined` if there is none. OTLP forbids repeated keys; of
+ * such, the first counts.
  *
  * @example
  * const { attributes } = trace.span(trace.rootIndex);

@@ -77,8 +77,8 @@ export class ClientSpan {
   }
 
   /**
-   * The application no longer wanted the response, which is no failure (HTTP conventions: a cancelled request leaves the
-   * status unset).
+   * The application no longer wanted the response, which is no failure (HTTP conventions: a cancelled request leaves
+   * the status unset).
    */
   cancel(): void {
     this.span.end();

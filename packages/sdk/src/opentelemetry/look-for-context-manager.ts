@@ -27,9 +27,9 @@ const throughTheApi: ForeignContext = {
 };
 
 /**
- * Sees who keeps what is active: another context manager may be registered before ours, or in its place. Nothing reports
- * it, so this is called where a tracer is made or registered, now and then where nothing is active, and with each call
- * through OpenTelemetry's API, for the price of a look at a property.
+ * Sees who keeps what is active: another context manager may be registered before ours, or in its place. There is no
+ * event for it, so this is called where a tracer is made or registered, now and then where nothing is active, and with
+ * each call through OpenTelemetry's API, for the price of a look at a property.
  */
 export function lookForContextManager(): void {
   registered ??= shared[API];

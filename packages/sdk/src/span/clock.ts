@@ -32,8 +32,8 @@ export const systemClock: Clock = {
 };
 
 /**
- * Reading the wall clock costs what a tenth of a span costs; for so long after a jump, at the most, times are those from
- * before it.
+ * Reading the wall clock costs what a tenth of a span costs; for so long after a jump, at the most, times are those
+ * from before it.
  */
 const RECHECK_INTERVAL_MS = 100;
 /** Above the granularity of `Date.now()`, below what a person would notice between two hosts. */

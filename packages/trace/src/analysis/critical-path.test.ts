@@ -80,7 +80,7 @@ describe('criticalPath', () => {
     );
   });
 
-  test('omits a child that goes on after a parent that did not time out: nobody waited for it', () => {
+  test('omits a child that goes on after a parent that did not give up: nobody waited for it', () => {
     const mail = span('mail', 6, 5000, span('send', 7, 4000));
     expect(pathOf(span('root', 0, 100, span('insert', 5, 95), mail))).toEqual([
       'root 0-5',

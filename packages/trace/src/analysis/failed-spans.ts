@@ -324,7 +324,7 @@ function findWaits(
 }
 
 /**
- * Whether a child is no call, under a parent that nothing states to have timed out: it may have been started and left.
+ * Whether a child is no call, under a parent that does not state that it gave up: it may have been started and left.
  */
 function isOwnWork(
   trace: Trace,

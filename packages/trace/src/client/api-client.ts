@@ -147,8 +147,8 @@ export class ApiClient {
   }
 
   /**
-   * One trace as OTLP JSON, for `traceFromOtlp`. Rejects with `trace_not_found` if no span of it is stored. If the trace
-   * is too large to be read whole, `spansInTrace` is the number of its spans.
+   * One trace as OTLP JSON, for `traceFromOtlp`. Rejects with `trace_not_found` if no span of it is stored. If the
+   * trace is too large to be read whole, `spansInTrace` is the number of its spans.
    */
   async trace(traceId: string, options?: RequestOptions): Promise<TraceResponse> {
     let stored: string | null = null;

@@ -1,8 +1,9 @@
 import type { TracesData } from '../otlp.ts';
 
 /*
- * What the query API under `/api/v1/` accepts and returns. Counts are numbers; `…Ns` and `…UnixNano` are decimal strings
- * of nanoseconds (they do not fit a double); probabilities and shares are from 0 to 1. docs/api.md lists the routes.
+ * What the query API under `/api/v1/` accepts and returns. Counts are numbers; `…Ns` and `…UnixNano` are decimal
+ * strings of nanoseconds (they do not fit a double); probabilities and shares are from 0 to 1. docs/api.md lists the
+ * routes.
  */
 
 /**
@@ -150,8 +151,8 @@ export interface SeriesQuery extends TimeRange {
   /** One series for each of them. Default `service`. */
   readonly groupBy?: 'service' | 'operation' | undefined;
   /**
-   * Whole seconds, 1 to 604,800 (a week). By default the shortest usual one that makes at most 120 steps; 1,500 steps at
-   * most, fewer with many series.
+   * Whole seconds, 1 to 604,800 (a week). By default the shortest usual one that makes at most 120 steps; 1,500 steps
+   * at most, fewer with many series.
    */
   readonly step?: number | undefined;
   /** Most series, 1 to 1,000. Default 100. */

@@ -35,7 +35,7 @@ export interface OtherRoot {
   readonly failed: boolean;
 }
 
-/** Origins with the same service, name and kind of origin and of the span that timed out: attempts at the same thing. */
+/** Origins with the same service, name and kind of origin and of the span that gave up: attempts at the same thing. */
 export interface FailureGroup {
   readonly origins: readonly ErrorOrigin[];
   /** The time on the critical path of the origins and what is below them. */

@@ -87,9 +87,9 @@ export interface StoryCause {
 /**
  * A shape that three or more like spans have together, or two attempts of a retry.
  *
- * `retry`: attempts at the same thing, of which all but maybe the last failed · `n+1`: ten like calls or more, one after
- * another · `sequential`: fewer of them, or work that is no call · `polling`: like calls with longer pauses between ·
- * `fan-out`: like calls at the same time · `recursion`: spans that hold their like, ten deep or more.
+ * `retry`: attempts at the same thing, of which all but maybe the last failed · `n+1`: ten like calls or more, one
+ * after another · `sequential`: fewer of them, or work that is no call · `polling`: like calls with longer pauses
+ * between · `fan-out`: like calls at the same time · `recursion`: spans that hold their like, ten deep or more.
  */
 export interface StoryPattern {
   readonly kind: 'retry' | 'n+1' | 'sequential' | 'polling' | 'fan-out' | 'recursion';

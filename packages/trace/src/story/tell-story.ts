@@ -10,8 +10,8 @@ import type { Trace } from '../tree/trace.ts';
 
 /**
  * Writes the story of a trace with templates, from the trace alone: the same trace always gives the same words, and
- * names appear as they are. Of an empty trace it states that no span has been received. Never throws. Takes n log n time
- * in the number of spans.
+ * names appear as they are. Of an empty trace it states that no span has been received. Never throws. Takes n log n
+ * time in the number of spans.
  *
  * @example
  * const { headline, clauses } = tellStory(traceFromOtlp(otlpJson));

@@ -14,8 +14,8 @@ export interface BlockingPost {
 const TRUST_VARIABLES = ['NODE_TLS_REJECT_UNAUTHORIZED'];
 
 /**
- * Runs in the worker, as text, so that bundlers need not find a second file. It stores each response's status behind the
- * first word, which becomes 1 when all have come.
+ * Runs in the worker, as text, so that bundlers need not find a second file. It stores each response's status after
+ * the first word, which becomes 1 when all have come.
  */
 const WORKER_SOURCE = `
 const { workerData } = require('node:worker_threads');
