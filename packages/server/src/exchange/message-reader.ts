@@ -101,7 +101,8 @@ function problemOfTotal(
   }
   let sum = 0;
   for (const count of counts) sum += count;
-  if (sum !== requests) return notAccepted(`${at}.durations.counts`, counts, `counts whose sum is ${requests}, the number of requests`);
+  if (sum !== requests)
+    return notAccepted(`${at}.durations.counts`, counts, `counts whose sum is ${requests}, the number of requests`);
   if (!added(names, `${status} ${name}`)) return `${at} reports ${shown(name)} with status ${status} twice`;
   return null;
 }

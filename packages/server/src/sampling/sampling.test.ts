@@ -168,7 +168,7 @@ describe('POST /v1/sampling', () => {
       { ...REPORT, operations: Array.from({ length: 2001 }, () => REPORT.operations[0]) },
       /at most 2000/,
     ],
-    ['an operation twice', { ...REPORT, operations: [OPERATION, OPERATION] }, /operations\[1\] reports "GET" a second/],
+    ['an operation twice', { ...REPORT, operations: [OPERATION, OPERATION] }, /operations\[1\] reports "GET" twice/],
     ['totals that are no list', withTotals({}), /^operations\[0\].totals: got {}, expected a list/],
     ['too many totals', withTotals(Array.from({ length: 10_001 }, () => TOTAL)), /expected a list of at most 10000$/],
     [
