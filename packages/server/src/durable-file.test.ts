@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { FileReplacement, replaceFile, replaceFileSync } from './durable-file.ts';
+import { copyToDurableFile, FileReplacement, replaceFile, replaceFileSync } from './durable-file.ts';
 
 let directory: string;
 let path: string;
@@ -52,6 +52,17 @@ test('the new content may wait elsewhere until it is whole', async () => {
   replaceFileSync(path, 'two', { temporary });
   expect([target, path].map((name) => readFileSync(name, 'utf8'))).toEqual(['one', 'two']);
   expect(readdirSync(directory).toSorted()).toEqual(['file', 'of files']);
+});
+
+test('a copy has its name when it is whole', async () => {
+  writeFileSync(path, 'content');
+  const copy = join(directory, 'copy');
+  writeFileSync(`${copy}.temporary`, 'a longer half of another copy');
+  await copyToDurableFile(path, copy);
+  expect(readFileSync(copy, 'utf8')).toBe('content');
+  await expect(copyToDurableFile(join(directory, 'missing'), copy)).rejects.toThrow('ENOENT');
+  expect(readFileSync(copy, 'utf8')).toBe('content');
+  expect(readdirSync(directory).toSorted()).toEqual(['copy', 'file']);
 });
 
 test('a failure is told, and leaves nothing behind', async () => {

@@ -1,5 +1,5 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { closeSync, constants, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFile, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 export interface ReplaceOptions {
@@ -89,6 +89,28 @@ export class FileReplacement {
       throw error;
     }
   }
+}
+
+/**
+ * Copies a file as a whole: under the new name is all of it, or what was there before. Costs no space where the file
+ * system can share it. Rejects with what the file system says.
+ */
+export async function copyToDurableFile(from: string, to: string): Promise<void> {
+  const temporary = beside(to);
+  try {
+    await copyFile(from, temporary, constants.COPYFILE_FICLONE);
+    const copy = await open(temporary, 'r+');
+    try {
+      await copy.sync();
+    } finally {
+      await copy.close();
+    }
+    await rename(temporary, to);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await syncDirectory(dirname(to));
 }
 
 /** Makes names that were added to the directory, or removed from it, as durable as the files. */

@@ -125,13 +125,33 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     const registry = new Registry();
     collectProcessMetrics(registry);
     new LimitCounter(registry).declare(LIMIT_SETTINGS.filter(countsHits).map(({ key }) => key));
-    const jobs = new Jobs({ log, registry });
     const { limits } = config;
     const urls = storeUrls(config);
     const hostNames = ownHostNames(config);
 
     const dataDirectory = await openDataDirectory(config.dataDirectory, { log });
     shutdown.register('dataDirectory', () => dataDirectory.release());
+
+    const leasing = new AbortController();
+    const storeLease = new StoreLease({
+      collector: new NotedId(join(dataDirectory.path, 'collector-id')).ensure(),
+      description: `host ${hostname()}, process ${process.pid}, data directory ${dataDirectory.path}`,
+      log,
+      limits: limits.cluster,
+      signal: leasing.signal,
+    });
+    const lease = config.store === 'embedded' ? HELD_BY_DIRECTORY : storeLease;
+    registerLease(registry, lease);
+    shutdown.register('lease', () => lease.release().finally(() => leasing.abort()));
+    const jobs = new Jobs({
+      log,
+      registry,
+      lease: {
+        get isHeld() {
+          return lease.lostBecause === null;
+        },
+      },
+    });
 
     const arrivals = new ArrivalClock(join(dataDirectory.path, 'last-arrival'));
     const visibility = new SpanVisibility();
@@ -200,9 +220,9 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       takeTotals: (message, isForwarded) => counts.take(message, !isForwarded),
       onLimit: (limit) => limitCounter.reached(`sampling.${limit}`),
     });
-    const samplingState = jobs.start(sampling.job);
+    const samplingJobs = sampling.jobs.map((job) => jobs.start(job));
     shutdown.register('sampling', async () => {
-      await samplingState.stop(0);
+      await Promise.all(samplingJobs.map((job) => job.stop(0)));
       await sampling.close();
     });
     const otlpHttp = new HttpReceiver({
@@ -229,17 +249,6 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       hasBacklog,
       log,
     };
-    const leasing = new AbortController();
-    const storeLease = new StoreLease({
-      collector: new NotedId(join(dataDirectory.path, 'collector-id')).ensure(),
-      description: `host ${hostname()}, process ${process.pid}, data directory ${dataDirectory.path}`,
-      log,
-      limits: limits.cluster,
-      signal: leasing.signal,
-    });
-    const lease = config.store === 'embedded' ? HELD_BY_DIRECTORY : storeLease;
-    registerLease(registry, lease);
-    shutdown.register('lease', () => lease.release().finally(() => leasing.abort()));
     const beforeMigration = new BeforeMigration(dataDirectory.path, log);
     const admission = new AbortController();
     const damage = new StoreDamage({
@@ -386,6 +395,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       const rollups = new RollupJob({
         engine: writable,
         visibility,
+        jobs,
         log,
         registry,
         limits: limits.rollups,

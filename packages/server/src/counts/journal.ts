@@ -1,7 +1,6 @@
-import { constants } from 'node:fs';
-import { copyFile, link, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
+import { link, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { syncDirectory } from '../durable-file.ts';
+import { copyToDurableFile, syncDirectory } from '../durable-file.ts';
 
 interface JournalFile {
   readonly name: string;
@@ -51,7 +50,7 @@ export class Journal {
     const kept = join(this.#directory, name);
     await link(path, kept).catch(async (error: NodeJS.ErrnoException) => {
       // Where the file system knows no second names.
-      if (error.code !== 'EEXIST') await copyDurably(path, kept);
+      if (error.code !== 'EEXIST') await copyToDurableFile(path, kept);
     });
     await syncDirectory(this.#directory);
     this.#add({ name, bytes: (await stat(kept)).size });
@@ -68,15 +67,5 @@ export class Journal {
   #add(file: JournalFile): void {
     this.#files.push(file);
     this.#bytes += file.bytes;
-  }
-}
-
-async function copyDurably(from: string, to: string): Promise<void> {
-  await copyFile(from, to, constants.COPYFILE_FICLONE);
-  const file = await open(to, 'r+');
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
   }
 }

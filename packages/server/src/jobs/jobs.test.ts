@@ -6,7 +6,8 @@ import { Jobs, type Job, type JobLease } from './jobs.ts';
 function newJobs(random = 0.5, lease?: JobLease): { jobs: Jobs; lines: string[]; registry: Registry } {
   const registry = new Registry();
   const lines: string[] = [];
-  const log = { warn: (_: object, line: string) => void lines.push(line) };
+  const note = (_: object, line: string): void => void lines.push(line);
+  const log = { warn: note, info: note };
   const options = { log: log as never, registry, random: () => random };
   return { jobs: new Jobs({ ...options, ...(lease !== undefined && { lease }) }), lines, registry };
 }
@@ -38,14 +39,59 @@ test('a job runs at once and again and again, one run after the other', async ()
   expect(await registry.metrics()).toMatch(/throughline_job_runs_total\{job="tidy",outcome="ok"\} [3-9]/);
 });
 
-test('a run that fails is told of, and the next one comes', async () => {
+test('of runs that fail in a row the first is logged, the next ones come, and so is the first that succeeds', async () => {
   const { jobs, lines, registry } = newJobs();
   let runs = 0;
-  const started = jobs.start(newJob(() => (runs++ === 0 ? Promise.reject(new Error('no')) : Promise.resolve())));
-  await until(() => runs >= 2);
+  const started = jobs.start(newJob(() => (runs++ < 3 ? Promise.reject(new Error('no')) : Promise.resolve())));
+  await until(() => runs >= 6);
   await started.stop(1_000);
-  expect(lines).toEqual(['tidy run failed; will retry at the next interval']);
-  expect(await registry.metrics()).toContain('throughline_job_runs_total{job="tidy",outcome="failed"} 1');
+  expect(lines).toEqual(['tidy run failed; will retry', 'tidy run succeeded again']);
+  expect(await registry.metrics()).toContain('throughline_job_runs_total{job="tidy",outcome="failed"} 3');
+});
+
+test('what wakes a job ends its pause, and leaves out the pause after a run that it comes in', async () => {
+  const { jobs } = newJobs();
+  let runs = 0;
+  let go: (() => void) | undefined;
+  const run = (): Promise<void> =>
+    new Promise((resolve) => {
+      runs++;
+      go = resolve;
+    });
+  const started = jobs.start(newJob(run, { everyMs: 100_000, startsLater: true }));
+  started.wake();
+  await until(() => runs === 1);
+  started.wake();
+  go?.();
+  await until(() => runs === 2);
+  go?.();
+  await sleep(5);
+  // Nobody has woken it since.
+  expect(runs).toBe(2);
+  started.wake();
+  await until(() => runs === 3);
+  go?.();
+  await started.stop(1_000);
+});
+
+test('a run that fails is not followed at once by the next, whoever wakes the job meanwhile', async () => {
+  const { jobs } = newJobs();
+  let runs = 0;
+  const started = jobs.start(
+    newJob(
+      () => {
+        runs++;
+        started.wake();
+        return Promise.reject(new Error('no'));
+      },
+      { everyMs: 100_000, startsLater: true },
+    ),
+  );
+  started.wake();
+  await until(() => runs === 1);
+  await sleep(10);
+  expect(runs).toBe(1);
+  await started.stop(1_000);
 });
 
 test('a job that starts later waits first, and one that is stopped meanwhile never runs', async () => {
@@ -83,16 +129,25 @@ test('the pause is asked for after each run, and differs by a tenth', async () =
   expect(everyMs.mock.calls.length).toBeGreaterThanOrEqual(2);
 });
 
-test('a job whose lease is held elsewhere does not run here, until it is held here', async () => {
+test('a job that needs the lease does not run while it is held elsewhere; others do', async () => {
   let isHeld = false;
   let asked = 0;
-  const { jobs, registry } = newJobs(0.5, { holds: () => (asked++, isHeld) });
+  const lease = {
+    get isHeld() {
+      asked++;
+      return isHeld;
+    },
+  };
+  const { jobs, registry } = newJobs(0.5, lease);
   let runs = 0;
-  const started = jobs.start(newJob(() => Promise.resolve(void runs++)));
-  await until(() => asked >= 2);
+  const started = jobs.start(newJob(() => Promise.resolve(void runs++), { needsLease: true }));
+  let others = 0;
+  const other = jobs.start(newJob(() => Promise.resolve(void others++), { name: 'note' }));
+  await until(() => asked >= 2 && others >= 1);
   expect(runs).toBe(0);
   isHeld = true;
   await until(() => runs >= 1);
   await started.stop(1_000);
+  await other.stop(1_000);
   expect(await registry.metrics()).toMatch(/throughline_job_runs_total\{job="tidy",outcome="elsewhere"\} [2-9]/);
 });

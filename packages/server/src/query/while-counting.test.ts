@@ -1,6 +1,7 @@
 import { Registry } from 'prom-client';
 import { pino } from 'pino';
 import { expect, it } from 'vitest';
+import { Jobs } from '../jobs/jobs.ts';
 import { ROLLUPS } from '../storage/rollup-rebuild.ts';
 import { RollupJob } from '../storage/rollup-job.ts';
 import { SpanVisibility } from '../storage/span-visibility.ts';
@@ -94,6 +95,7 @@ it('while a batch is added, and behind one that failed, only queries to the tabl
     },
     visibility,
     log: pino({ level: 'silent' }),
+    jobs: new Jobs({ log: pino({ level: 'silent' }), registry: new Registry() }),
     registry: new Registry(),
     firstUnstored: () => null,
     lastArrival: () => arrival,

@@ -21,6 +21,7 @@ class Fleet {
    */
   round(perSecond: Record<string, number>, errorsPerSecond = 0, instances = 1): Record<string, number> {
     this.nowMs += 5000;
+    if (this.nowMs % 60_000 === 0) this.controller.tick();
     let answered: Record<string, number> = {};
     for (let i = 0; i < instances; i++) {
       const operations = Object.entries(perSecond).map(([name, rate]) =>

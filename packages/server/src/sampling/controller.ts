@@ -87,7 +87,6 @@ export class SamplingController {
   /** Takes a message without an answer: another collector has given it. */
   take({ service, instance, windowMs, operations }: ExchangeMessage): void {
     const nowMs = this.#now();
-    this.#forget(nowMs);
     if (!this.#noteInstance(service, instance, nowMs)) return;
     const states = this.#services.get(service) ?? new Map<string, OperationState>();
     this.#services.set(service, states);
@@ -162,12 +161,9 @@ export class SamplingController {
     return instances.filter((atMs) => nowMs - atMs <= INSTANCE_LIVE_MS).length;
   }
 
-  #forgottenMs = 0;
-
-  /** Once a minute: who has been silent for long. */
-  #forget(nowMs: number): void {
-    if (nowMs - this.#forgottenMs < FORGET_INTERVAL_MS) return;
-    this.#forgottenMs = nowMs;
+  /** Forgets who has been silent for long: processes, and operations. Rates follow the clock by themselves. */
+  tick(): void {
+    const nowMs = this.#now();
     for (const [service, instances] of this.#instances) {
       for (const [instance, atMs] of instances) {
         if (nowMs - atMs > INSTANCE_LIVE_MS && instances.delete(instance)) this.#instanceCount--;
@@ -182,8 +178,6 @@ export class SamplingController {
     }
   }
 }
-
-const FORGET_INTERVAL_MS = 60_000;
 
 function keyOf({ name, kind }: { readonly name: string; readonly kind: number }): string {
   return `${kind} ${name}`;

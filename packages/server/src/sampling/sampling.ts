@@ -44,6 +44,9 @@ export type SettingsChange =
   /** The message is for people. */
   | { readonly kind: 'rejected' | 'failed'; readonly message: string };
 
+/** Operations and processes live for minutes. */
+const TICK_INTERVAL_MS = 60_000;
+
 /** Remote sampling: takes what applications report, and returns the probabilities to sample with. */
 export class Sampling {
   readonly controller: SamplingController;
@@ -105,14 +108,22 @@ export class Sampling {
     };
   }
 
-  /** Writes the state now and then, where it has changed. */
-  get job(): Job {
-    return {
-      name: 'sampling-state',
-      everyMs: this.#limits.saveIntervalMs,
-      startsLater: true,
-      run: () => this.#save(),
-    };
+  /** Writes the state where it has changed, and forgets what has been silent for long. */
+  get jobs(): readonly Job[] {
+    return [
+      {
+        name: 'sampling-state',
+        everyMs: this.#limits.saveIntervalMs,
+        startsLater: true,
+        run: () => this.#save(),
+      },
+      {
+        name: 'sampling-tick',
+        everyMs: TICK_INTERVAL_MS,
+        startsLater: true,
+        run: () => Promise.resolve(this.controller.tick()),
+      },
+    ];
   }
 
   /** Writes the state a last time. */

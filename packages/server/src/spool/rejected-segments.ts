@@ -1,7 +1,7 @@
 import { chown, link, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DATA_SUFFIX, INDEX_SUFFIX, REJECTED_DIRECTORY, removeSegment } from './segment-files.ts';
-import { syncDirectory } from '../durable-file.ts';
+import { replaceFile, syncDirectory } from '../durable-file.ts';
 
 /** Segments that are to be loaded again wait here until the collector takes them, which may not run at all now. */
 export const RETRY_DIRECTORY = join(REJECTED_DIRECTORY, 'retry');
@@ -14,7 +14,7 @@ const REASON_SUFFIX = '.reason';
 export async function noteReason(directory: string, name: string, reason: string): Promise<void> {
   const rejected = join(directory, REJECTED_DIRECTORY);
   await mkdir(rejected, { recursive: true, mode: 0o700 });
-  await writeFile(join(rejected, name + REASON_SUFFIX), `${reason}\n`, { mode: 0o600 });
+  await replaceFile(join(rejected, name + REASON_SUFFIX), `${reason}\n`);
 }
 
 /** Moves a segment of the spool into `rejected/`. */

@@ -1,6 +1,6 @@
 import { link, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { syncDirectory } from '../durable-file.ts';
+import { FileReplacement, replaceFile, syncDirectory } from '../durable-file.ts';
 import { createDirectory } from '../storage/durable-directory.ts';
 
 /**
@@ -89,11 +89,16 @@ export async function replaceSegment(
   blocks: AsyncIterable<Uint8Array>,
   index: Uint8Array,
 ): Promise<void> {
-  await writeDurably(join(directory, name + REPAIRED_DATA_SUFFIX), blocks);
-  const temporaryIndex = join(directory, name + TEMPORARY_SUFFIX);
-  await writeDurably(temporaryIndex, [index]);
-  await rename(temporaryIndex, join(directory, name + REPAIRED_INDEX_SUFFIX));
-  await syncDirectory(directory);
+  const temporary = join(directory, name + TEMPORARY_SUFFIX);
+  const data = await FileReplacement.begin(join(directory, name + REPAIRED_DATA_SUFFIX), { temporary });
+  try {
+    for await (const block of blocks) await data.write(block);
+  } catch (error) {
+    await data.abandon();
+    throw error;
+  }
+  await data.commit();
+  await replaceFile(join(directory, name + REPAIRED_INDEX_SUFFIX), index, { temporary });
   await takeRepair(directory, name);
 }
 
@@ -128,16 +133,6 @@ async function rejectedDirectory(directory: string): Promise<string> {
   const rejected = join(directory, REJECTED_DIRECTORY);
   await createDirectory(rejected);
   return rejected;
-}
-
-async function writeDurably(path: string, parts: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void> {
-  const handle = await open(path, 'w', 0o600);
-  try {
-    for await (const part of parts) await handle.writeFile(part);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -92,7 +92,7 @@ test('an insert that the engine dies in is exact after its repeat', async () => 
 test('the engine does not outlive a collector that is killed during a long query', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'throughline-orphan-'));
   const program = `
-    import { EmbeddedEngine } from ${JSON.stringify(new URL('./embedded.js', builtEngineProcess).href)};
+    import { EmbeddedEngine } from ${JSON.stringify(new URL('./embedded-engine.js', builtEngineProcess).href)};
     import { Registry } from 'prom-client';
     const log = { debug() {}, error() {} };
     const engine = new EmbeddedEngine({ directory: ${JSON.stringify(directory)}, log, registry: new Registry(), onProcess: (pid) => console.log(pid) });

@@ -1,5 +1,6 @@
-import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { link, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { replaceFile } from '../durable-file.ts';
 import type { Logger } from 'pino';
 import type { MigratedEngine } from './migrations/migration.ts';
 import { findShortParts, TEXTS } from './part-check.ts';
@@ -244,15 +245,14 @@ async function linkFiles({ path: from, partition }: BrokenPart, to: string): Pro
   const day = secondsOfDay(partition);
   const key = Buffer.alloc(2);
   key.writeUInt16LE(day / DAY_SECONDS);
-  await writeFile(join(to, PARTITION_FILE), key);
+  await replaceFile(join(to, PARTITION_FILE), key);
   const range = await readFile(join(to, RANGE_FILE)).catch(() => null);
   if (range?.length === RANGE_BYTES) return;
   // All of the day is found to be wrong, or it is right.
   const whole = Buffer.alloc(RANGE_BYTES);
   whole.writeUInt32LE(day);
   whole.writeUInt32LE(day + DAY_SECONDS - 1, 4);
-  await rm(join(to, RANGE_FILE), { force: true });
-  await writeFile(join(to, RANGE_FILE), whole);
+  await replaceFile(join(to, RANGE_FILE), whole);
 }
 
 /**
@@ -272,10 +272,8 @@ async function mendTexts(engine: MigratedEngine, from: string, to: string): Prom
     const isWhole = TEXTS[name] ?? ((text: string): boolean => /^\d+$/.test(text));
     const text = await readFile(path, 'latin1').catch(() => null);
     if (text === null || isWhole(text)) continue;
-    const made = await make();
-    // Not into the file that the part has as well.
-    await rm(path);
-    await writeFile(path, made);
+    // By another file: the one of that name is the part's as well.
+    await replaceFile(path, await make());
   }
 }
 

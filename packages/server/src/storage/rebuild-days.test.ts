@@ -1,5 +1,6 @@
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Jobs } from '../jobs/jobs.ts';
 import { findDaysThatDisagree } from './rebuild-days.ts';
 import { RollupJob } from './rollup-job.ts';
 import { SpanVisibility } from './span-visibility.ts';
@@ -34,6 +35,7 @@ async function count(damaged: readonly string[] | 'all'): Promise<void> {
     visibility: new SpanVisibility(),
     log,
     registry: new Registry(),
+    jobs: new Jobs({ log, registry: new Registry() }),
     firstUnstored: () => null,
     lastArrival: () => UNTIL,
   });

@@ -1,9 +1,10 @@
 import type { Logger } from 'pino';
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { Counter, type Registry } from 'prom-client';
 import type { Job } from '../jobs/jobs.ts';
 import { AgeRule } from './age-rule.ts';
 import { EngineError, type Engine } from './engine.ts';
 import { RETENTION_LIMITS, type RetentionLimits } from './retention-limits.ts';
+import { registerGauge } from '../register-gauge.ts';
 import { sqlString } from './sql.ts';
 import { findDisks, findRoom, findStoredDays, type Disks, type StoredDay } from './stored-days.ts';
 import { dayOf, newestDay } from './utc-day.ts';
@@ -60,10 +61,9 @@ export class Retention {
   readonly #elapsed: () => number;
   readonly #droppedDays: Counter<'reason'>;
   readonly #droppedSpans: Counter<'reason'>;
-  readonly #heldDays: Gauge;
   readonly #jumps: Counter;
-  readonly #bytes: Gauge;
-  readonly #heldBytes: Gauge;
+  /** By the last run. */
+  readonly #found = { heldDays: 0, bytes: 0, heldBytes: 0 };
   #heldBecause: string | null = null;
   /** At the last look: then the next one begins with what costs least. */
   #wasEmpty = false;
@@ -92,26 +92,22 @@ export class Retention {
       labelNames: ['reason'],
       registers,
     });
-    this.#heldDays = new Gauge({
-      name: 'throughline_retention_held_days',
-      help: 'Expired days that are not dropped yet because the clock may be wrong',
-      registers,
-    });
     this.#jumps = new Counter({
       name: 'throughline_clock_jumps_total',
       help: "Retention runs that found this machine's clock moved by an hour or more",
       registers,
     });
-    this.#bytes = new Gauge({
-      name: 'throughline_store_bytes',
-      help: 'Bytes of the store on disk, as of the last retention run',
-      registers,
-    });
-    this.#heldBytes = new Gauge({
-      name: 'throughline_snapshot_held_bytes',
-      help: 'Bytes that are freed when the snapshots of backups and migrations are removed, as of the last retention run',
-      registers,
-    });
+    const gauges = [
+      ['retention_held_days', 'Expired days that are not dropped yet because the clock may be wrong', 'heldDays'],
+      ['store_bytes', 'Bytes of the store on disk, as of the last retention run', 'bytes'],
+      [
+        'snapshot_held_bytes',
+        'Bytes that are freed when the snapshots of backups and migrations are removed, as of the last retention run',
+        'heldBytes',
+      ],
+    ] as const;
+    for (const [name, help, key] of gauges)
+      registerGauge(registry, `throughline_${name}`, help, () => this.#found[key]);
   }
 
   /** For people: why days that seem too old are not dropped yet; null while there are none. */
@@ -125,6 +121,7 @@ export class Retention {
     return {
       name: 'retention',
       everyMs: () => (isEmpty ? EMPTY_INTERVAL_MS : INTERVAL_MS),
+      needsLease: true,
       run: async (signal) => {
         isEmpty = false;
         isEmpty = (await this.run(signal)) === 0;
@@ -164,7 +161,7 @@ export class Retention {
       this.#jumps.inc();
       log.warn({ jumpMs, now: new Date(clocks.nowMs).toISOString() }, "this machine's clock has jumped");
     }
-    this.#heldDays.set(held.length);
+    this.#found.heldDays = held.length;
     const before = this.#heldBecause;
     this.#heldBecause = held.length === 0 ? null : this.#heldWords(held, heldMs, clocks.nowMs);
     if (before === null && this.#heldBecause !== null) log.warn({ days: held }, this.#heldBecause);
@@ -187,8 +184,8 @@ export class Retention {
     const { engine, retentionDiskShare, log, heldBytes } = this.#options;
     const { storedBytes, usedBytes, takenBytes, freeBytes } = await findRoom(engine, disks);
     const held = (await heldBytes?.()) ?? 0;
-    this.#bytes.set(storedBytes);
-    this.#heldBytes.set(held);
+    this.#found.bytes = storedBytes;
+    this.#found.heldBytes = held;
     if (retentionDiskShare === 1) return;
     const free = this.#options.freeBytes === undefined ? freeBytes : await this.#options.freeBytes();
     if (free === null) return;
@@ -200,7 +197,7 @@ export class Retention {
       await this.#drop(day, 'disk', signal);
       bytes -= day.bytes;
     }
-    this.#bytes.set(storedBytes - (usedBytes - bytes));
+    this.#found.bytes = storedBytes - (usedBytes - bytes);
     if (bytes > bytesMax) {
       const sentence =
         'the store exceeds its share of the disk with only its newest day left; free disk space or raise retention.maxDiskShare';

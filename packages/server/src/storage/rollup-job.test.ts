@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Jobs } from '../jobs/jobs.ts';
 import type { Engine } from './engine.ts';
 import { RollupJob } from './rollup-job.ts';
 import { SpanVisibility } from './span-visibility.ts';
@@ -35,6 +36,7 @@ function jobOf(
     visibility: new SpanVisibility(),
     log,
     registry: new Registry(),
+    jobs: new Jobs({ log, registry: new Registry() }),
     firstUnstored: () => arrivals.first,
     lastArrival: () => arrivals.stored,
   });
@@ -59,6 +61,7 @@ describe('RollupJob', () => {
       visibility,
       log,
       registry: new Registry(),
+      jobs: new Jobs({ log, registry: new Registry() }),
       firstUnstored: () => arrivals.first,
       lastArrival: () => arrivals.stored,
       limits: { intervalMs: 5, idleIntervalMs: 1_000_000 },

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { Counter, Histogram, type Registry } from 'prom-client';
 import { arrivalSlices, arrivedWithin } from './arrival-slices.ts';
 import { signOfDamage } from './damage-signs.ts';
+import type { Job, Jobs, RunningJob } from '../jobs/jobs.ts';
 import type { Engine } from './engine.ts';
 import { findDays, findDaysThatDisagree, rebuildDays } from './rebuild-days.ts';
 import { ROLLUP_JOB_LIMITS, type RollupJobLimits } from './rollup-limits.ts';
@@ -16,6 +17,8 @@ import { rowsOf } from './rows-of.ts';
 export interface RollupJobOptions {
   readonly engine: Pick<Engine, 'query' | 'command' | 'tables'>;
   readonly visibility: SpanVisibility;
+  /** Runs it again and again. */
+  readonly jobs: Pick<Jobs, 'start'>;
   readonly log: Logger;
   readonly registry: Registry;
   /** When the oldest block came that is not stored yet; null where all are. */
@@ -54,8 +57,8 @@ export class RollupJob {
   readonly #batches: Counter<'outcome'>;
   readonly #seconds: Histogram;
   readonly #stopping = new AbortController();
-  #running: Promise<void> = Promise.resolve();
-  #wake: (() => void) | null = null;
+  #starting: Promise<void> = Promise.resolve();
+  #running: RunningJob | null = null;
   /** The end of a batch that was begun, and may have been added in part. */
   #pendingUntil = 0;
   /** Whether an earlier process noted anything. */
@@ -68,7 +71,7 @@ export class RollupJob {
   /** The newest arrival of what an earlier process stored. */
   #storedBefore = 0;
   readonly #late: ArrivalRange[] = [];
-  #told = '';
+  #hasFailed = false;
   /** One batch, one rebuild or one reader that needs the tables as they are. */
   #turn: Promise<unknown> = Promise.resolve();
   /** Asked by the last look, and for how long there has been something to count and no query. */
@@ -106,13 +109,32 @@ export class RollupJob {
    * with each other, are then found as well.
    */
   async start(damaged: readonly string[] | 'all' | null = null): Promise<void> {
+    this.#starting = this.#start(damaged);
+    await this.#starting;
+  }
+
+  async #start(damaged: readonly string[] | 'all' | null): Promise<void> {
     const begun = await this.#restore();
     await this.#noticeStored();
     if (damaged === null && begun.length > 0) this.#lostDays.push({ days: begun, done: () => {} });
     // Queries add what is not counted: what fails here is no reason not to answer them.
     const isMended = damaged === null || (await this.#mend(unionOf(damaged, begun)));
-    const isDone = isMended && (await this.#attempt(true));
-    this.#running = this.#runAgainAndAgain(isDone ? this.#limits.intervalMs : this.#limits.retryMs);
+    if (isMended) await this.#attempt(true).catch((error: unknown) => this.#logFailure(error));
+    else this.#hasFailed = true;
+    if (this.#stopping.signal.aborted) return;
+    this.#running = this.#options.jobs.start(this.#job);
+  }
+
+  get #job(): Job {
+    return {
+      name: 'rollups',
+      everyMs: () => (this.#hasFailed ? this.#limits.retryMs : this.#limits.intervalMs),
+      startsLater: true,
+      needsLease: true,
+      run: async () => {
+        if (this.#hasFailed || !this.#mayWaitLonger()) await this.#attempt(false);
+      },
+    };
   }
 
   /** Makes anew what was damaged while nothing ran. False where it failed; it is then done again. */
@@ -145,7 +167,7 @@ export class RollupJob {
   async rebuildDays(days: readonly string[] | 'all'): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#lostDays.push({ days, done: resolve });
-      this.#wake?.();
+      this.#running?.wake();
     });
   }
 
@@ -175,14 +197,14 @@ export class RollupJob {
 
   /** More has been stored. */
   notice(): void {
-    if (this.#options.visibility.uncountedRows >= this.#limits.rowsMax) this.#wake?.();
+    if (this.#options.visibility.uncountedRows >= this.#limits.rowsMax) this.#running?.wake();
   }
 
   /** Resolves when a batch that is being added has been, or after the timeout: the next start goes on. */
   async stop(timeoutMs: number): Promise<void> {
     this.#stopping.abort();
-    this.#wake?.();
-    await Promise.race([this.#running, delay(timeoutMs, undefined, { ref: false })]);
+    const ended = this.#starting.catch(() => {}).then(() => this.#running?.stop(timeoutMs));
+    await Promise.race([ended, delay(timeoutMs, undefined, { ref: false })]);
   }
 
   /** Counts everything that is stored, up to the oldest span that is not, in batches. Rejects with `EngineError`. */
@@ -227,18 +249,6 @@ export class RollupJob {
     await Promise.race([this.#options.visibility.released(tables), delay(ANSWER_MS_MAX, undefined, { ref: false })]);
   }
 
-  async #runAgainAndAgain(firstMs: number): Promise<void> {
-    const { signal } = this.#stopping;
-    const { intervalMs, retryMs } = this.#limits;
-    let waitMs = firstMs;
-    for (;;) {
-      await this.#wait(waitMs);
-      if (signal.aborted) return;
-      if (this.#told === '' && this.#mayWaitLonger()) waitMs = intervalMs;
-      else waitMs = (await this.#attempt(false)) ? intervalMs : retryMs;
-    }
-  }
-
   /** A batch costs much the same however small it is, and saves something to those who ask only. */
   #mayWaitLonger(): boolean {
     const { intervalMs, idleIntervalMs, rowsMax } = this.#limits;
@@ -252,35 +262,21 @@ export class RollupJob {
     return false;
   }
 
-  /** False where it failed, which is logged. */
-  async #attempt(isEverything: boolean): Promise<boolean> {
+  async #attempt(isEverything: boolean): Promise<void> {
     try {
       await this.run(isEverything);
-      if (this.#told !== '') this.#options.log.warn('derived tables are up to date again');
-      this.#told = '';
-      return true;
+      this.#hasFailed = false;
     } catch (error) {
       this.#batches.inc({ outcome: 'failed' });
-      const reason = error instanceof Error ? error.message : String(error);
-      // What a stop interrupts is added at the next start.
-      if (this.#told === '' && !this.#stopping.signal.aborted)
-        this.#options.log.warn({ reason }, 'adding spans to the derived tables failed; will retry');
-      this.#told = reason;
-      return false;
+      this.#hasFailed = true;
+      throw error;
     }
   }
 
-  async #wait(ms: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.#wake = (): void => {
-        clearTimeout(timer);
-        resolve();
-      };
-      const isWanted = this.#lostDays.length > 0 && this.#told === '';
-      if (this.#stopping.signal.aborted || isWanted) this.#wake();
-    });
-    this.#wake = null;
+  #logFailure(error: unknown): void {
+    // What a stop interrupts is added at the next start.
+    if (!this.#stopping.signal.aborted)
+      this.#options.log.warn({ err: error }, 'adding spans to the derived tables failed; will retry');
   }
 
   async #add(until: number): Promise<void> {

@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
+import { registerLabelledGauge } from '../register-gauge.ts';
 import { LimitCounter } from '../limit-counter.ts';
 import { DAMAGE_LIMITS, type DamageLimits } from './damage-limits.ts';
 import { LOOKED_FOR, partNamedIn, signOfDamage, type NamedPart } from './damage-signs.ts';
@@ -105,16 +106,10 @@ export class StoreDamage {
     this.#repaired = new NotedParts(options.repairedPath);
     this.#damaged = new NotedParts(options.damagedPath);
     const gauge = (name: string, help: string, value: (part: LostPart) => number): void => {
-      const metric: Gauge<'table' | 'day'> = new Gauge({
-        name,
-        help,
-        labelNames: ['table', 'day'],
-        registers: [options.registry],
-        collect: (): void => {
-          metric.reset();
-          for (const part of this.#lost) metric.inc({ table: part.table, day: part.day ?? '' }, value(part));
-        },
-      });
+      const { registry } = options;
+      registerLabelledGauge(registry, name, help, ['table', 'day'], () =>
+        this.#lost.map((part) => [{ table: part.table, day: part.day ?? '' }, value(part)] as const),
+      );
     };
     gauge('throughline_store_lost_parts', 'Damaged parts in detached/, by table and day', () => 1);
     gauge(

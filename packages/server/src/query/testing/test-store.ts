@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
+import { Jobs } from '../../jobs/jobs.ts';
 import { EmbeddedEngine } from '../../storage/embedded-engine.ts';
 import { RollupJob } from '../../storage/rollup-job.ts';
 import { SpanVisibility } from '../../storage/span-visibility.ts';
@@ -90,6 +91,7 @@ export async function openTestStore(): Promise<TestStore> {
     visibility: new SpanVisibility(),
     log,
     registry,
+    jobs: new Jobs({ log, registry: new Registry() }),
     firstUnstored: () => null,
     lastArrival: () => arrival,
   });

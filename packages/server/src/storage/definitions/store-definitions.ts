@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readdirSync } from 'node:fs';
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
@@ -277,7 +277,7 @@ export class StoreDefinitions {
     const file = join(expected, basename(path));
     try {
       await createDirectory(expected);
-      await writeFile(file, text, 'latin1');
+      await replaceFile(file, Buffer.from(text, 'latin1'));
       return file;
     } catch {
       return null;

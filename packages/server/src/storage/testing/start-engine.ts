@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino, { type Logger } from 'pino';
 import { Registry } from 'prom-client';
+import { Jobs } from '../../jobs/jobs.ts';
 import { EmbeddedEngine } from '../embedded-engine.ts';
 import type { Engine } from '../engine.ts';
 import type { EngineLimits } from '../engine-limits.ts';
@@ -68,6 +69,7 @@ export async function countStored(engine: Pick<Engine, 'query' | 'command' | 'ta
     visibility: new SpanVisibility(),
     log: silentLog,
     registry: new Registry(),
+    jobs: new Jobs({ log: silentLog, registry: new Registry() }),
     firstUnstored: () => null,
     // The engine's time, which is what such spans arrive at, is told in seconds.
     lastArrival: () => Date.now() * 1_000,
