@@ -27,6 +27,7 @@ const serverRooms: Record<string, readonly string[]> = {
     'version.ts',
     'closest.ts',
     'file-pages.ts',
+    'malloc-trim.ts',
     'without-passwords.ts',
   ],
   'server.ts': [
@@ -143,6 +144,7 @@ const serverRooms: Record<string, readonly string[]> = {
   ],
   'durable-file.ts': [],
   'file-pages.ts': [],
+  'malloc-trim.ts': [],
   'closest.ts': [],
   'limit-counter.ts': [],
   'process-metrics.ts': ['register-gauge.ts'],

@@ -31,6 +31,22 @@ it('is collected once when the process has become quiet behind a load, and never
   expect(collectedAt([80, 80, 80, 80])).toEqual([]);
 });
 
+it('gives back what is free a look after a collection, and again when idle threads have ended', () => {
+  const trimmed: number[] = [];
+  let usedUs = 0;
+  let look = 0;
+  const heap = new QuietHeap({ cpuUs: () => usedUs, collect: () => {}, trim: () => trimmed.push(look) });
+  heap.start();
+  for (const percent of [80, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]) {
+    look += 1;
+    usedUs += percent * 50_000;
+    vi.advanceTimersByTime(5_000);
+  }
+  heap.stop();
+  // The collection is at the fourth look.
+  expect(trimmed).toEqual([5, 10]);
+});
+
 it('is collected by what Node has for it', () => {
   let usedUs = 0;
   const heap = new QuietHeap({ cpuUs: () => usedUs });

@@ -8,6 +8,7 @@ import { startServer } from '../server.ts';
 import { VERSION } from '../version.ts';
 import { abortOnFatalError } from './abort-on-fatal-error.ts';
 import { FilePages, loadUnmap } from '../file-pages.ts';
+import { loadMallocTrim } from '../malloc-trim.ts';
 import { growHeapWithBodies, QuietHeap } from './heap.ts';
 import { createLog } from './log.ts';
 import { oneLine } from './one-line.ts';
@@ -38,7 +39,6 @@ export async function runUp(args: readonly string[]): Promise<number> {
       return 0;
     }
     growHeapWithBodies();
-    new QuietHeap().start();
     const log = createLog(config);
     const fatal = abortOnFatalError(log);
     const end = AbortSignal.any([stop, fatal]);
@@ -47,7 +47,7 @@ export async function runUp(args: readonly string[]): Promise<number> {
     // Nobody is to send spans to a collector that is about to end.
     if (!end.aborted) await Promise.race([server.admitted, ended]);
     if (!end.aborted) process.stdout.write(startMessage(config, server));
-    await unmapFiles(config.limits.engine.unmapIntervalMs);
+    await giveBackMemory(config.limits.engine.unmapIntervalMs);
     if (!end.aborted) await Promise.race([server.ready, ended]);
     if (!end.aborted) {
       process.stdout.write(`  ${paint('green', 'Ready')} after ${Math.round(performance.now() - startedMs)} ms\n`);
@@ -62,8 +62,11 @@ export async function runUp(args: readonly string[]): Promise<number> {
   }
 }
 
-async function unmapFiles(intervalMs: number): Promise<void> {
-  const unmap = intervalMs === 0 ? null : await loadUnmap();
+/** With an interval of 0 nothing is called that is not Node's. */
+async function giveBackMemory(intervalMs: number): Promise<void> {
+  const isNative = intervalMs > 0;
+  new QuietHeap({ trim: isNative ? await loadMallocTrim() : null }).start();
+  const unmap = isNative ? await loadUnmap() : null;
   if (unmap !== null) new FilePages({ intervalMs, unmap }).start();
 }
 
