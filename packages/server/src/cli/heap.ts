@@ -27,16 +27,16 @@ const QUIET_PERCENT = 5;
 /** So many quiet looks in a row come before a collection. */
 const QUIET_LOOKS = 3;
 /**
- * So many looks after a collection what is free is given back: when V8 has swept, and when threads that had nothing to do
- * any more have ended.
+ * So many looks after a collection what is free is given back: when V8 has swept, and when threads without work have
+ * ended.
  */
 const TRIM_LOOKS: readonly number[] = [1, 6];
 
 /**
  * V8 collects when something is allocated: behind a load, where nothing is any more, the process would keep for good
  * what the last requests left. One collection when it has become quiet gives back half of what it holds (measured: 144
- * to 98 MB behind saturation, for 90 ms of CPU). Of the buffers of requests that are free then the C library keeps most,
- * between others that are in use, until it is told to look for whole pages (measured: 153 to 77 MB, for 10 ms).
+ * to 98 MB behind saturation, for 90 ms of CPU). Of the buffers that are free then the C library keeps most, between
+ * others that are in use, until somebody has it look for whole pages (measured: 153 to 77 MB, for 10 ms).
  */
 export class QuietHeap {
   readonly #cpuUs: () => number;

@@ -501,6 +501,8 @@ function connectionArgs(limits: EngineLimits): string[] {
     '--compile_expressions=0',
     `--background_pool_size=${limits.mergeThreads}`,
     '--max_thread_pool_size=256',
+    // By default 1000 stay for ever, of which each keeps memory that it has used: behind a load they were a hundred.
+    '--max_thread_pool_free_size=16',
     // It compares what is counted as allocated with what is resident, by default twenty times a second, also where
     // nothing happens.
     '--memory_worker_period_ms=500',
