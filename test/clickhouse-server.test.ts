@@ -203,7 +203,7 @@ describe.skipIf(program === undefined)(`a ClickHouse 18.16 server as the store${
       return answer.series[0];
     });
     // More may come of the present.
-    expect(series).toMatchObject({ source: 'counters', estimate: { basis: 'estimated', relativeError: null } });
+    expect(series).toMatchObject({ source: 'requestMetrics', estimate: { basis: 'estimated', relativeError: null } });
     expect(series.estimatedErrorCount).toEqual(series.estimatedRequestCount);
     expect(series.estimatedRequestCount.reduce((sum, count) => sum + count, 0)).toBe(700);
     expect(await server.rows('SELECT toUInt32(sum(requests)) FROM throughline.counted_1m')).toEqual([[700]]);

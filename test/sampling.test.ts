@@ -254,7 +254,7 @@ describe('two services whose load rises a hundredfold, and then fails in 5 of 10
         const found = await seriesOf(name, 60);
         return found?.estimate.basis === 'exact' ? found : undefined;
       });
-      expect(series).toMatchObject({ source: 'counters', estimate: { basis: 'exact', relativeError: 0 } });
+      expect(series).toMatchObject({ source: 'requestMetrics', estimate: { basis: 'exact', relativeError: 0 } });
       expect(sum(series.estimatedRequestCount)).toBe(done);
       expect(sum(series.estimatedErrorCount)).toBe(failed);
       expect(series.errorRateInterval?.[0]).toBeCloseTo(failed / done, 12);

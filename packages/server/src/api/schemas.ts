@@ -75,7 +75,7 @@ export const seriesSchema = responseSchema<SeriesResponse>()(
         service: Type.String(),
         operation: nullable(Type.String()),
         othersOf: nullable(oneOf(['services', 'operations'])),
-        source: oneOf(['spans', 'counters']),
+        source: oneOf(['spans', 'requestMetrics']),
         estimate,
         errorRateInterval,
         requestCount: numbers,

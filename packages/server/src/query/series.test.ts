@@ -165,7 +165,7 @@ SELECT toStartOfHour(time), service_name, operation, kind, status, bucket, reque
     const { series } = await findSeries(store.context, { ...HOURLY, stepSeconds, service: 'web' }, WHOLE);
     expect(series).toHaveLength(1);
     const [web] = series;
-    expect(web).toMatchObject({ source: 'counters', estimate: { basis: 'exact', relativeError: 0 } });
+    expect(web).toMatchObject({ source: 'requestMetrics', estimate: { basis: 'exact', relativeError: 0 } });
     expect(web?.errorRateInterval).toEqual([50 / 1_007, 50 / 1_007]);
     expect([web?.requestCount[0], web?.estimatedRequestCount[0], web?.estimatedErrorCount[0]]).toEqual([8, 1_007, 50]);
     expect(off(web?.p99Ns[0], 1)).toBeLessThan(0.045);
@@ -199,11 +199,11 @@ SELECT toStartOfHour(time), service_name, operation, kind, status, bucket, reque
     expect((await of(HOURLY, 3_599))?.estimate.basis).toBe('estimated');
     // Of an operation that keeps nothing there are as many as are counted so far, at least.
     const rare = await of({ ...minutes, groupBy: 'operation', service: 'web', operation: 'GET /rare' }, 0);
-    expect(rare).toMatchObject({ source: 'counters', estimate: { basis: 'estimated', relativeError: null } });
+    expect(rare).toMatchObject({ source: 'requestMetrics', estimate: { basis: 'estimated', relativeError: null } });
     expect(rare?.estimatedRequestCount[0]).toBe(7);
     // What another service waits for makes no difference.
     const { series } = await findSeries(store.context, { ...minutes, service: 'begun' }, until(0));
-    expect(series).toMatchObject([{ source: 'counters', estimate: { basis: 'exact' } }]);
+    expect(series).toMatchObject([{ source: 'requestMetrics', estimate: { basis: 'exact' } }]);
   });
 
   it('goes by the spans where these tell of more, and in steps of which nothing was counted', async () => {
@@ -211,7 +211,7 @@ SELECT toStartOfHour(time), service_name, operation, kind, status, bucket, reque
     expect(series).toMatchObject([{ source: 'spans', estimate: { basis: 'estimated' } }]);
     expect(series[0]?.estimatedRequestCount[0]).toBe(80);
     const begun = await findSeries(store.context, { ...HOURLY, stepSeconds: 60, service: 'begun' }, WHOLE);
-    expect(begun.series).toMatchObject([{ source: 'counters', estimate: { basis: 'exact' } }]);
+    expect(begun.series).toMatchObject([{ source: 'requestMetrics', estimate: { basis: 'exact' } }]);
     expect(begun.series[0]?.estimatedRequestCount.slice(0, 3)).toEqual([10, 60, 0]);
     // Shorter steps than a minute are counted by nobody.
     const short = await findSeries(

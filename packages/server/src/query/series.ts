@@ -4,7 +4,7 @@ import { REQUEST_1M } from '../storage/rollups.ts';
 import type { SpanView } from '../storage/span-visibility.ts';
 import { type JsonRow, type QueryContext, queryRows, withRollup } from './rows.ts';
 import { pointsOf, rangeOf, seriesNamesSql, seriesSql, type SeriesQuery } from './series-sql.ts';
-import { seriesFrom } from './series-steps.ts';
+import { buildSeries } from './build-series.ts';
 import { findWeights, type Weights } from './weights.ts';
 
 export interface FoundSeries {
@@ -74,7 +74,7 @@ function seriesOf(
     else own.push(row);
   }
   return Array.from(byName.values(), (own) => {
-    return seriesFrom(query, own, weights, countedUntil(readName(own[0]?.text(0) ?? '')));
+    return buildSeries(query, own, weights, countedUntil(readName(own[0]?.text(0) ?? '')));
   })
     .map((series) => ({ series, total: series.estimatedRequestCount.reduce((sum, count) => sum + count, 0) }))
     .toSorted((a, b) => b.total - a.total || compare(a.series, b.series))

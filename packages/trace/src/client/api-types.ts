@@ -107,11 +107,11 @@ export interface RequestSeries {
    */
   readonly othersOf: 'services' | 'operations' | null;
   /**
-   * Where rate, errors and durations come from: `counters` where one or more steps come from the SDKs' exact request
-   * metrics, which count before anything is sampled. Steps that end in the last half minute or so, or later, come from
-   * spans: more request metrics of them may arrive.
+   * Where rate, errors and durations come from: `requestMetrics` where one or more steps come from the SDKs' exact
+   * request metrics, which count before anything is sampled. Steps that end in the last half minute or so, or later,
+   * come from spans: more request metrics of them may arrive.
    */
-  readonly source: 'spans' | 'counters';
+  readonly source: 'spans' | 'requestMetrics';
   /** Of the requests of the whole range. */
   readonly estimate: Estimate;
   /** Of the whole range; null without a request. */

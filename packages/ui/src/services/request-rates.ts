@@ -43,7 +43,7 @@ function rateOf(series: RequestSeries): Pick<RequestRate, 'count' | 'perStep'> {
       stored: sum(requestCount),
       estimated: sum(estimatedRequestCount),
       estimate,
-      isCounted: series.source === 'counters',
+      isCounted: series.source === 'requestMetrics',
     },
     perStep: series.estimatedRequestCount.slice(0, -1),
   };

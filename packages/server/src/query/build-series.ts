@@ -10,7 +10,7 @@ import type { Weights } from './weights.ts';
  * One series out of its rows of `seriesSql`, a row for each step with requests. Steps that end by `countedUntilMs`
  * (since the epoch) have all that is counted of them; of later ones counts may still come.
  */
-export function seriesFrom(
+export function buildSeries(
   query: SeriesQuery,
   rows: readonly JsonRow[],
   weights: Weights,
@@ -24,30 +24,30 @@ export function seriesFrom(
   };
   const weigh: Weigh = (spans, weight) => weights.of(service, query.operation ?? grouped, spans, weight);
   const steps = rows.map((row) => stepOf(row, query, weigh, countedUntilMs));
-  const hasUnseen = countersExceedSpans(steps, weigh);
+  const hasUnseen = requestMetricsExceedSpans(steps, weigh);
   const isSampled = weigh(0, 1).variance > 0;
   const uncertain = { rows: 0, weight: 0 };
   for (const step of steps) {
     const { point, rows: spans, counted, isWhole, weighed } = step;
     // What is counted so far is less than there was. It says more than the spans only where these do not show all
     // requests.
-    const byCounters = isWhole
-      ? countersApply(counted, weighed)
+    const byRequestMetrics = isWhole
+      ? requestMetricsApply(counted, weighed)
       : (hasUnseen || isSampled) && isMore(counted, weighed.count);
-    if (byCounters) series.source = 'counters';
+    if (byRequestMetrics) series.source = 'requestMetrics';
     series.requestCount[point] = spans;
     series.errorCount[point] = step.errors;
-    series.estimatedRequestCount[point] = byCounters ? counted : weighed.count;
-    series.estimatedErrorCount[point] = byCounters ? step.countedErrors : step.errorWeight;
+    series.estimatedRequestCount[point] = byRequestMetrics ? counted : weighed.count;
+    series.estimatedErrorCount[point] = byRequestMetrics ? step.countedErrors : step.errorWeight;
     setPercentiles(
       series,
       point,
-      byCounters ? step.countedBuckets : step.buckets,
-      byCounters || isKnownWell(spans, weighed),
+      byRequestMetrics ? step.countedBuckets : step.buckets,
+      byRequestMetrics || isKnownWell(spans, weighed),
     );
-    if (byCounters && isWhole) continue;
+    if (byRequestMetrics && isWhole) continue;
     uncertain.rows += spans;
-    uncertain.weight += byCounters ? counted : weighed.count;
+    uncertain.weight += byRequestMetrics ? counted : weighed.count;
   }
   const isOpen = steps.some(({ isWhole }) => !isWhole);
   return {
@@ -90,16 +90,16 @@ function stepOf(row: JsonRow, { fromSecond, stepSeconds }: SeriesQuery, weigh: W
 }
 
 /**
- * Whether the exact counters answer for a step of which they are whole. They do not where spans show clearly more
+ * Whether the request metrics of a step are used, which are whole. They are not where spans show clearly more
  * requests: then some processes report no counts, or ended before they reported their last. Counts of single messages
  * fall to the minutes on both sides of their end by time, and may be off by chance there.
  */
-function countersApply(counted: number, { count, variance }: Weighed): boolean {
+function requestMetricsApply(counted: number, { count, variance }: Weighed): boolean {
   return counted > 0 && count - 4 * Math.sqrt(variance) <= counted + Math.sqrt(counted);
 }
 
-/** Whether the counters have requests that no span shows, over all steps: in one alone, that may be by chance. */
-function countersExceedSpans(steps: readonly Step[], weigh: Weigh): boolean {
+/** Whether request metrics count requests that no span shows, over all steps: in one alone, that may be by chance. */
+function requestMetricsExceedSpans(steps: readonly Step[], weigh: Weigh): boolean {
   const { count, variance } = weigh(sum(steps.map(({ rows }) => rows)), sum(steps.map(({ weighed }) => weighed.count)));
   return isMore(sum(steps.map(({ counted }) => counted)), count + 4 * Math.sqrt(variance));
 }

@@ -1,7 +1,7 @@
 import type { RequestSeries } from '@throughline/trace/client';
 import { describe, expect, it } from 'vitest';
 import { JsonRow } from './rows.ts';
-import { seriesFrom } from './series-steps.ts';
+import { buildSeries } from './build-series.ts';
 import { prng } from './testing/prng.ts';
 import { Weights } from './weights.ts';
 
@@ -30,7 +30,7 @@ function answered(minutes: readonly Minute[], wholeMinutes: number, variance = 0
   });
   const query = { service: 'web', operation: null, groupBy: 'service', seriesMax: 1, stepSeconds: 60 } as const;
   const range = { fromSecond: HOUR, toSecond: HOUR + MINUTES * 60 };
-  return seriesFrom({ ...query, ...range }, rows, weights(variance), (HOUR + wholeMinutes * 60) * 1000);
+  return buildSeries({ ...query, ...range }, rows, weights(variance), (HOUR + wholeMinutes * 60) * 1000);
 }
 
 const EXACT = { basis: 'exact', relativeError: 0 };
@@ -48,13 +48,13 @@ describe('a step whose counts may still come', () => {
     // Twenty times the square root of 400.
     expect(open.estimate.relativeError).toBeCloseTo(1.96 / 20, 2);
     const whole = answered([{ ...SURGE, counted: 52_123 }], 1, SURGE_VARIANCE);
-    expect(whole).toMatchObject({ source: 'counters', estimate: EXACT, estimatedRequestCount: [52_123, 0, 0] });
+    expect(whole).toMatchObject({ source: 'requestMetrics', estimate: EXACT, estimatedRequestCount: [52_123, 0, 0] });
   });
 
   it('makes the whole answer an estimate, by no more than its own part', () => {
     const past: Minute = { rows: 400, weight: 51_000, counted: 52_000 };
     const series = answered([past, past, SURGE], 2, SURGE_VARIANCE);
-    expect(series).toMatchObject({ source: 'counters', estimatedRequestCount: [52_000, 52_000, 52_000] });
+    expect(series).toMatchObject({ source: 'requestMetrics', estimatedRequestCount: [52_000, 52_000, 52_000] });
     const own = answered([SURGE], 0, SURGE_VARIANCE).estimate.relativeError ?? 0;
     expect(series.estimate.basis).toBe('estimated');
     expect(series.estimate.relativeError).toBeCloseTo(own / 3, 2);
@@ -79,7 +79,7 @@ describe('a step whose counts may still come', () => {
 
   it('is exact where every span was kept', () => {
     expect(answered([{ rows: 50, counted: 50 }, { rows: 30, counted: 21 }, { rows: 4 }], 1)).toMatchObject({
-      source: 'counters',
+      source: 'requestMetrics',
       estimate: EXACT,
       estimatedRequestCount: [50, 30, 4],
     });
@@ -91,7 +91,7 @@ describe('a step whose counts may still come', () => {
   it('has at least what is counted where no span is kept, and is not exact', () => {
     const probes: Minute = { counted: 60, countedErrors: 6 };
     const series = answered([probes, probes, { counted: 20, countedErrors: 2 }], 2);
-    expect(series).toMatchObject({ source: 'counters', estimate: AT_LEAST });
+    expect(series).toMatchObject({ source: 'requestMetrics', estimate: AT_LEAST });
     expect(series.estimatedRequestCount).toEqual([60, 60, 20]);
     expect(series.estimatedErrorCount).toEqual([6, 6, 2]);
     expect(series.p99Ns[2]).not.toBeNull();
@@ -116,7 +116,7 @@ describe('a step whose counts may still come', () => {
 
   it('has the variance of what is counted where by chance none of the sampled is kept', () => {
     const series = answered([{ rows: 1, weight: 130, counted: 150 }, { counted: 80 }], 1, SURGE_VARIANCE);
-    expect(series).toMatchObject({ source: 'counters', estimatedRequestCount: [150, 80, 0] });
+    expect(series).toMatchObject({ source: 'requestMetrics', estimatedRequestCount: [150, 80, 0] });
     expect(series.estimate.basis).toBe('estimated');
     expect(series.estimate.relativeError).toBeGreaterThan((1.96 * Math.sqrt(80 * SURGE_VARIANCE)) / 230);
   });
