@@ -44,14 +44,14 @@ describe('throughline spool', () => {
     if (segment === undefined) throw new Error('nothing is sealed');
     rejected = segment.name;
     rejectedBytes = readFileSync(segment.path);
-    await spool.reject(segment, 'Code: 117: it had its reasons');
+    await spool.quarantine(segment, 'Code: 117: it had its reasons');
     await spool.append(Buffer.from(bad), 1);
     await spool.close();
     collector = await startCollector({ dataDirectory });
   });
   afterAll(() => collector.stop());
 
-  it('shows what waits and what was rejected, with the reason', async () => {
+  it('shows what waits and what is quarantined, with the reason', async () => {
     expect(await list()).toMatchObject([
       { state: 'waiting', holds: 'spans', rows: 1, reason: null },
       { name: rejected, state: 'quarantined', holds: 'spans', rows: 2, reason: 'Code: 117: it had its reasons' },
@@ -91,7 +91,7 @@ describe('throughline spool', () => {
     expect(await run('export', other)).toEqual({ code: 0, output: bad });
   });
 
-  it('loads a rejected segment again, while the collector runs, without a restart', async () => {
+  it('loads a quarantined segment again, while the collector runs, without a restart', async () => {
     expect(await isFound('rejected-0')).toBe(false);
     expect(await run('retry', rejected)).toMatchObject({ code: 0 });
     await eventually('its spans are found', async () =>

@@ -22,7 +22,7 @@ const spool = new Spool({
 });
 await spool.open();
 for (const { path } of spool.sealed) for (const number of numbersIn(path)) say(`found ${number}`);
-for (const name of spool.status.rejectedSegments) say(`rejected ${name}`);
+for (const name of spool.status.quarantinedSegments) say(`rejected ${name}`);
 
 const loading = load();
 for (let round = 0; round < Number(rounds); round++) {

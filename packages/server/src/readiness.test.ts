@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { readiness, type Findings } from './readiness.ts';
 import type { LostPart } from './storage/lost-parts.ts';
 
-const WORKING = { backlogSegments: 0, backlogBytes: 0, backlogAgeMs: 0, blockedBy: null, rejectedSegments: [] };
+const WORKING = { backlogSegments: 0, backlogBytes: 0, backlogAgeMs: 0, blockedBy: null, quarantinedSegments: [] };
 
 const GOOD: Findings = {
   engine: { kind: 'ready' },
@@ -56,8 +56,8 @@ test('what is wrong is told without the password of a store', () => {
 });
 
 test('what a person should look at is a warning', () => {
-  const rejectedSegments = Array.from({ length: 12 }, (_, index) => `s${index}`);
-  const spool = { ...GOOD.spool, rejectedSegments, backlogAgeMs: 40_000, backlogSegments: 3, backlogBytes: 500 };
+  const quarantinedSegments = Array.from({ length: 12 }, (_, index) => `s${index}`);
+  const spool = { ...GOOD.spool, quarantinedSegments, backlogAgeMs: 40_000, backlogSegments: 3, backlogBytes: 500 };
   const { problems, warnings } = readiness({ ...GOOD, spool, isWithoutGrpc: true });
   expect(problems).toEqual([]);
   expect(warnings.map(({ code }) => code)).toEqual(['segments_quarantined', 'store_behind', 'otlp_grpc_off']);
@@ -108,7 +108,7 @@ test('days that are held, and a clock that may be wrong, are warnings', () => {
 });
 
 test('exact counts that cannot be noted, or stored, are a warning', () => {
-  const counts = { ...WORKING, blockedBy: 'the disk is full', rejectedSegments: ['s1'] };
+  const counts = { ...WORKING, blockedBy: 'the disk is full', quarantinedSegments: ['s1'] };
   const { problems, warnings } = readiness({ ...GOOD, counts });
   expect(problems).toEqual([]);
   expect(warnings).toEqual([

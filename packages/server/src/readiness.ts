@@ -79,8 +79,8 @@ export function readiness(findings: Findings): Readiness {
     ...(failure?.isAboutData === true ? [segmentFails([], failure)] : []),
     ...passed(loader),
     ...countsFail(engine.kind === 'ready' ? countsLoader : null),
-    ...quarantined(spool.rejectedSegments, 'spool/rejected'),
-    ...quarantined(counts.rejectedSegments, 'counts/spool/rejected'),
+    ...quarantined(spool.quarantinedSegments, 'spool/rejected'),
+    ...quarantined(counts.quarantinedSegments, 'counts/spool/rejected'),
   ];
   if (!isStopping && counts.blockedBy !== null) {
     const message = `exact counts are not accepted now; SDKs will resend them: ${counts.blockedBy}`;

@@ -438,7 +438,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
           arrivals.remember(segment.arrivals?.last ?? 0);
           rollups.notice();
         },
-        onRejected: (segment) => fresh?.stored(segment),
+        onSkipped: (segment) => fresh?.stored(segment),
       });
       isOpen = true;
       await beforeMigration.opened();

@@ -18,7 +18,7 @@ function aSystem(clock: Clock, overrides: Partial<SystemOptions> = {}): System {
       backlogBytes: 500,
       backlogAgeMs: 1_500,
       blockedBy: null,
-      rejectedSegments: [],
+      quarantinedSegments: [],
     }),
     readiness: () => ({ problems: [], warnings: [{ code: 'store_behind', message: 'the store is behind' }] }),
     storeFacts: () =>

@@ -2,7 +2,7 @@ import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ConfigError } from '../config/setting.ts';
-import { requestRetry } from '../spool/rejected-segments.ts';
+import { requestRetry } from '../spool/quarantined-segments.ts';
 import { listSpool, readSegmentBlocks, type SpooledSegment } from '../spool/spool-contents.ts';
 import { CommandError } from './command-error.ts';
 import { expectFolder } from './expect-folder.ts';

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { replaceFile } from '../durable-file.ts';
-import { DAMAGED_SUFFIX, namesIn, RETRY_DIRECTORY } from '../spool/rejected-segments.ts';
+import { DAMAGED_SUFFIX, namesIn, RETRY_DIRECTORY } from '../spool/quarantined-segments.ts';
 import { REJECTED_DIRECTORY } from '../spool/segment-files.ts';
 import type { CountedRow, CountedTable } from './counted-minutes.ts';
 

@@ -193,7 +193,7 @@ describe('totals that are written down', () => {
       }
       await next.close();
       await next.drain(5_000);
-      expect([image.path, next.status.backlogSegments, next.status.rejectedSegments]).toEqual([image.path, 0, []]);
+      expect([image.path, next.status.backlogSegments, next.status.quarantinedSegments]).toEqual([image.path, 0, []]);
       const rows = [...image.stored.values()].flat();
       const expected = [...told].map(([process, requests]) => [`s${process}`, requests * OPERATIONS]);
       for (const table of ['counted_1m', 'counted_1h']) {

@@ -23,7 +23,7 @@ export interface SpoolLimits {
   readonly holdMs: number;
   /** After a failed write (a full disk) nothing is tried for this long. */
   readonly writeRetryMs: number;
-  /** How often it looks for rejected segments that are to be loaded again. */
+  /** How often it looks for quarantined segments that are to be loaded again. */
   readonly retryLookMs: number;
 }
 

@@ -110,11 +110,11 @@ test('a segment whose data is rejected is passed by others, and quarantined when
   loader.start();
   // Alone it may be the store's fault as well.
   await eventually(() => engine.attempts > 10);
-  expect(spool.status.rejectedSegments).toEqual([]);
+  expect(spool.status.quarantinedSegments).toEqual([]);
   expect(loader.status.failure).toMatchObject({ isAboutData: true, reason: expect.stringContaining('117') as string });
 
   await seal('good');
-  await eventually(() => spool.status.rejectedSegments.length === 1);
+  await eventually(() => spool.status.quarantinedSegments.length === 1);
   expect(engine.stored).toEqual(['good']);
   expect(loader.status).toEqual({ failure: null, passedSegments: [], passedBecause: null });
   await spool.close();
@@ -123,7 +123,7 @@ test('a segment whose data is rejected is passed by others, and quarantined when
   expect(rejected.map((file) => file.split('.')[1]).toSorted()).toEqual(['index', 'native', 'reason']);
   const reason = rejected.find((file) => file.endsWith('.reason')) ?? '';
   expect(readFileSync(join(directory, 'rejected', reason), 'utf8')).toContain('Code: 117');
-  expect(await registry.metrics()).toContain('throughline_loader_inserts_total{outcome="rejected"} 1');
+  expect(await registry.metrics()).toContain('throughline_loader_inserts_total{outcome="quarantined"} 1');
 });
 
 /** What an operator mends, or time does; ClickHouse's code, or what a proxy answers. */
@@ -138,7 +138,7 @@ const PASSING: readonly (readonly [string, () => Error])[] = [
 ];
 
 test.each(PASSING)(
-  '%s never sets a segment aside, however often it fails: all wait, in the spool',
+  '%s never quarantines a segment, however often it fails: all wait, in the spool',
   async (_, error) => {
     let isMended = false;
     const lines: { msg: string; advice?: string }[] = [];
@@ -150,7 +150,7 @@ test.each(PASSING)(
     await seal('2');
     await seal('3');
     await eventually(() => engine.attempts > 15);
-    expect(spool.status.rejectedSegments).toEqual([]);
+    expect(spool.status.quarantinedSegments).toEqual([]);
     expect(loader.status.failure).toMatchObject({ isAboutData: false, reason: error().message });
     expect(lines.map(({ msg }) => msg)).toEqual(['insert failed; retrying']);
     expect(lines[0]?.advice).not.toBe('');
@@ -169,7 +169,7 @@ test('a table that others fail in as well rejects nothing, whatever it says of t
   loader.start();
   for (const content of ['1', '2', '3', '4', '5']) await seal(content);
   await eventually(() => engine.attempts > 30);
-  expect(spool.status.rejectedSegments).toEqual([]);
+  expect(spool.status.quarantinedSegments).toEqual([]);
   // No more than these were tried, and have come into doubt.
   const metrics = await registry.metrics();
   expect(metrics).toContain('throughline_loader_failing_segments 2');
@@ -223,14 +223,14 @@ test('a segment that the engine fails on, whatever its error, holds up those beh
   await eventually(() => engine.stored.includes('2'));
   const attempts = engine.attempts;
   await eventually(() => engine.attempts > attempts + 5);
-  expect(spool.status.rejectedSegments).toEqual([]);
+  expect(spool.status.quarantinedSegments).toEqual([]);
   expect(loader.status).toMatchObject({ failure: null, passedBecause: { reason: clickhouseError(241).message } });
   expect(loader.status.passedSegments).toHaveLength(1);
   await spool.close();
   expect(await loader.drain(1)).toBe(false);
 });
 
-test('a rejected segment that cannot be moved stays, and ends nothing', async () => {
+test('a quarantined segment that cannot be moved stays, and ends nothing', async () => {
   // Nothing can be created in a file.
   rmSync(join(directory, 'rejected'), { recursive: true, force: true });
   writeFileSync(join(directory, 'rejected'), '');
@@ -240,9 +240,9 @@ test('a rejected segment that cannot be moved stays, and ends nothing', async ()
   await seal('bad');
   await seal('1');
   await eventually(() => engine.attempts > 10 && engine.stored.length === 1);
-  expect(spool.status).toMatchObject({ backlogSegments: 1, rejectedSegments: [] });
+  expect(spool.status).toMatchObject({ backlogSegments: 1, quarantinedSegments: [] });
   rmSync(join(directory, 'rejected'));
-  await eventually(() => spool.status.rejectedSegments.length === 1);
+  await eventually(() => spool.status.quarantinedSegments.length === 1);
   await spool.close();
   expect(await loader.drain(1_000)).toBe(true);
 });
@@ -268,7 +268,7 @@ test('a stored segment whose files cannot be removed is not inserted again', asy
 test('a segment whose file somebody has removed is counted as lost, and holds up nobody', async () => {
   const engine = new JudgingEngine(() => null);
   const rejected: string[] = [];
-  const loader = new Loader({ spool, engine, log, registry, limits, onRejected: ({ name }) => rejected.push(name) });
+  const loader = new Loader({ spool, engine, log, registry, limits, onSkipped: ({ name }) => rejected.push(name) });
   await seal('1');
   await eventually(() => spool.sealed.length === 1);
   const [gone] = spool.sealed;

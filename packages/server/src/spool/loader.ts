@@ -33,7 +33,7 @@ export interface LoaderOptions {
    * Called when a segment has been quarantined, or somebody has removed it: it is not in the store, and nobody will put
    * it there.
    */
-  readonly onRejected?: (segment: Segment) => void;
+  readonly onSkipped?: (segment: Segment) => void;
 }
 
 export interface LoaderStatus {
@@ -89,7 +89,7 @@ export class Loader {
     this.#limitCounter = new LimitCounter(options.registry);
     this.#inserts = new Counter({
       name: `${metrics}_inserts_total`,
-      help: 'Segments handed to the engine, by outcome: stored, rejected (quarantined), gone (removed by another program), or the code of the error',
+      help: 'Segments handed to the engine, by outcome: stored, quarantined (rejected by the store), gone (removed by another program), or the code of the error',
       labelNames: ['outcome'],
       registers,
     });
@@ -238,7 +238,7 @@ export class Loader {
     if (isNew && this.#failing.isFull) this.#limitCounter.reached('loader.passedSegmentsMax');
     const hasPassed = this.#storedCount > failing.storedBefore;
     if (isDataError(error) && failing.dataFailures >= this.#limits.rejectionsMax && hasPassed) {
-      await this.#reject(segment, error, failing.dataFailures);
+      await this.#quarantine(segment, error, failing.dataFailures);
       return;
     }
     if (this.#isNews(`${outcome} ${error instanceof EngineError ? error.clickhouseCode : ''}`)) {
@@ -254,24 +254,24 @@ export class Loader {
   }
 
   /** Where that fails, it is tried again after the next attempt to insert it. */
-  async #reject(segment: Segment, error: unknown, failures: number): Promise<void> {
+  async #quarantine(segment: Segment, error: unknown, failures: number): Promise<void> {
     const { spool, log } = this.#options;
     const { name, rows } = segment;
     try {
-      await spool.reject(segment, failureOf(error).reason);
+      await spool.quarantine(segment, failureOf(error).reason);
     } catch (moveError) {
       if (this.#isNews(`move ${name}`)) {
-        log.error({ err: moveError, segment: name }, 'moving a rejected segment to spool/rejected failed; will retry');
+        log.error({ err: moveError, segment: name }, 'quarantining a segment in spool/rejected failed; will retry');
       }
       return;
     }
-    this.#options.onRejected?.(segment);
+    this.#options.onSkipped?.(segment);
     log.error(
       { err: error, segment: name, spans: rows },
-      `store rejected segment ${failures} times while it accepted others; moved to spool/rejected: see throughline spool list`,
+      `store rejected segment ${failures} times while it accepted others; quarantined in spool/rejected: see throughline spool list`,
     );
     this.#limitCounter.reached('loader.rejectionsMax');
-    this.#inserts.inc({ outcome: 'rejected' });
+    this.#inserts.inc({ outcome: 'quarantined' });
     this.#forget(name);
   }
 
@@ -288,7 +288,7 @@ export class Loader {
     this.#inserts.inc({ outcome: 'gone' });
     await spool.release(segment);
     // Fresh spans would keep a table for it until the engine is started again.
-    this.#options.onRejected?.(segment);
+    this.#options.onSkipped?.(segment);
     this.#forget(name);
     return true;
   }

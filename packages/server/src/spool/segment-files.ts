@@ -124,7 +124,7 @@ export async function keepAsFound(directory: string, name: string): Promise<void
 }
 
 /** Names of the segments in `rejected/`. */
-export async function listRejected(directory: string): Promise<string[]> {
+export async function listQuarantined(directory: string): Promise<string[]> {
   const files = await readdir(await rejectedDirectory(directory));
   return files.filter((file) => file.endsWith(DATA_SUFFIX)).map((file) => stem(file, DATA_SUFFIX));
 }

@@ -1,7 +1,7 @@
 import { open, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { namesIn } from './rejected-segments.ts';
+import { namesIn } from './quarantined-segments.ts';
 import { DATA_SUFFIX, INDEX_SUFFIX } from './segment-files.ts';
 import { decodeRecords, RECORD_BYTES } from './segment-index.ts';
 

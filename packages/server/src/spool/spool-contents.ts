@@ -1,7 +1,7 @@
 import { open, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { namesIn, readReason, RETRY_DIRECTORY } from './rejected-segments.ts';
+import { namesIn, readReason, RETRY_DIRECTORY } from './quarantined-segments.ts';
 import { DATA_SUFFIX, INDEX_SUFFIX, REJECTED_DIRECTORY } from './segment-files.ts';
 import { decodeRecords, type BlockRecord } from './segment-index.ts';
 

@@ -138,7 +138,7 @@ test(`of damaged segments every intact block is handed over, in order, and the r
     const words = JSON.stringify({ seed: SEED, round, damages });
     expect(await textOf(after), words).toBe(expected.join(''));
     expect(kept, words).toHaveLength(damages.filter(({ isNamed }) => isNamed).length);
-    expect(after.status.rejectedSegments, words).toEqual(kept.map((file) => file.replace('.native', '')));
+    expect(after.status.quarantinedSegments, words).toEqual(kept.map((file) => file.replace('.native', '')));
     await Promise.all(opened.splice(0).map((each) => each.close()));
   }
   expect(seen.size).toBe(11);

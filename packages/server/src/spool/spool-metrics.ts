@@ -51,9 +51,9 @@ export class SpoolMetrics {
     );
     registerGauge(
       registry,
-      `${prefix}_rejected_segments`,
+      `${prefix}_quarantined_segments`,
       'Quarantined segments: rejected by the store, or damaged',
-      () => status().rejectedSegments.length,
+      () => status().quarantinedSegments.length,
     );
   }
 }

@@ -6,6 +6,6 @@ export interface SpoolStatus {
   readonly backlogAgeMs: number;
   /** Why the spool takes nothing now (full disk, full backlog); null while it takes blocks. */
   readonly blockedBy: string | null;
-  /** Names of segments in `rejected/`: the engine refused them for good, or they were found damaged. */
-  readonly rejectedSegments: readonly string[];
+  /** Names of segments in `rejected/`: the store rejected them for good, or they were found damaged. */
+  readonly quarantinedSegments: readonly string[];
 }

@@ -173,7 +173,7 @@ test.each([
   const file = onlyFile(suffix);
   writeFileSync(file, readFileSync(file).fill(0, from, to));
   const after = await reopened();
-  expect(after.status.rejectedSegments).toEqual([]);
+  expect(after.status.quarantinedSegments).toEqual([]);
   expect((await takeAll(after)).text).toBe('<1><2>');
 });
 
@@ -207,7 +207,7 @@ test.each([
     const whole = readFileSync(file);
     writeFileSync(file, readFileSync(file).fill(0, from, Math.min(to, whole.length)));
     const after = await reopened();
-    expect(after.status.rejectedSegments).toEqual([]);
+    expect(after.status.quarantinedSegments).toEqual([]);
     expect((await takeAll(after)).text).toBe('<1>');
   },
 );
@@ -227,8 +227,8 @@ test('a last block whose bytes reached the disk and were changed there is kept a
     writeFileSync(path, damaged);
     const after = await reopened();
     const words = `round ${round}: ${suffix} ${at}`;
-    expect(after.status.rejectedSegments, words).toHaveLength(1);
-    const [name = ''] = after.status.rejectedSegments;
+    expect(after.status.quarantinedSegments, words).toHaveLength(1);
+    const [name = ''] = after.status.quarantinedSegments;
     expect(readFileSync(join(directory, 'rejected', name + suffix)), words).toEqual(damaged);
     expect((await takeAll(after)).text, words).toBe('<1>');
     await after.close();
@@ -241,7 +241,7 @@ test('of a segment that is not the newest, no block is missing without a word', 
   const [older = ''] = files('.native');
   writeFileSync(join(directory, older), readFileSync(join(directory, older)).fill(0, 3, 6));
   const after = await reopened();
-  expect(after.status.rejectedSegments).toEqual([older.replace('.native', '.damaged')]);
+  expect(after.status.quarantinedSegments).toEqual([older.replace('.native', '.damaged')]);
   expect((await takeAll(after)).text).toBe('<1><3>');
 });
 
@@ -256,7 +256,7 @@ test('the files of the next segment stand ready, and leave with the process or a
   // As after a crash: what was created for later is not the newest segment, whose tail may be torn.
   writeFileSync(onlyFile('.native'), 'half a blo', { flag: 'a' });
   const after = await reopened();
-  expect(after.status).toMatchObject({ backlogSegments: 1, rejectedSegments: [] });
+  expect(after.status).toMatchObject({ backlogSegments: 1, quarantinedSegments: [] });
   expect((await takeAll(after)).text).toBe('<1>');
   await spool.close();
   expect(readdirSync(directory)).toEqual(['rejected']);
@@ -281,7 +281,7 @@ test('a flipped bit costs its own block and no other, and the segment is kept as
       writeFileSync(data, damaged);
       const after = await reopened();
       const lost = Math.floor(byte / 3);
-      expect(after.status.rejectedSegments).toHaveLength(1);
+      expect(after.status.quarantinedSegments).toHaveLength(1);
       expect((await takeAll(after)).text).toBe(
         ['<1>', '<2>', '<3>', '<4>', '<5>'].filter((_, index) => index !== lost).join(''),
       );
@@ -341,7 +341,7 @@ test('a removal that was interrupted is completed, and looks like no damage', as
   for (const isDataLeft of [true, false]) {
     if (!isDataLeft) writeFileSync(removed, bytes);
     const after = await reopened();
-    expect(after.status).toMatchObject({ backlogSegments: 0, rejectedSegments: [] });
+    expect(after.status).toMatchObject({ backlogSegments: 0, quarantinedSegments: [] });
     await after.close();
     expect(readdirSync(directory)).toEqual(['rejected']);
   }
@@ -382,10 +382,10 @@ test('a segment that the engine refuses for good is quarantined, and its number 
   await spool.close();
   const segment = await spool.nextSealed(new AbortController().signal);
   if (segment === null) throw new Error('no segment');
-  await spool.reject(segment, 'wrong');
-  expect(spool.status).toMatchObject({ rejectedSegments: [segment.name], backlogBytes: 0 });
+  await spool.quarantine(segment, 'wrong');
+  expect(spool.status).toMatchObject({ quarantinedSegments: [segment.name], backlogBytes: 0 });
   const after = await reopened();
-  expect(after.status.rejectedSegments).toEqual([segment.name]);
+  expect(after.status.quarantinedSegments).toEqual([segment.name]);
   await appendAll(after, ['2']);
   const [next] = (await takeAll(after)).segments;
   expect(parseInt(next?.name ?? '', 10)).toBe(parseInt(segment.name, 10) + 1);
@@ -546,7 +546,7 @@ test('a block that is found damaged when a write to its segment has failed is na
   vi.restoreAllMocks();
   expect(readFileSync(onlyFile('.native'), 'latin1')).toBe('<1>');
   expect(lines).toContainEqual(expect.objectContaining({ level: 50, segment: name, damagedBlocks: 1 }));
-  expect(spool.status.rejectedSegments).toEqual([`${name}.damaged`]);
+  expect(spool.status.quarantinedSegments).toEqual([`${name}.damaged`]);
   expect(await registry.metrics()).toContain('throughline_spool_damaged_blocks_total 1');
 });
 

@@ -4,8 +4,8 @@ import type { Registry } from 'prom-client';
 import { DiskReserve, diskSpace, type DiskSpace } from './disk-reserve.ts';
 import { SPOOL_LIMITS, type SpoolLimits } from './limits.ts';
 import { type BlockFacts, OpenSegment } from './open-segment.ts';
-import { DAMAGED_SUFFIX, findWithoutData, noteReason, setAside, takeRetries } from './rejected-segments.ts';
-import { listRejected, listSegments, newestSegment, readSegment, removeSegment } from './segment-files.ts';
+import { DAMAGED_SUFFIX, findWithoutData, noteReason, quarantineSegment, takeRetries } from './quarantined-segments.ts';
+import { listQuarantined, listSegments, newestSegment, readSegment, removeSegment } from './segment-files.ts';
 import { syncDirectory } from '../durable-file.ts';
 import { createDirectory } from '../storage/durable-directory.ts';
 import { RemovalSync } from './removal-sync.ts';
@@ -70,7 +70,7 @@ export class Spool {
   readonly #sealed: Segment[] = [];
   /** Names of sealed segments that the loader lets others pass. */
   #passed: ReadonlySet<string> = new Set();
-  #rejected: readonly string[] = [];
+  #quarantined: readonly string[] = [];
   #open: OpenSegment | null = null;
   /**
    * The next one: to create its files durably takes longer than to write a block, and nobody shall wait for it. Null
@@ -126,7 +126,7 @@ export class Spool {
       backlogBytes: this.#backlogBytes,
       backlogAgeMs: oldest === undefined ? 0 : Math.max(0, Date.now() - oldest),
       blockedBy: this.blockedBy,
-      rejectedSegments: this.#rejected,
+      quarantinedSegments: this.#quarantined,
     };
   }
 
@@ -197,7 +197,9 @@ export class Spool {
     // Files are there, durably, before anything is written to them: one that is gone is not torn.
     for (const name of all) await this.#recover(name, name === newest && !withoutData.includes(name));
     await this.#lookForRetries();
-    const numbers = [...this.#sealed.map(({ name }) => name), ...this.#rejected].map((name) => parseInt(name, 10) || 0);
+    const numbers = [...this.#sealed.map(({ name }) => name), ...this.#quarantined].map(
+      (name) => parseInt(name, 10) || 0,
+    );
     this.#nextNumber = Math.max(0, ...numbers) + 1;
     this.#prepare();
     await this.#prepared;
@@ -225,7 +227,7 @@ export class Spool {
   }
 
   /**
-   * Takes rejected segments back that somebody wants to be loaded again, and sees what is still rejected. Never
+   * Takes quarantined segments back that somebody wants to be loaded again, and sees which are left. Never
    * rejects.
    */
   async #lookForRetries(): Promise<void> {
@@ -236,7 +238,7 @@ export class Spool {
         await this.#recover(name, false);
         log.info({ segment: name }, 'retrying a quarantined segment');
       }
-      this.#rejected = await listRejected(directory);
+      this.#quarantined = await listQuarantined(directory);
       this.#lookFailure = '';
     } catch (error) {
       const failure = error instanceof Error ? error.message : String(error);
@@ -336,15 +338,15 @@ export class Spool {
   }
 
   /**
-   * The engine rejected the segment for good: it goes to `rejected/`. Where that fails it stays, and may be rejected
+   * The engine rejected the segment for good: it goes to `rejected/`. Where that fails it stays, and may be quarantined
    * again.
    */
-  async reject(segment: Segment, reason: string): Promise<void> {
+  async quarantine(segment: Segment, reason: string): Promise<void> {
     const { directory } = this.#options;
     // For people only: on a full disk there is no room for it, while files can be moved.
     await noteReason(directory, segment.name, reason).catch(() => {});
-    await setAside(directory, segment.name);
-    this.#rejected = [...this.#rejected, segment.name];
+    await quarantineSegment(directory, segment.name);
+    this.#quarantined = [...this.#quarantined, segment.name];
     this.#forget(segment);
   }
 
@@ -510,7 +512,7 @@ export class Spool {
         if (segment !== null) this.#addSealed(segment);
         this.#unrecovered.shift();
         this.#wakeLoader?.();
-        if (damagedBlocks > 0) this.#rejected = await listRejected(directory).catch(() => this.#rejected);
+        if (damagedBlocks > 0) this.#quarantined = await listQuarantined(directory).catch(() => this.#quarantined);
       } catch (error) {
         if (this.#toldGivenUp !== open.name) {
           log.error({ err: error, segment: open.name }, 'recovering a spool segment failed; will retry');

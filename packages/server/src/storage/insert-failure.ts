@@ -69,7 +69,7 @@ export function insertAdvice(error: unknown): string {
   if (isAboutStore(error))
     return 'a part of the store is damaged or cannot be read: see /readyz and throughline check; the segment waits until the part is repaired or detached';
   if (isDataError(error))
-    return 'see throughline spool list; the segment moves to rejected/ once the store has accepted others';
+    return 'see throughline spool list; the segment is quarantined in spool/rejected/ once the store has accepted others';
   const status = Number(/ responded with (\d{3})/.exec(message)?.[1] ?? 0);
   return HTTP_ADVICE[status] ?? 'check the log and the state of the store';
 }

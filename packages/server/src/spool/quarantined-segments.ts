@@ -7,7 +7,7 @@ import { replaceFile, syncDirectory } from '../durable-file.ts';
 export const RETRY_DIRECTORY = join(REJECTED_DIRECTORY, 'retry');
 /** A segment as it was found, of which some blocks are damaged. */
 export const DAMAGED_SUFFIX = '.damaged';
-/** A line of text beside a rejected segment. */
+/** A line of text beside a quarantined segment. */
 const REASON_SUFFIX = '.reason';
 
 /** Notes why a segment is in `rejected/`, for whoever looks. */
@@ -17,8 +17,8 @@ export async function noteReason(directory: string, name: string, reason: string
   await replaceFile(join(rejected, name + REASON_SUFFIX), `${reason}\n`);
 }
 
-/** Moves a segment of the spool into `rejected/`. */
-export async function setAside(directory: string, name: string): Promise<void> {
+/** Moves a segment of the spool into its `rejected/`. */
+export async function quarantineSegment(directory: string, name: string): Promise<void> {
   const rejected = join(directory, REJECTED_DIRECTORY);
   await mkdir(rejected, { recursive: true, mode: 0o700 });
   await moveSegment({ directory, name }, { directory: rejected, name });
@@ -31,14 +31,14 @@ export async function readReason(directory: string, name: string): Promise<strin
 }
 
 /**
- * Hands a rejected segment to the collector that runs on the spool, or to the next one. False where there is no such
+ * Hands a quarantined segment to the collector that runs on the spool, or to the next one. False where there is no such
  * segment. May be called by another process.
  */
 export async function requestRetry(directory: string, name: string): Promise<boolean> {
   const rejected = join(directory, REJECTED_DIRECTORY);
   if (!(await exists(join(rejected, name + DATA_SUFFIX)))) return false;
   const retry = await retryDirectory(directory);
-  // No links: the collector may have taken the segment, and rejected it again, before we had removed what we have
+  // No links: the collector may have taken the segment, and quarantined it again, before we had removed what we have
   // linked.
   for (const suffix of [INDEX_SUFFIX, DATA_SUFFIX]) {
     await rename(join(rejected, name + suffix), join(retry, name + suffix)).catch((error: NodeJS.ErrnoException) => {

@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { eventually, silentLog as log } from '../storage/testing/start-engine.ts';
-import { requestRetry } from './rejected-segments.ts';
+import { requestRetry } from './quarantined-segments.ts';
 import { checkSpool } from './spool-check.ts';
 import { listSpool, readSegmentBlocks } from './spool-contents.ts';
 import { Spool } from './spool.ts';
@@ -42,7 +42,7 @@ async function reject(spool: Spool): Promise<string> {
   for (const block of ['one', 'two', 'three']) await spool.append(Buffer.from(block), 1);
   const segment = spool.sealed.at(-1);
   if (segment === undefined) throw new Error('nothing is sealed');
-  await spool.reject(segment, 'Code: 117, so it is');
+  await spool.quarantine(segment, 'Code: 117, so it is');
   return segment.name;
 }
 
@@ -52,7 +52,7 @@ async function contentOf(name: string): Promise<string> {
   return Buffer.concat(blocks).toString();
 }
 
-test('what a spool holds is known from its files, with the reason of what was rejected', async () => {
+test('what a spool holds is known from its files, with the reason of what is quarantined', async () => {
   const spool = await openSpool();
   vi.setSystemTime('2026-02-28T12:00:00Z');
   const name = await reject(spool);
@@ -78,9 +78,9 @@ test('a segment that is to be loaded again is taken by the collector that runs, 
   const names = [await reject(first), await reject(first)];
   expect(await requestRetry(directory, names[0] ?? '')).toBe(true);
   await eventually(
-    () => first.sealed.some(({ name }) => name === names[0]) && first.status.rejectedSegments.length === 1,
+    () => first.sealed.some(({ name }) => name === names[0]) && first.status.quarantinedSegments.length === 1,
   );
-  expect(first.status).toMatchObject({ rejectedSegments: [names[1]], backlogBytes: 11 });
+  expect(first.status).toMatchObject({ quarantinedSegments: [names[1]], backlogBytes: 11 });
   expect(first.sealed[0]).toMatchObject({ rows: 3, mayBeStored: true });
   await first.close();
 
@@ -88,7 +88,7 @@ test('a segment that is to be loaded again is taken by the collector that runs, 
   expect((await listSpool(directory)).map(({ state }) => state)).toEqual(['waiting', 'retrying']);
   const second = await openSpool();
   expect(second.sealed.map(({ name }) => name).toSorted()).toEqual(names.toSorted());
-  expect(second.status.rejectedSegments).toEqual([]);
+  expect(second.status.quarantinedSegments).toEqual([]);
   expect(await requestRetry(directory, names[0] ?? '')).toBe(false);
   // Whatever is rejected next has a name of its own.
   expect(names).not.toContain(await reject(second));
@@ -110,14 +110,14 @@ test('of a damaged segment the good blocks are loaded, and the rest is kept as i
   const next = await openSpool();
   expect(next.sealed).toMatchObject([{ name, rows: 2, bytes: 8 }]);
   expect(readFileSync(next.sealed[0]?.path ?? '', 'utf8')).toBe('onethree');
-  expect(next.status.rejectedSegments).toEqual([`${name}.damaged`]);
+  expect(next.status.quarantinedSegments).toEqual([`${name}.damaged`]);
   expect(readFileSync(path, 'utf8')).toBe('oneTWOthree');
   expect((await listSpool(directory)).at(-1)?.reason).toContain('1 damaged blocks');
   // Once more, while what is good of it still waits: it has its turn when that is stored.
   expect(await requestRetry(directory, `${name}.damaged`)).toBe(true);
   const [segment] = next.sealed;
   if (segment === undefined) throw new Error('nothing is sealed');
-  await eventually(() => next.status.rejectedSegments.length === 0);
+  await eventually(() => next.status.quarantinedSegments.length === 0);
   expect(existsSync(join(directory, 'rejected', 'retry', `${name}.damaged.native`))).toBe(true);
   await next.release(segment);
   await eventually(() => next.sealed.some((again) => again.name === name));
@@ -129,8 +129,8 @@ test('a request that was interrupted between its files loses neither', async () 
   // The index is moved first.
   mkdirSync(join(directory, 'rejected', 'retry'));
   renameSync(join(directory, 'rejected', `${name}.index`), join(directory, 'rejected', 'retry', `${name}.index`));
-  const looks = spool.status.rejectedSegments;
-  await eventually(() => spool.status.rejectedSegments !== looks);
+  const looks = spool.status.quarantinedSegments;
+  await eventually(() => spool.status.quarantinedSegments !== looks);
   expect(spool.sealed).toEqual([]);
   expect(await requestRetry(directory, name)).toBe(true);
   await eventually(() => spool.sealed.length === 1);
@@ -147,13 +147,13 @@ test('a move that was interrupted before the last file was gone looks like no da
   // On its way out of the spool, and on its way back.
   writeFileSync(join(directory, `${name}.index`), index);
   const first = await openSpool();
-  expect(first.status).toMatchObject({ backlogSegments: 0, rejectedSegments: [name] });
+  expect(first.status).toMatchObject({ backlogSegments: 0, quarantinedSegments: [name] });
   await first.close();
   expect(await requestRetry(directory, name)).toBe(true);
   writeFileSync(join(directory, `${name}.index`), index);
   const second = await openSpool();
   expect(second.sealed).toMatchObject([{ name, rows: 3 }]);
-  expect(second.status.rejectedSegments).toEqual([]);
+  expect(second.status.quarantinedSegments).toEqual([]);
 });
 
 test('what is left of a segment whose data is gone can be listed, with the reason, and asked for again', async () => {
