@@ -7,7 +7,8 @@ on port 4319 (\`--http-port\`), beside the UI. Every path that answers \`GET\` a
 
 - Members and parameters whose names end in \`Ns\` or \`UnixNano\` are whole numbers of nanoseconds, written as decimal strings in JSON. Counts are numbers.
 - An error is \`{"error": {"code": "…", "message": "…"}}\`: \`code\` is stable and for programs, \`message\` is for people.
-- A status of 400 names the parameter that is unknown or not accepted, and what is.
+- A status of 400 names the parameter that is unknown or not accepted, and what is. Every path may answer 403 (\`host_not_allowed\`, \`origin_not_allowed\`:
+  asked under a foreign name, or by a foreign web page) and 431 (\`request_too_long\`: use fewer or shorter filters).
 - [How queries work](queries.md) explains search, times and counts.
 - TypeScript types and a client of these routes: \`@throughline/trace/client\`.
 
@@ -37,26 +38,34 @@ export function openApiMarkdown({ paths }) {
   return `${[INTRODUCTION.trim(), ...here, BESIDE_SPANS.trim(), ...elsewhere].join('\n\n')}\n`;
 }
 
-function section(method, path, { summary, parameters = [], requestBody, responses }) {
+function section(method, path, { summary, parameters = [], requestBody, responses, externalDocs }) {
   const { 200: success, ...failures } = responses;
   const taken = requestBody?.content['application/json']?.schema;
   const body = taken?.type === undefined ? undefined : taken;
+  const types = taken?.type === undefined ? Object.keys(requestBody?.content ?? {}) : [];
   return [
     `## ${method.toUpperCase()} \`${path}\``,
-    `${summary}.`,
+    externalDocs === undefined ? `${summary}.` : `${summary} ([specification](${externalDocs.url})).`,
     ...(parameters.length > 0 ? [table(['parameter', 'in', 'meaning'], parameters.map(parameterRow))] : []),
     ...(body === undefined ? [] : ['The body, as JSON:', block(notation(body))]),
+    ...(types.length < 2 ? [] : [`The body: ${codes(types)}.`]),
     ...(success === undefined ? [] : [returned(success)]),
     `Errors: ${Object.entries(failures)
+      // Of every path, and said once.
+      .filter(([, { $ref }]) => $ref === undefined)
       .map(([status, { description }]) => `${status}, ${lowerFirst(description)}`)
       .join(' · ')}.`,
   ].join('\n\n');
 }
 
+function codes(names) {
+  return names.map((name) => `\`${name}\``).join(', ');
+}
+
 function returned({ description, content }) {
-  const [[contentType, { schema }]] = Object.entries(content);
+  const [{ schema }] = Object.values(content);
   return schema === undefined
-    ? `Returns ${lowerFirst(description)} (\`${contentType}\`).`
+    ? `Returns ${lowerFirst(description)} (${codes(Object.keys(content))}).`
     : `Returns ${lowerFirst(description)}:\n\n${block(notation(schema))}`;
 }
 

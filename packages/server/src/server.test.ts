@@ -16,7 +16,7 @@ import type {
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { unlike, type JsonSchema } from './api/testing/unlike.ts';
-import { readConfig } from './config/config.ts';
+import { configOf } from './config/testing/config-of.ts';
 import type { RunningServer } from './server.ts';
 import { startServer } from './server.ts';
 import { identifyProcess } from './storage/process-identity.ts';
@@ -107,7 +107,7 @@ const options = {
 
 async function start(dataDirectory: string, httpPort = '0'): Promise<RunningServer> {
   const env = { THROUGHLINE_OTLP_HTTP_PORT: '0', THROUGHLINE_OTLP_GRPC_PORT: '0', THROUGHLINE_HTTP_PORT: httpPort };
-  return startServer(readConfig(['--data-dir', dataDirectory, '--retention-max-age', '36500'], env), log, options);
+  return startServer(configOf(['--data-dir', dataDirectory, '--retention-max-age', '36500'], env), log, options);
 }
 
 async function send(server: RunningServer, data: TracesData): Promise<Response> {
@@ -329,6 +329,9 @@ describe('a collector with the embedded store', () => {
       '/readyz',
       '/metrics',
       '/api/v1/openapi.json',
+      '/v1/traces',
+      '/v1/metrics',
+      '/v1/logs',
       '/v1/sampling',
       '/v1/sampling/settings',
       '/sampling',

@@ -225,9 +225,10 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       await Promise.all(samplingJobs.map((job) => job.stop(0)));
       await sampling.close();
     });
+    const formats = otlpFormats({ ...receiving, limits: limits.otlpHttp });
     const otlpHttp = new HttpReceiver({
       ...receiving,
-      formats: otlpFormats({ ...receiving, limits: limits.otlpHttp }),
+      formats,
       routes: sampling.routes,
       limits: limits.otlpHttp,
       corsOrigins: config.corsOrigins,
@@ -366,7 +367,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
           routes,
           version: VERSION,
           basePath: config.basePath,
-          besideSpans: { routes: sampling.routes, port: otlpHttpAddress.port },
+          receiver: { port: otlpHttpAddress.port, formats, routes: sampling.routes },
         }),
       ],
       ui: await StaticUi.read(options.uiDirectory ?? fileURLToPath(new URL('./ui/', import.meta.url)), config.basePath),

@@ -13,6 +13,7 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { EngineError } from '../query/rows.ts';
+import { jsonBody } from '../http/json-body.ts';
 import { json } from '../http/response.ts';
 import { healthRoutes } from './health-routes.ts';
 import type { ApiLimits } from './limits.ts';
@@ -280,12 +281,12 @@ describe('ApiServer', () => {
       path: '/api/v1/things',
       summary: 'Takes a thing',
       answers: { description: 'the thing' },
-      body: { schema: Type.String(), bytesMax: 100, limit: 'things.bytesMax' },
+      body: jsonBody(Type.String(), { bytesMax: 100, limit: 'things.bytesMax', code: 'invalid_thing' }),
       usesStore: false,
-      answer: ({ body }) => json(Buffer.from(body).toString()),
+      answer: ({ body }) => json(body),
     });
     const { get, registry } = await serve([aRoute('/api/v1/things', () => 'got'), put]);
-    const change = (headers: Record<string, string>, body = 'thing') =>
+    const change = (headers: Record<string, string>, body = '"thing"') =>
       get('/api/v1/things', { method: 'PUT', body, headers: { host: 'localhost', ...headers } });
     expect(await change({})).toMatchObject({ status: 200, body: '"thing"\n' });
     expect((await get('/api/v1/things')).body).toBe('"got"\n');

@@ -9,8 +9,20 @@ export interface OpenApiOptions {
   readonly version: string;
   /** The prefix that browsers see; '' for none. */
   readonly basePath?: string;
-  /** What is beside spans, and the port for OTLP/HTTP. */
-  readonly besideSpans?: { readonly routes: readonly Route[]; readonly port: number };
+  /** The port for OTLP/HTTP. */
+  readonly receiver?: ReceiverDescription;
+}
+
+interface ReceiverDescription {
+  readonly port: number;
+  /** Where spans, or other signals, are sent to, and as what. */
+  readonly formats: readonly {
+    readonly path: string;
+    readonly isStored: boolean;
+    readonly forms: readonly { readonly mediaTypes: readonly string[] }[];
+  }[];
+  /** What is beside them. */
+  readonly routes: readonly Route[];
 }
 
 /** The route that describes all the others and itself, written from the very definitions that answer. */
@@ -25,7 +37,7 @@ export function openApiRoute(options: OpenApiOptions): Route {
   return self;
 }
 
-function openApi({ routes, version, basePath = '', besideSpans }: OpenApiOptions) {
+function openApi({ routes, version, basePath = '', receiver }: OpenApiOptions) {
   return {
     openapi: '3.1.0',
     info: {
@@ -37,8 +49,12 @@ function openApi({ routes, version, basePath = '', besideSpans }: OpenApiOptions
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: basePath === '' ? '/' : basePath }],
-    paths: { ...pathsOf(routes), ...(besideSpans !== undefined && pathsBesideSpans(besideSpans)) },
+    paths: { ...pathsOf(routes), ...(receiver !== undefined && pathsOfReceiver(receiver)) },
     components: {
+      responses: {
+        Stranger: problem('host_not_allowed, origin_not_allowed: asked under a foreign name, or by a foreign web page'),
+        TooLong: problem('request_too_long: the address and the headers are too long; use fewer or shorter filters'),
+      },
       schemas: {
         Error: {
           type: 'object',
@@ -66,14 +82,41 @@ function pathsOf(routes: readonly Route[]) {
 }
 
 /** They are on another port, by whatever name the collector has for who sends spans to it. */
-function pathsBesideSpans({ routes, port }: { readonly routes: readonly Route[]; readonly port: number }) {
+function pathsOfReceiver({ port, formats, routes }: ReceiverDescription) {
   const server = {
     url: 'http://{host}:{port}',
     description: 'The port that accepts spans over HTTP',
     variables: { host: { default: '127.0.0.1' }, port: { default: String(port) } },
   };
-  const paths = Object.entries(pathsOf(routes));
+  const sent = formats.map((format): [string, object] => [format.path, { post: ingestion(format) }]);
+  const paths = [...sent, ...Object.entries(pathsOf(routes))];
   return Object.fromEntries(paths.map(([path, methods]) => [path, { servers: [server], ...methods }]));
+}
+
+/** As OTLP has it, which describes its messages better than a schema could. */
+function ingestion({ isStored, forms }: ReceiverDescription['formats'][number]) {
+  const types = forms.flatMap(({ mediaTypes }) => mediaTypes);
+  const content = Object.fromEntries(types.map((type) => [type, {}]));
+  return {
+    summary: isStored
+      ? 'Accepts spans by OTLP/HTTP, and acknowledges them when they are on disk'
+      : 'Accepts records by OTLP/HTTP, counts them, and stores none, which a partial success says',
+    externalDocs: { url: 'https://opentelemetry.io/docs/specs/otlp/#otlphttp' },
+    parameters: [],
+    requestBody: { required: true, content },
+    responses: {
+      200: { description: 'The response of OTLP, in the encoding of the request', content },
+      ...Object.fromEntries(
+        Object.entries({
+          400: 'The body is malformed; do not retry',
+          403: 'The request comes from a web page that may not send, or names a host that is not ours',
+          413: 'The body is too large; send fewer spans in a request',
+          415: 'The content type or the encoding is not supported',
+          503: 'The collector is overloaded, or its disk is full; retry after Retry-After seconds',
+        }).map(([status, description]) => [status, { description: `${description} (google.rpc.Status)`, content }]),
+      ),
+    },
+  };
 }
 
 function operation({ summary, pathParameters, parameters, answers, problems, usesStore, body }: Route) {
@@ -102,6 +145,8 @@ function operation({ summary, pathParameters, parameters, answers, problems, use
     responses: {
       ...(answers !== null && { 200: success(answers) }),
       400: problem('Unknown or invalid parameter'),
+      403: { $ref: '#/components/responses/Stranger' },
+      431: { $ref: '#/components/responses/TooLong' },
       ...Object.fromEntries(Object.entries(problems).map(([status, meaning]) => [status, problem(meaning)])),
       ...(usesStore && {
         503: problem('The store is unavailable or overloaded; retry after Retry-After seconds'),

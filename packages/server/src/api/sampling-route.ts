@@ -1,5 +1,6 @@
 import type { TSchema } from '@sinclair/typebox';
 import type { SampledOperation, SamplingResponse, SamplingSettingsView } from '@throughline/trace/client';
+import { describedBody } from '../http/json-body.ts';
 import { json } from '../http/response.ts';
 import { anyText } from '../http/parameters.ts';
 import { Problem } from '../http/problem.ts';
@@ -12,8 +13,8 @@ export interface SamplingSource {
   operations(service?: string): readonly CurrentOperation[];
   /** Of what `change` takes. */
   readonly changeSchema: TSchema;
-  /** Takes a whole set of settings as JSON. */
-  change(body: Uint8Array): Promise<SettingsChange>;
+  /** Takes a whole set of settings, and judges it: whether a member may be given depends on others. */
+  change(given: unknown): Promise<SettingsChange>;
 }
 
 type SettingsChange =
@@ -44,7 +45,11 @@ export function samplingSettingsRoutes(source: SamplingSource, bytesMax: number)
         413: `body_too_large: more than ${bytesMax} bytes`,
         500: 'not_written: the data directory cannot be written; nothing was changed',
       },
-      body: { schema: source.changeSchema, bytesMax, limit: 'sampling.settingsBytesMax' },
+      body: describedBody(source.changeSchema, {
+        bytesMax,
+        limit: 'sampling.settingsBytesMax',
+        code: 'invalid_sampling_settings',
+      }),
       usesStore: false,
       answer: async ({ body }) => {
         const change = await source.change(body);

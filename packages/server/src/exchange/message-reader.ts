@@ -1,4 +1,4 @@
-import { JsonChecker, notAccepted, shown } from '../schema/json-checker.ts';
+import { notAccepted, shown } from '../schema/json-checker.ts';
 import type { ExchangeMessage, ReportedOperation, Total } from './exchange-message.ts';
 import {
   BUCKET_MAX,
@@ -11,33 +11,22 @@ import {
 type WireOperation = WireMessage['operations'][number];
 type WireTotal = NonNullable<WireOperation['totals']>[number];
 
-/** Reads the messages of the SDK. */
+/** Reads what a message of the SDK says that fits `schema`. */
 export class MessageReader {
   readonly #totalsMax: number;
-  /** Of what it reads. */
   readonly schema: WireMessageSchema;
-  readonly #checker: JsonChecker<WireMessageSchema>;
 
   constructor(limits: ExchangeLimits) {
     this.#totalsMax = limits.messageTotalsMax;
     this.schema = wireMessage(limits);
-    this.#checker = new JsonChecker(this.schema);
   }
 
-  /** Returns the message that a body holds, or in one line why it is rejected. */
-  read(body: Uint8Array): ExchangeMessage | string {
-    let given: unknown;
-    try {
-      given = JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'));
-    } catch {
-      return 'the body is not valid JSON';
-    }
-    if (!this.#checker.fits(given)) return this.#checker.explain(given, 'the body');
-    const { service, instance, windowMs, uptimeMs } = given;
+  /** Returns the message, or in one line why it is rejected: what a schema does not say. */
+  read({ service, instance, windowMs, uptimeMs, operations: given }: WireMessage): ExchangeMessage | string {
     const operations: ReportedOperation[] = [];
     const totals: Total[] = [];
     const reported = new Set<string>();
-    for (const [i, operation] of given.operations.entries()) {
+    for (const [i, operation] of given.entries()) {
       const at = `operations[${i}]`;
       const problem = this.#add(operation, at, operations, totals, reported);
       if (problem !== null) return problem;

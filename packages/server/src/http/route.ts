@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { TSchema } from '@sinclair/typebox';
+import type { JsonBody } from './json-body.ts';
 import { readParameters, type Parameters, type ParameterValues } from './parameters.ts';
 import { Problem } from './problem.ts';
 import type { ApiResponse } from './response.ts';
@@ -28,17 +29,9 @@ export interface Route extends RoutePath {
   /** Answers under whatever name the collector is asked: probes and scrapers use any, and learn no secret. */
   readonly isForProbes: boolean;
   /** The JSON that it takes; null where no body is read. */
-  readonly body: RouteBody | null;
+  readonly body: Omit<JsonBody, 'read'> | null;
   /** Rejects with a `Problem` for whatever the client could do better. */
   handle(request: RouteQuery): Promise<ApiResponse>;
-}
-
-export interface RouteBody {
-  readonly schema: TSchema;
-  /** A larger one is answered 413. */
-  readonly bytesMax: number;
-  /** The key of that limit's setting. */
-  readonly limit: string;
 }
 
 /** A request as it reached the route. */
@@ -51,51 +44,60 @@ interface RouteQuery {
   readonly signal: AbortSignal;
 }
 
-interface RouteRequest<P extends Parameters> {
+interface RouteRequest<P extends Parameters, B> {
   readonly path: Readonly<Record<string, string>>;
   readonly query: ParameterValues<P>;
   readonly headers: IncomingHttpHeaders;
-  /** Empty where the route takes none. */
-  readonly body: Uint8Array;
+  /** What the body says; undefined where the route takes none. */
+  readonly body: B;
+  /** As it came. */
+  readonly bodyBytes: Uint8Array;
   /** Aborted when the client has left or the time is up. */
   readonly signal: AbortSignal;
 }
 
-export interface RouteDefinition<P extends Parameters> extends Omit<
+export interface RouteDefinition<P extends Parameters, B> extends Omit<
   Route,
   'handle' | 'method' | 'parameters' | 'pathParameters' | 'problems' | 'isForProbes' | 'body'
 > {
   readonly method?: Route['method'];
   readonly isForProbes?: boolean;
-  readonly body?: RouteBody;
+  readonly body?: JsonBody<B>;
   readonly parameters?: P;
   /** Lets parameters pass that it does not know: those of newer clients, or of a protocol that is not ours. */
   readonly ignoresUnknown?: boolean;
   readonly pathParameters?: Route['pathParameters'];
   readonly problems?: Route['problems'];
-  readonly answer: (request: RouteRequest<P>) => Promise<ApiResponse> | ApiResponse;
+  readonly answer: (request: RouteRequest<P, B>) => Promise<ApiResponse> | ApiResponse;
 }
 
-/** Ties the handler's parameters to their types. */
-export function route<P extends Parameters = Parameters>(definition: RouteDefinition<P>): Route {
+/** Ties the handler's parameters, and what the body says, to their types. */
+export function route<P extends Parameters = Parameters, B = undefined>(definition: RouteDefinition<P, B>): Route {
   const {
     answer,
     parameters = {} as P,
     ignoresUnknown = false,
     pathParameters = {},
     problems = {},
+    body: taken,
     ...rest
   } = definition;
   return {
     method: 'GET',
     isForProbes: false,
-    body: null,
     ...rest,
+    body: taken ?? null,
     parameters,
     pathParameters,
     problems,
-    handle: async ({ path, query, ...others }) =>
-      answer({ ...others, path: decodePath(path), query: readParameters(parameters, query, ignoresUnknown) }),
+    handle: async ({ path, query, body: bodyBytes, ...others }) =>
+      answer({
+        ...others,
+        path: decodePath(path),
+        query: readParameters(parameters, query, ignoresUnknown),
+        bodyBytes,
+        body: taken?.read(bodyBytes) as B,
+      }),
   };
 }
 

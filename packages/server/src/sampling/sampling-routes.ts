@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox';
-import type { WireMessageSchema } from '../exchange/wire-message.ts';
+import type { WireMessage, WireMessageSchema } from '../exchange/wire-message.ts';
+import { jsonBody } from '../http/json-body.ts';
 import { anyText, requiredText } from '../http/parameters.ts';
 import { Problem } from '../http/problem.ts';
 import { json } from '../http/response.ts';
@@ -24,7 +25,10 @@ export interface SamplingRoutesOptions {
   readonly limits: SamplingLimits;
   /** Of what `exchange` takes. */
   readonly messageSchema: WireMessageSchema;
-  readonly exchange: (body: Uint8Array, isForwarded: boolean) => Promise<ExchangeResult>;
+  /** `bytes` is the message as it came. */
+  readonly exchange: (message: WireMessage, bytes: Uint8Array, isForwarded: boolean) => Promise<ExchangeResult>;
+  /** Called for each message that does not fit the schema. */
+  readonly onMalformed: () => void;
 }
 
 const PATH = '/v1/sampling';
@@ -35,6 +39,7 @@ export function samplingExchangeRoutes({
   limits,
   messageSchema,
   exchange,
+  onMalformed,
 }: SamplingRoutesOptions): Route[] {
   return [
     route({
@@ -42,7 +47,12 @@ export function samplingExchangeRoutes({
       path: PATH,
       summary: 'Accepts the exact counts of a process, and returns the sampling probabilities of its operations',
       ignoresUnknown: true,
-      body: { schema: messageSchema, bytesMax: limits.messageBytesMax, limit: 'sampling.messageBytesMax' },
+      body: jsonBody(messageSchema, {
+        bytesMax: limits.messageBytesMax,
+        limit: 'sampling.messageBytesMax',
+        code: 'invalid_message',
+        onRejected: onMalformed,
+      }),
       answers: {
         description: 'Probabilities; nothing for what another collector has forwarded',
         schema: Type.Union([exchangeSchema, closed({})]),
@@ -54,8 +64,8 @@ export function samplingExchangeRoutes({
         503: 'overloaded: retry after Retry-After seconds',
       },
       usesStore: false,
-      answer: async ({ headers, body }) => {
-        const result = await exchange(body, headers[FORWARDED_HEADER] !== undefined);
+      answer: async ({ headers, body, bodyBytes }) => {
+        const result = await exchange(body, bodyBytes, headers[FORWARDED_HEADER] !== undefined);
         if (result.kind === 'rejected') throw new Problem(400, 'invalid_message', result.message);
         return json(result.kind === 'forwarded' ? {} : result.response);
       },
@@ -78,7 +88,12 @@ export function samplingExchangeRoutes({
         ignoresUnknown: true,
         // Read, so that it is answered at all; nothing in it counts.
         ...(method === 'PUT' && {
-          body: { schema: Type.Unknown(), bytesMax: limits.settingsBytesMax, limit: 'sampling.settingsBytesMax' },
+          body: {
+            schema: Type.Unknown(),
+            bytesMax: limits.settingsBytesMax,
+            limit: 'sampling.settingsBytesMax',
+            read: () => undefined,
+          },
         }),
         answers: null,
         problems: { 410: `moved: ${SETTINGS_HAVE_MOVED}` },

@@ -4,6 +4,7 @@ import type { SamplingSettingsView } from '@throughline/trace/client';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { CountsMessage, TotalsResult } from '../exchange/exchange-message.ts';
+import type { WireMessage } from '../exchange/wire-message.ts';
 import { MessageReader } from '../exchange/message-reader.ts';
 import type { Route } from '../http/route.ts';
 import type { Job } from '../jobs/jobs.ts';
@@ -91,7 +92,8 @@ export class Sampling {
       controller: this.controller,
       limits: this.#limits,
       messageSchema: this.#messages.schema,
-      exchange: (body, isForwarded) => this.#exchange(body, isForwarded),
+      exchange: (...given) => this.#exchange(...given),
+      onMalformed: () => this.#metrics.exchanges.inc({ outcome: 'rejected' }),
     });
   }
 
@@ -104,7 +106,7 @@ export class Sampling {
       },
       operations: (service?: string) => controller.sampling(service),
       changeSchema: SETTINGS_CHANGE,
-      change: (body: Uint8Array) => this.#change(body),
+      change: (given: unknown) => this.#change(given),
     };
   }
 
@@ -131,8 +133,8 @@ export class Sampling {
     await this.#save();
   }
 
-  async #exchange(body: Uint8Array, isForwarded: boolean): Promise<ExchangeResult> {
-    const message = this.#messages.read(body);
+  async #exchange(given: WireMessage, bytes: Uint8Array, isForwarded: boolean): Promise<ExchangeResult> {
+    const message = this.#messages.read(given);
     if (typeof message === 'string') return this.#reject(message);
     const taken = await this.#takeTotals(message, isForwarded);
     if (taken.kind === 'rejected') return this.#reject(taken.message);
@@ -143,7 +145,7 @@ export class Sampling {
       return { kind: 'forwarded' };
     }
     this.#metrics.exchanges.inc({ outcome: 'answered' });
-    this.#forwarder.forward(this.controller.settings.peers, body);
+    this.#forwarder.forward(this.controller.settings.peers, bytes);
     const response = this.controller.exchange(message);
     return { kind: 'exchanged', response: taken.kind === 'deferred' ? { ...response, totalsNoted: false } : response };
   }
@@ -154,14 +156,13 @@ export class Sampling {
   }
 
   /** The new settings are in the file before they count. */
-  async #change(body: Uint8Array): Promise<SettingsChange> {
+  async #change(given: unknown): Promise<SettingsChange> {
     let settings: SamplingSettings;
     try {
-      const given: unknown = JSON.parse(Buffer.from(body).toString('utf8'));
       settings = this.#withPeers(readSamplingSettings(given, 'request'));
     } catch (error) {
-      const message = error instanceof SamplingSettingsError ? error.message : 'the body is not valid JSON';
-      return { kind: 'rejected', message };
+      if (!(error instanceof SamplingSettingsError)) throw error;
+      return { kind: 'rejected', message: error.message };
     }
     try {
       await this.#write(this.#settingsPath, settings);

@@ -16,6 +16,7 @@ import { HttpReceiver } from '../http/http-receiver.ts';
 import { CorsPolicy } from '../http/cors-policy.ts';
 import { LOOPBACK_ONLY, Strangers, type HostPolicy } from '../../http/strangers.ts';
 import { anyText } from '../../http/parameters.ts';
+import { describedBody } from '../../http/json-body.ts';
 import { json as jsonResponse } from '../../http/response.ts';
 import { route as jsonRoute } from '../../http/route.ts';
 import type { OtlpHttpLimits, ReceiverLimits } from '../limits.ts';
@@ -529,12 +530,13 @@ test('a route of another room is answered 503 with Retry-After as spans are', as
     method: 'POST',
     path: '/v1/other',
     ...OF_A_TEST,
-    body: { schema: Type.Unknown(), bytesMax: 2_000, limit: 'other.bytesMax' },
+    body: describedBody(Type.Unknown(), { bytesMax: 2_000, limit: 'other.bytesMax', code: 'invalid_other' }),
     answer: () => jsonResponse({}),
   });
   const second = new HttpReceiver({ ...shared, routes: [route] });
   const { port } = await second.start('127.0.0.1', 0);
-  const post = () => fetch(`http://127.0.0.1:${port}/v1/other`, { method: 'POST', body: 'x'.repeat(1_000) });
+  const body = JSON.stringify('x'.repeat(998));
+  const post = () => fetch(`http://127.0.0.1:${port}/v1/other`, { method: 'POST', body });
   const others = shared.budget.reserve();
   others.take(11_500);
   const answer = await post();

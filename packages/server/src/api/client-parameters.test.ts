@@ -1,0 +1,45 @@
+import { ApiClient, type AttributesQuery, type SeriesQuery, type TracesQuery } from '@throughline/trace/client';
+import { Registry } from 'prom-client';
+import { afterEach, expect, it, vi } from 'vitest';
+import { apiRoutes } from './api-routes.ts';
+
+afterEach(() => void vi.unstubAllGlobals());
+
+/** Every member that a query may have: the compiler misses one that is not here. */
+const RANGE = { from: '1', to: '2' };
+const TRACES: Required<TracesQuery> = {
+  ...RANGE,
+  service: 's',
+  operation: 'o',
+  status: 'error',
+  minDurationMs: 1,
+  maxDurationMs: 2,
+  tags: ['a=b'],
+  limit: 3,
+  cursor: 'c',
+};
+const SERIES: Required<SeriesQuery> = { ...RANGE, service: 's', operation: 'o', groupBy: 'service', step: 1, limit: 1 };
+const ATTRIBUTES: Required<AttributesQuery> = { ...RANGE, prefix: 'p', limit: 1 };
+
+it('sends every parameter that a route has, and none that it has not', async () => {
+  const sent: URL[] = [];
+  vi.stubGlobal('fetch', (url: string) => {
+    sent.push(new URL(url));
+    return Promise.resolve(Response.json({}));
+  });
+  const client = new ApiClient('http://127.0.0.1');
+  await client.services(RANGE);
+  await client.operations('s', RANGE);
+  await client.traces(TRACES);
+  await client.series(SERIES);
+  await client.attributes(ATTRIBUTES);
+  await client.attributeValues('k', ATTRIBUTES);
+  await client.headlines(['a']);
+  const routes = apiRoutes({ registry: new Registry() } as never);
+  const known = (path: string): string[] =>
+    Object.keys(routes.find((route) => route.path === path)?.parameters ?? {}).toSorted();
+  expect(sent.map(({ pathname, searchParams }) => [pathname, [...new Set(searchParams.keys())].toSorted()])).toEqual(
+    sent.map(({ pathname }) => [pathname, known(pathname)]),
+  );
+  expect(new Set(sent.map(({ pathname }) => pathname)).size).toBe(7);
+});
