@@ -315,7 +315,7 @@ describe('a store that was damaged below the engine', () => {
     }
   });
 
-  it('sets aside no more parts than it may, and says so', async () => {
+  it('detaches no more parts than it may, and says so', async () => {
     const running = await startHarmed((data) => dataFiles(data, 'spans').forEach((file) => flipByte(file)), {
       THROUGHLINE_DAMAGE_PARTS_SET_ASIDE_MAX: '0',
     });

@@ -11,7 +11,7 @@ import { SpanLedger, type Audit } from './span-ledger.ts';
 /** A fault that no call has met after so many requests is not waited for. */
 const REQUESTS_MAX = 4;
 
-/** Parts that were moved aside: their tables and names. */
+/** Parts that were detached: their tables and names. */
 export const DETACHED = "SELECT table, name FROM system.detached_parts WHERE database = 'throughline'";
 
 /** A collector that is started again when a fault has ended it, with the ledger of what was sent to it. */

@@ -90,7 +90,7 @@ export function maintenanceRoutes(maintenance: Maintenance): Route[] {
 function checkRoute(maintenance: Maintenance, method: 'GET' | 'PUT'): Route {
   const repairs = method === 'PUT';
   const does = repairs
-    ? 'Verifies the store by its checksums, sets damaged parts aside and repairs what can be'
+    ? 'Verifies the store by its checksums, detaches damaged parts and repairs what can be'
     : 'Verifies the store by its checksums';
   return route({
     method,

@@ -330,7 +330,7 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
     closeTimeoutMs: [0, HOUR, 'Time at shutdown for a running insert and for the engine to exit', null],
   },
   damage: {
-    partsSetAsideMax: [0, 10_000, 'Damaged parts of the embedded store that are detached automatically'],
+    detachedPartsMax: [0, 10_000, 'Damaged parts of the embedded store that are detached automatically'],
     lookIntervalMs: [10, 24 * HOUR, 'Interval of checks for damage', null],
     verifyTimeoutMs: [100, HOUR, 'Timeout for the engine to verify a part that a statement failed on', null],
   },

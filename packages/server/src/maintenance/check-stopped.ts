@@ -23,7 +23,7 @@ import { rowsOf } from '../storage/rows-of.ts';
 export interface CheckOptions {
   readonly signal: AbortSignal;
   /**
-   * Sets damaged parts aside, repairs what can be, and rebuilds derived tables; those of lost parts are left to the
+   * Detaches damaged parts, repairs what can be, and rebuilds derived tables; those of lost parts are left to the
    * next start of the collector.
    */
   readonly repairs: boolean;

@@ -47,7 +47,7 @@ export interface StoreCheckup {
   /** Runs work while nothing is added to the derived tables. */
   readonly whileStill: <T>(work: () => Promise<T>) => Promise<T>;
   readonly signal: AbortSignal;
-  /** Sets these aside, repairs what can be, and returns that; null where nothing is to be changed. */
+  /** Detaches these, repairs what can be, and returns that; null where nothing is to be changed. */
   readonly mend: ((parts: readonly PartName[]) => Promise<readonly PartName[]>) | null;
   /** Rebuilds the derived tables of these days; null where nothing is to be changed. */
   readonly rebuild: ((days: readonly string[]) => Promise<void>) | null;

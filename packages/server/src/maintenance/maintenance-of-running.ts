@@ -26,7 +26,7 @@ export interface MaintenanceOptions {
   readonly engine: (Pick<Engine, 'query' | 'command' | 'tables'> & Partial<TakesBackMerges>) | null;
   readonly dataDirectory: string;
   readonly gate: InsertGate;
-  /** Sets damaged parts aside, repairs what can be, and returns that. */
+  /** Detaches damaged parts, repairs what can be, and returns that. */
   readonly mend: NonNullable<StoreCheckup['mend']>;
   readonly counts: StandsStill;
   /** Null until the store is open. */

@@ -96,7 +96,7 @@ describe('a segment in doubt whose spans are in a part that is damaged', () => {
   it('is stored as a whole when the part is out of the way, whichever block of it has a wrong byte', async () => {
     const starts = blocksOf(join(STORE, part, 'data.bin'));
     expect(starts.length).toBeGreaterThan(20);
-    let setAside = 0;
+    let detached = 0;
     for (const [index, start] of starts.entries()) {
       if (!isLong && index % 8 !== 3) continue;
       // Its length, which the engine may believe, and its contents, which have a checksum.
@@ -109,13 +109,13 @@ describe('a segment in doubt whose spans are in a part that is damaged', () => {
         const missing = await guarded.insertMissingSpans(segment);
         expect(missing, `byte ${at}`).toBe(damage.lost.length === 0 ? 0 : SPANS);
         expect(damage.lost.length, `byte ${at}`).toBe(unguarded instanceof EngineError ? 1 : 0);
-        setAside += damage.lost.length;
+        detached += damage.lost.length;
         // A byte that no comparison reads is met by who reads everything.
         const stored = damage.lost.length === 1 ? await storedSpans(store) : [SPANS, SPANS];
         expect(stored, `byte ${at}`).toEqual([SPANS, SPANS]);
       }
     }
-    expect(setAside).toBeGreaterThan(0);
+    expect(detached).toBeGreaterThan(0);
   });
 
   it('waits where the part cannot be detached, and is not taken for the reason', async () => {
@@ -123,7 +123,7 @@ describe('a segment in doubt whose spans are in a part that is damaged', () => {
     await using harmed = await openHarmed((path) => flip(join(path, 'data.bin'), at));
     const registry = new Registry();
     const [repairedPath, damagedPath] = [join(BASE, 'repaired'), join(BASE, 'damaged')];
-    const none = new StoreDamage({ log, registry, repairedPath, damagedPath, limits: { partsSetAsideMax: 0 } });
+    const none = new StoreDamage({ log, registry, repairedPath, damagedPath, limits: { detachedPartsMax: 0 } });
     const guarded = none.forWork(harmed.store.engine);
     const error = await guarded.insertMissingSpans(segment).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(EngineError);

@@ -1,7 +1,7 @@
 /** What the collector does by itself about parts of the store that are damaged on the disk. */
 export interface DamageLimits {
   /** Damaged parts that are detached without a request; they count until their directory is emptied. */
-  readonly partsSetAsideMax: number;
+  readonly detachedPartsMax: number;
   /** How often the engine is queried for parts that it has detached, and for merges that failed on damage. */
   readonly lookIntervalMs: number;
   /** For the engine to verify a part; one that takes longer is taken for what the failed statement said of it. */
@@ -9,7 +9,7 @@ export interface DamageLimits {
 }
 
 export const DAMAGE_LIMITS: DamageLimits = {
-  partsSetAsideMax: 20,
+  detachedPartsMax: 20,
   lookIntervalMs: 60_000,
   verifyTimeoutMs: 20_000,
 };

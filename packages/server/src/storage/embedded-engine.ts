@@ -190,8 +190,8 @@ SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicat
     return names;
   }
 
-  async repairIndexes(setAside: readonly string[]): Promise<readonly string[]> {
-    return await this.#inInsertTurn(() => this.#repair.repair(this, setAside));
+  async repairIndexes(detached: readonly string[]): Promise<readonly string[]> {
+    return await this.#inInsertTurn(() => this.#repair.repair(this, detached));
   }
 
   async insertPlainFile(table: string, path: string): Promise<void> {
@@ -289,11 +289,11 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
         query: (sql, { format, timeoutMs }) => engine.run({ session: 'query', sql, format, timeoutMs }),
         command: (sql) => this.#command(engine, sql),
         // Nothing is inserted before the store is open.
-        repairIndexes: (setAside) => this.#repair.repair(direct, setAside),
+        repairIndexes: (detached) => this.#repair.repair(direct, detached),
         expectWhole: async (table) => {
           const select: SelectRows = async (sql) => rowsIn(await this.#insert(engine, sql, 'JSONCompactEachRow'));
           const short = await findShortParts(select, table);
-          // The next start would set them aside, and report rows as lost that are where they were.
+          // The next start would detach them, and report rows as lost that are where they were.
           for (const { name } of short) {
             await this.#command(engine, `ALTER TABLE ${this.tables[table].local} DROP PART ${sqlString(name)}`);
           }

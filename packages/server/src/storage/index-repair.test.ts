@@ -62,18 +62,18 @@ describe.each(FORMS)('a %s part that the engine refuses at its start', (form, sp
     },
   );
 
-  test('stays aside when its data is damaged as well', async () => {
+  test('stays detached when its data is damaged as well', async () => {
     const part = await storeOnePart(spans);
     truncateSync(join(part, 'skp_idx_attribute_hashes.idx'), 0);
     half(join(part, form === 'compact' ? 'data.bin' : 'duration_ns.bin'));
-    await expectAside(part);
+    await expectDetached(part);
   });
 
-  test('stays aside when a file of its data is missing as well', async () => {
+  test('stays detached when a file of its data is missing as well', async () => {
     const part = await storeOnePart(spans);
     truncateSync(join(part, 'skp_idx_attribute_hashes.idx'), 0);
     rmSync(join(part, form === 'compact' ? 'data.bin' : 'duration_ns.bin'));
-    await expectAside(part);
+    await expectDetached(part);
   });
 });
 
@@ -160,7 +160,7 @@ test('only what is missing is added when some of its spans came in again', async
   expect(await detached(store)).toEqual([]);
 });
 
-async function expectAside(part: string): Promise<void> {
+async function expectDetached(part: string): Promise<void> {
   const files = fileNames(part);
   const name = `broken-on-start_${part.split('/').at(-1)}`;
   await using store = await startEngine({}, storePath);

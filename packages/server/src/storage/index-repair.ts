@@ -43,10 +43,10 @@ interface BrokenPart {
 /** An engine that can use parts of `spans` again of which nothing but indexes is damaged. */
 export interface RepairsIndexes {
   /**
-   * `setAside`: names in `detached/`. Returns those of them that are in use again; never rejects. Nothing is inserted
+   * `detached`: names in `detached/`. Returns those of them that are in use again; never rejects. Nothing is inserted
    * meanwhile.
    */
-  repairIndexes(setAside: readonly string[]): Promise<readonly string[]>;
+  repairIndexes(detached: readonly string[]): Promise<readonly string[]>;
 }
 
 /**
@@ -67,14 +67,14 @@ export class IndexRepair {
   }
 
   /**
-   * Repairs what the engine has detached at its start, and `setAside`: names of others in `detached/`, which may have
+   * Repairs what the engine has detached at its start, and `detached`: names of others in `detached/`, which may have
    * been detached because of their indexes. Returns the names of those that are in use again. Never rejects: what is
    * not repaired stays where it is, and the log says why.
    */
-  async repair(engine: MigratedEngine, setAside: readonly string[] = []): Promise<readonly string[]> {
+  async repair(engine: MigratedEngine, detached: readonly string[] = []): Promise<readonly string[]> {
     const repaired: string[] = [];
     try {
-      for (const part of await findBroken(engine, setAside)) {
+      for (const part of await findBroken(engine, detached)) {
         if (this.#tried.has(part.name)) continue;
         this.#tried.add(part.name);
         if (!(await this.#repairPart(engine, part))) continue;
@@ -114,7 +114,7 @@ export class IndexRepair {
   }
 }
 
-async function findBroken(engine: MigratedEngine, setAside: readonly string[]): Promise<BrokenPart[]> {
+async function findBroken(engine: MigratedEngine, detached: readonly string[]): Promise<BrokenPart[]> {
   const found = await rowsOf(
     engine,
     `SELECT name, path FROM system.detached_parts WHERE ${IN_DATABASE} AND table = 'spans' ORDER BY name`,
@@ -123,7 +123,7 @@ async function findBroken(engine: MigratedEngine, setAside: readonly string[]): 
     const [, prefix, partName, partition] =
       /^(broken-on-start_)?((\d{8})_\d+_\d+_\d+(?:_\d+)?)(?:_try\d+)?$/.exec(String(name)) ?? [];
     if (partName === undefined || partition === undefined) return [];
-    if (prefix === undefined && !setAside.includes(String(name))) return [];
+    if (prefix === undefined && !detached.includes(String(name))) return [];
     return [{ name: String(name), path: String(path), partName, partition }];
   });
 }

@@ -220,7 +220,7 @@ describe('StoreDamage', () => {
     }
   });
 
-  it('leaves a part aside that somebody has detached', async () => {
+  it('leaves a part alone that somebody has detached', async () => {
     await using harmed = await openHarmed(() => {});
     await harmed.store.engine.command(`ALTER TABLE throughline.spans DETACH PART '${part.split('/').at(-1)}'`);
     await harmed.store.engine.close();

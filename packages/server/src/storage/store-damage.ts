@@ -166,8 +166,8 @@ export class StoreDamage {
   async findAtStart(engine: Asked): Promise<readonly string[] | 'all'> {
     const before = [...this.#damaged.all, ...this.#repaired.all].filter(({ table }) => table === 'spans');
     const inDetached = new Set((await findLostParts(engine)).map(keyOf));
-    const setAside = this.#damaged.all.filter((part) => part.table === 'spans' && inDetached.has(keyOf(part)));
-    if (setAside.length > 0) await engine.repairIndexes?.(setAside.map(({ name }) => name));
+    const detached = this.#damaged.all.filter((part) => part.table === 'spans' && inDetached.has(keyOf(part)));
+    if (detached.length > 0) await engine.repairIndexes?.(detached.map(({ name }) => name));
     await this.#look(engine);
     const lost = new Set(this.#lost.map(keyOf));
     this.#mended = [...this.#mended, ...before.filter((part) => !lost.has(keyOf(part)))];
@@ -221,7 +221,7 @@ export class StoreDamage {
           const sign = signOfDamage(error);
           // It reads a file of the spool as well: what names no part may have been met there.
           const isOfSegment = sql === COMPARISON && sign === 'unnamed' && !(error as EngineError).isAboutStore;
-          if (sign === null || isOfSegment || repeats > this.#limits.partsSetAsideMax) throw error;
+          if (sign === null || isOfSegment || repeats > this.#limits.detachedPartsMax) throw error;
           const look = this.#inTurn(() => this.#heed(engine, sign, sql, (error as Error).message));
           // It goes on for whoever meets the part next, also where nobody waits for this answer any more.
           const isOutOfTheWay = await withSignal(look, signal);
@@ -264,7 +264,7 @@ export class StoreDamage {
           engine,
           `SELECT name FROM system.tables WHERE ${IN_DATABASE} AND uuid = ${sqlString(sign.tableUuid)}`,
         );
-        return typeof table === 'string' && table !== '' && (await this.#setAside(engine, table, sign.part, message));
+        return typeof table === 'string' && table !== '' && (await this.#detach(engine, table, sign.part, message));
       }
       if (performance.now() < this.#unnamedAgainAtMs) return false;
       this.#unnamedAgainAtMs = performance.now() + this.#limits.lookIntervalMs;
@@ -279,7 +279,7 @@ ORDER BY bytes_on_disk`,
       const endMs = performance.now() + this.#limits.verifyTimeoutMs;
       for (const [table, part] of parts) {
         if (performance.now() > endMs) break;
-        isAny = (await this.#setAside(engine, String(table), String(part), null)) || isAny;
+        isAny = (await this.#detach(engine, String(table), String(part), null)) || isAny;
       }
       if (isAny) this.#unnamedAgainAtMs = 0;
       return isAny;
@@ -290,7 +290,7 @@ ORDER BY bytes_on_disk`,
   }
 
   /** `accusation`: what a failed statement said of the part. True when it is out of the way. */
-  async #setAside(engine: Asked, table: string, part: string, accusation: string | null): Promise<boolean> {
+  async #detach(engine: Asked, table: string, part: string, accusation: string | null): Promise<boolean> {
     const { log } = this.#options;
     const [found] = await rowsOf(
       engine,
@@ -316,15 +316,15 @@ WHERE ${IN_DATABASE} AND table = ${sqlString(table)} AND name = ${sqlString(part
       bytes: Number(bytes),
       reason: '',
     };
-    const { partsSetAsideMax } = this.#limits;
-    if (this.#lost.length >= partsSetAsideMax) {
-      const message = `part ${part} of table ${table} is damaged and stays in use: ${this.#lost.length} parts are in detached/ already (damage.partsSetAsideMax ${partsSetAsideMax})`;
+    const { detachedPartsMax } = this.#limits;
+    if (this.#lost.length >= detachedPartsMax) {
+      const message = `part ${part} of table ${table} is damaged and stays in use: ${this.#lost.length} parts are in detached/ already (damage.detachedPartsMax ${detachedPartsMax})`;
       if (this.#unreadable === null) log.error({ reason }, `${message}; check the disk, and restore a backup`);
       this.#unreadable = message;
-      this.#limitCounter.reached('damage.partsSetAsideMax');
+      this.#limitCounter.reached('damage.detachedPartsMax');
       return false;
     }
-    if (table === 'spans') this.#noteSetAside(lost);
+    if (table === 'spans') this.#noteDetached(lost);
     await engine.command(`ALTER TABLE ${engine.tables.named(table).local} DETACH PART ${sqlString(part)}`);
     if (table === 'spans' && (await this.#repair(engine, lost, reason))) return true;
     if (isFresh(table)) {
@@ -370,7 +370,7 @@ WHERE ${IN_DATABASE} AND table = ${sqlString(table)} AND name = ${sqlString(part
   }
 
   /** Before it is: whatever becomes of us then, the next start goes on. */
-  #noteSetAside(part: PartName): void {
+  #noteDetached(part: PartName): void {
     try {
       this.#damaged.note([...this.#damaged.all, part]);
     } catch (error) {
@@ -405,7 +405,7 @@ WHERE ${IN_DATABASE} AND table = ${sqlString(table)} AND name = ${sqlString(part
   async mend(engine: Asked, parts: readonly PartName[]): Promise<readonly PartName[]> {
     const repaired: PartName[] = [];
     for (const part of parts) {
-      const isOutOfTheWay = await this.#inTurn(() => this.#setAside(engine, part.table, part.name, null));
+      const isOutOfTheWay = await this.#inTurn(() => this.#detach(engine, part.table, part.name, null));
       const isLost = this.#lost.some((lost) => keyOf(lost) === keyOf(part));
       if (isOutOfTheWay && !isLost) repaired.push(part);
     }

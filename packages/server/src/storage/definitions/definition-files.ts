@@ -94,10 +94,10 @@ export class DefinitionFiles {
     try {
       const entries = await readdir(directory, { withFileTypes: true });
       const parts = entries.filter((entry) => entry.isDirectory() && !NO_PARTS.includes(entry.name));
-      const setAside = await readdir(join(directory, 'detached'));
+      const detached = await readdir(join(directory, 'detached'));
       const logs = join(directory, 'deduplication_logs');
       const inserts = await Promise.all((await namesIn(logs)).map((name) => lstat(join(logs, name))));
-      return parts.length === 0 && setAside.length === 0 && inserts.every(({ size }) => size === 0);
+      return parts.length === 0 && detached.length === 0 && inserts.every(({ size }) => size === 0);
     } catch {
       return false;
     }

@@ -26,10 +26,10 @@ const ARRIVAL = 0;
 const HOUR = 3_600;
 
 /**
- * Puts the tables of such a store out of the way of the first migration. It may be interrupted and run again;
+ * Renames the tables of such a store, out of the way of the first migration. It may be interrupted and run again;
  * `moveFirstStores` goes on from there.
  */
-export async function setFirstStoresAside(engine: MigratedEngine): Promise<void> {
+export async function renameFirstStores(engine: MigratedEngine): Promise<void> {
   const { tables } = engine;
   if (!(await isFirstStore(engine))) return;
   for (const table of OLD_TABLES) await engine.command(`DROP TABLE IF EXISTS ${tables.named(`${table}_view`).local}`);
@@ -50,7 +50,7 @@ export async function isFirstStore(engine: MigratedEngine): Promise<boolean> {
   return columns.length > 0 && !columns.some(([name]) => name === 'arrival');
 }
 
-/** Moves what has been set aside into the tables, a day at a time; a day that was interrupted begins again. */
+/** Moves what those tables hold into ours, a day at a time; a day that was interrupted begins again. */
 export async function moveFirstStores(engine: MigratedEngine): Promise<void> {
   const spans = (await rowsOf(engine, columnsOf(OLD_SPANS))).map(([name]) => String(name));
   const counts = (await rowsOf(engine, columnsOf(OLD_COUNTS))).map(([name]) => String(name));

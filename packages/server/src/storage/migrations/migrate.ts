@@ -3,7 +3,7 @@ import { capabilitiesOf, type Capabilities } from '../capabilities.ts';
 import { EngineError } from '../engine.ts';
 import { sqlString } from '../sql.ts';
 import { IN_DATABASE, singleServerTables, type TableDefinition } from '../tables.ts';
-import { isFirstStore, moveFirstStores, OLD_SPANS, setFirstStoresAside } from './adopt-first-stores.ts';
+import { isFirstStore, moveFirstStores, OLD_SPANS, renameFirstStores } from './adopt-first-stores.ts';
 import { createTables } from './0001-tables.ts';
 import { arrayElements } from './0002-array-elements.ts';
 import { longTraces } from './0003-long-traces.ts';
@@ -36,7 +36,7 @@ export async function migrate(
   if (await hasRecord(engine)) refuseUnknown(await appliedMigrations(engine), migrations);
   if (await changesSpans(engine, migrations)) await beforeChange(engine);
   await engine.command(tables.createDatabase);
-  await setFirstStoresAside(engine);
+  await renameFirstStores(engine);
   await createRecord(engine);
   const applied = await appliedMigrations(engine);
   for (const [index, migration] of migrations.entries()) {
