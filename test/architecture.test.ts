@@ -103,7 +103,7 @@ const serverRooms: Record<string, readonly string[]> = {
   ],
   'receivers/otlp-json': ['receivers/limits.ts', 'receivers/otlp', 'columns'],
   'receivers/otlp': ['columns'],
-  'receivers/body': ['receivers/limits.ts', 'limit-counter.ts', 'register-gauge.ts'],
+  'receivers/body': ['receivers/limits.ts', 'limit-counter.ts', 'limiter.ts', 'register-gauge.ts'],
   'receivers/limits.ts': [],
   api: [
     'query',
@@ -111,7 +111,7 @@ const serverRooms: Record<string, readonly string[]> = {
     'readiness.ts',
     'schema',
     'limit-counter.ts',
-    'query-limiter.ts',
+    'limiter.ts',
     'register-gauge.ts',
     'without-passwords.ts',
   ],
@@ -119,14 +119,14 @@ const serverRooms: Record<string, readonly string[]> = {
   spool: ['storage', 'durable-file.ts', 'limit-counter.ts', 'register-gauge.ts'],
   columns: ['storage'],
   counts: ['columns', 'exchange', 'spool', 'storage', 'durable-file.ts', 'limit-counter.ts', 'register-gauge.ts'],
-  query: ['storage', 'query-limiter.ts'],
+  query: ['storage', 'limiter.ts'],
   jobs: [],
   sampling: ['exchange', 'http', 'jobs', 'schema', 'durable-file.ts', 'register-gauge.ts', 'without-passwords.ts'],
   // The message of the SDK: its types, and its reader.
   exchange: ['schema'],
   // What JSON may look like, and the words for one that does not.
   schema: [],
-  storage: ['jobs', 'durable-file.ts', 'file-pages.ts', 'limit-counter.ts', 'query-limiter.ts', 'register-gauge.ts'],
+  storage: ['jobs', 'durable-file.ts', 'file-pages.ts', 'limit-counter.ts', 'limiter.ts', 'register-gauge.ts'],
   // The limits of every room, and nothing else of them.
   config: [
     'receivers/limits.ts',
@@ -149,10 +149,10 @@ const serverRooms: Record<string, readonly string[]> = {
   'limit-counter.ts': [],
   'process-metrics.ts': ['register-gauge.ts'],
   'shutdown.ts': [],
-  'query-limiter.ts': [],
+  'limiter.ts': [],
   'register-gauge.ts': [],
   // Requests, routes and their answers, whichever port they come in by.
-  http: ['without-passwords.ts'],
+  http: ['schema', 'without-passwords.ts'],
   'version.ts': [],
   'without-passwords.ts': [],
 };

@@ -1,6 +1,6 @@
 import type { Registry } from 'prom-client';
 import { Counter, Histogram } from 'prom-client';
-import type { QueryLimiter } from '../query-limiter.ts';
+import type { Limiter } from '../limiter.ts';
 import { registerGauge } from '../register-gauge.ts';
 
 /** Requests to the API and how long they took; the label `route` is a route's path with its braces, `ui` or `none`. */
@@ -8,7 +8,7 @@ export class ApiMetrics {
   readonly #requests: Counter<'route' | 'status'>;
   readonly #seconds: Histogram<'route'>;
 
-  constructor(registry: Registry, limiter: QueryLimiter) {
+  constructor(registry: Registry, limiter: Limiter) {
     const registers = [registry];
     this.#requests = new Counter({
       name: 'throughline_api_requests_total',

@@ -11,7 +11,7 @@ import { LimitCounter } from '../limit-counter.ts';
 import { toOriginForm } from '../http/origin-form.ts';
 import { matchMethod, methodNotAllowed, Router, type RouteMatch } from '../http/router.ts';
 import { refuseStrangeHost, refuseStrangePage } from '../http/strangers.ts';
-import { QueryLimiter, QueueFullError } from '../query-limiter.ts';
+import { Limiter, QueueFullError } from '../limiter.ts';
 import { errorJson, type ApiResponse } from '../http/response.ts';
 import { asProblem, ClientLeft, isTimeout } from './as-problem.ts';
 import { errorPage } from './error-page.ts';
@@ -51,7 +51,7 @@ export class ApiServer {
   readonly #basePath: string;
   readonly #log: Logger;
   readonly #limits: ApiLimits;
-  readonly #limiter: QueryLimiter;
+  readonly #limiter: Limiter;
   readonly #metrics: ApiMetrics;
   readonly #limitCounter: LimitCounter;
   #streaming = 0;
@@ -67,7 +67,7 @@ export class ApiServer {
     this.#log = log;
     this.#limits = { ...API_LIMITS, ...limits };
     const { concurrentQueries, queuedQueriesMax, responseTimeoutMs, requestTimeoutMs } = this.#limits;
-    this.#limiter = new QueryLimiter({ concurrent: concurrentQueries, waitingMax: queuedQueriesMax });
+    this.#limiter = new Limiter({ name: 'query', concurrent: concurrentQueries, waitingMax: queuedQueriesMax });
     this.#metrics = new ApiMetrics(registry, this.#limiter);
     this.#limitCounter = new LimitCounter(registry);
     this.#listener = new HttpListener({

@@ -1,5 +1,5 @@
 import { EngineError } from '../query/rows.ts';
-import { QueueFullError } from '../query-limiter.ts';
+import { QueueFullError } from '../limiter.ts';
 import { overloaded } from '../http/refusal.ts';
 import { Problem, problemOf } from '../http/problem.ts';
 

@@ -2,7 +2,7 @@ import type { QueryLimits } from './limits.ts';
 import type { QueryContext } from './rows.ts';
 import type { TraceReader } from './trace-reader.ts';
 import { findSpanCounts } from './trace-summary.ts';
-import { QueryLimiter } from '../query-limiter.ts';
+import { Limiter } from '../limiter.ts';
 
 /**
  * Headlines that have been computed, by trace; those that were not read for the longest are forgotten first. A trace
@@ -12,7 +12,7 @@ export class Headlines {
   readonly #headlinesMax: number;
   /** In the order of use, the least recent first. */
   readonly #known = new Map<string, { readonly spanCount: number; readonly headline: string }>();
-  readonly #limiter: QueryLimiter;
+  readonly #limiter: Limiter;
 
   readonly #traces: TraceReader;
 
@@ -23,7 +23,11 @@ export class Headlines {
     this.#traces = traces;
     this.#headlinesMax = headlinesMax;
     // Who waits here is bounded by the requests that the API lets in, times the ids that one may name.
-    this.#limiter = new QueryLimiter({ concurrent: headlineConcurrency, waitingMax: Number.POSITIVE_INFINITY });
+    this.#limiter = new Limiter({
+      name: 'headline',
+      concurrent: headlineConcurrency,
+      waitingMax: Number.POSITIVE_INFINITY,
+    });
   }
 
   /** Null when it has not been computed for so many spans. */

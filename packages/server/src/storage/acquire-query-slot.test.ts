@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { QueryLimiter } from '../query-limiter.ts';
+import { Limiter } from '../limiter.ts';
 import { acquireQuerySlot } from './acquire-query-slot.ts';
 
 test('rejects one more than may wait as unavailable, and reports it', async () => {
-  const limiter = new QueryLimiter({ concurrent: 1, waitingMax: 1 });
+  const limiter = new Limiter({ name: 'query', concurrent: 1, waitingMax: 1 });
   let full = 0;
   const acquire = (timeoutMs = 60_000) => acquireQuerySlot(limiter, timeoutMs, undefined, () => full++);
   const release = await acquire();
@@ -15,14 +15,14 @@ test('rejects one more than may wait as unavailable, and reports it', async () =
 });
 
 test('rejects as a timeout if no slot comes free in time', async () => {
-  const limiter = new QueryLimiter({ concurrent: 1, waitingMax: 8 });
+  const limiter = new Limiter({ name: 'query', concurrent: 1, waitingMax: 8 });
   const release = await limiter.acquire();
   await expect(acquireQuerySlot(limiter, 5, undefined, () => {})).rejects.toMatchObject({ code: 'timeout' });
   release();
 });
 
 test('rejects with the reason of who has left', async () => {
-  const limiter = new QueryLimiter({ concurrent: 1, waitingMax: 8 });
+  const limiter = new Limiter({ name: 'query', concurrent: 1, waitingMax: 8 });
   const release = await limiter.acquire();
   const leaving = new AbortController();
   const waiting = acquireQuerySlot(limiter, 60_000, leaving.signal, () => {});

@@ -1,5 +1,5 @@
-import type { QueryLimiter } from '../query-limiter.ts';
-import { QueueFullError, QueueTimeoutError } from '../query-limiter.ts';
+import type { Limiter } from '../limiter.ts';
+import { QueueFullError, QueueTimeoutError } from '../limiter.ts';
 import { EngineError } from './engine.ts';
 
 /**
@@ -8,7 +8,7 @@ import { EngineError } from './engine.ts';
  * aborted before.
  */
 export async function acquireQuerySlot(
-  limiter: QueryLimiter,
+  limiter: Limiter,
   timeoutMs: number,
   signal: AbortSignal | undefined,
   onFull: () => void,

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { LimitCounter } from '../limit-counter.ts';
-import { QueryLimiter } from '../query-limiter.ts';
+import { Limiter } from '../limiter.ts';
 import type { Capabilities } from './capabilities.ts';
 import { ClickHouseHttp, type HttpStatement } from './clickhouse-http.ts';
 import { CLUSTER_LIMITS, type ClusterLimits } from './cluster-limits.ts';
@@ -46,7 +46,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
   readonly #options: ClusterEngineOptions;
   readonly #limits: ClusterLimits;
   readonly #servers: readonly ClickHouseHttp[];
-  readonly #limiter: QueryLimiter;
+  readonly #limiter: Limiter;
   readonly #onQueueFull: () => void;
   readonly #metrics: EngineMetrics;
   readonly #closing = new AbortController();
@@ -65,7 +65,8 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     this.#servers = options.urls.map((url) => new ClickHouseHttp(url, this.#limits));
     const limitCounter = new LimitCounter(options.registry);
     this.#onQueueFull = (): void => limitCounter.reached('cluster.queuedQueriesMax');
-    this.#limiter = new QueryLimiter({
+    this.#limiter = new Limiter({
+      name: 'query',
       concurrent: this.#limits.concurrentQueries,
       waitingMax: this.#limits.queuedQueriesMax,
     });

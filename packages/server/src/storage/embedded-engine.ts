@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { LimitCounter } from '../limit-counter.ts';
-import { QueryLimiter } from '../query-limiter.ts';
+import { Limiter } from '../limiter.ts';
 import { StoreDefinitions } from './definitions/store-definitions.ts';
 import { createDirectory } from './durable-directory.ts';
 import {
@@ -58,7 +58,7 @@ export class EmbeddedEngine implements Engine, SpanRecovery, PlainInserts, Repai
   readonly #options: EmbeddedEngineOptions;
   readonly #limits: EngineLimits;
   readonly #metrics: EngineMetrics;
-  readonly #limiter: QueryLimiter;
+  readonly #limiter: Limiter;
   readonly #onQueueFull: () => void;
   readonly #repair: IndexRepair;
   readonly #merges: MergeWatch;
@@ -91,7 +91,7 @@ export class EmbeddedEngine implements Engine, SpanRecovery, PlainInserts, Repai
     const { concurrentQueries, queuedQueriesMax } = this.#limits;
     const limitCounter = new LimitCounter(options.registry);
     this.#onQueueFull = (): void => limitCounter.reached('engine.queuedQueriesMax');
-    this.#limiter = new QueryLimiter({ concurrent: concurrentQueries, waitingMax: queuedQueriesMax });
+    this.#limiter = new Limiter({ name: 'query', concurrent: concurrentQueries, waitingMax: queuedQueriesMax });
     this.#metrics = new EngineMetrics(options.registry, {
       up: () => (this.#state.kind === 'ready' ? 1 : 0),
       runningQueries: () => this.#limiter.running,

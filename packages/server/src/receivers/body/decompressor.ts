@@ -1,5 +1,6 @@
 import type { Registry } from 'prom-client';
 import { LimitCounter } from '../../limit-counter.ts';
+import { Limiter, QueueFullError } from '../../limiter.ts';
 import { registerGauge } from '../../register-gauge.ts';
 import { BodyError, SenderGoneError } from './body-error.ts';
 import { PART_OVERHEAD_BYTES, type BodyParts } from './body-parts.ts';
@@ -23,8 +24,15 @@ export interface DecompressOptions {
   readonly bytesMax: number;
   /** That of the request; the result is reserved in it, and the body as sent given back. */
   readonly reservation: Reservation;
-  /** Whether the sender has gone, so that nobody waits for it. */
-  readonly isAbandoned: () => boolean;
+  /** Of the request: where it closes, nobody waits for the result any more. */
+  readonly sender: Sender;
+}
+
+/** A connection, or a stream of one. */
+interface Sender {
+  readonly destroyed: boolean;
+  once(event: 'close', listener: () => void): unknown;
+  off(event: 'close', listener: () => void): unknown;
 }
 
 /** Of a body as sent; with it the time that a result below the next bound takes is bounded as well. */
@@ -42,18 +50,23 @@ export class Decompressor {
   readonly #limits: ReceiverLimits;
   readonly #limitCounter: LimitCounter;
   readonly #zstd: ZstdThread;
-  readonly #waiting: (() => void)[] = [];
-  #running = 0;
+  readonly #limiter: Limiter;
 
   constructor({ registry, limits, zstdWorkerPath }: DecompressorOptions) {
     this.#limits = { ...RECEIVER_LIMITS, ...limits };
     this.#limitCounter = new LimitCounter(registry);
     this.#zstd = new ZstdThread({ idleMs: this.#limits.zstdThreadIdleMs, workerPath: zstdWorkerPath });
+    const { decompressionsMax, decompressionsWaitingMax } = this.#limits;
+    this.#limiter = new Limiter({
+      name: 'decompression',
+      concurrent: decompressionsMax,
+      waitingMax: decompressionsWaitingMax,
+    });
     registerGauge(
       registry,
       'throughline_receiver_decompressions_waiting',
       'Compressed bodies that wait until others are decompressed',
-      () => this.#waiting.length,
+      () => this.#limiter.waiting,
     );
   }
 
@@ -62,7 +75,7 @@ export class Decompressor {
     const parts = sent.end();
     const result =
       (sent.length <= INLINE_SENT_BYTES_MAX ? await decompressInline(joined(parts, sent.length), options) : null) ??
-      (await this.#inTurn(options, () => this.#decompressBeside(parts, sent.length, options)));
+      (await this.#inTurn(options.sender, () => this.#decompressBeside(parts, sent.length, options)));
     options.reservation.giveBack(sent.reservedBytes);
     return result;
   }
@@ -71,24 +84,22 @@ export class Decompressor {
     return this.#zstd.close();
   }
 
-  async #inTurn<T>({ isAbandoned }: DecompressOptions, decompress: () => Promise<T>): Promise<T> {
-    const { decompressionsMax, decompressionsWaitingMax } = this.#limits;
-    if (this.#running >= decompressionsMax) {
+  async #inTurn<T>(sender: Sender, decompress: () => Promise<T>): Promise<T> {
+    if (this.#limiter.running >= this.#limits.decompressionsMax) {
       this.#limitCounter.reached('receivers.decompressionsMax');
-      if (this.#waiting.length >= decompressionsWaitingMax) {
-        this.#limitCounter.reached('receivers.decompressionsWaitingMax');
-        throw new BodyError(503, 'receiver overloaded: decompression queue full (receivers.decompressionsWaitingMax)');
-      }
-      // Whoever ends hands over its place.
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    } else this.#running += 1;
+    }
+    const left = new AbortController();
+    const leave = (): void => left.abort(new SenderGoneError('the sender has gone'));
+    if (sender.destroyed) leave();
+    else sender.once('close', leave);
     try {
-      if (isAbandoned()) throw new SenderGoneError('the sender has gone');
-      return await decompress();
+      return await this.#limiter.run({ signal: left.signal }, decompress);
+    } catch (error) {
+      if (!(error instanceof QueueFullError)) throw error;
+      this.#limitCounter.reached('receivers.decompressionsWaitingMax');
+      throw new BodyError(503, 'receiver overloaded: decompression queue full (receivers.decompressionsWaitingMax)');
     } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#running -= 1;
-      else next();
+      sender.off('close', leave);
     }
   }
 

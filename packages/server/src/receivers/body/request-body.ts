@@ -67,7 +67,7 @@ export async function readBody(
       compression: encoding,
       bytesMax: decompressedBytesMax,
       reservation,
-      isAbandoned: () => request.socket.destroyed,
+      sender: request.socket,
     });
     return new Body(parts, length, reservation);
   } catch (error) {

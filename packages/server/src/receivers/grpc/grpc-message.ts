@@ -78,7 +78,7 @@ export async function readMessage(
       compression: encoding,
       bytesMax: decompressedBytesMax,
       reservation,
-      isAbandoned: () => stream.destroyed,
+      sender: stream,
     });
     return new Body(decompressed.parts, decompressed.length, reservation);
   } catch (error) {

@@ -1,17 +1,17 @@
 import { expect, test } from 'vitest';
-import { QueryLimiter, QueueFullError, QueueTimeoutError } from './query-limiter.ts';
+import { Limiter, QueueFullError, QueueTimeoutError } from './limiter.ts';
 
 const { signal: never } = new AbortController();
 
 /** Tasks that begin in an order which is noted, each of which ends when it is told. */
 class Tasks {
-  readonly limiter: QueryLimiter;
+  readonly limiter: Limiter;
   readonly begun: string[] = [];
   readonly refused: string[] = [];
   readonly #ends: (() => void)[] = [];
 
   constructor(waitingMax: number) {
-    this.limiter = new QueryLimiter({ concurrent: 1, waitingMax });
+    this.limiter = new Limiter({ name: 'query', concurrent: 1, waitingMax });
   }
 
   ask(name: string, kind: string, signal = never): void {
@@ -66,7 +66,7 @@ test('one that leaves while it waits is passed over', async () => {
 });
 
 test('a slot that is given back goes to whoever has waited longest', async () => {
-  const limiter = new QueryLimiter({ concurrent: 1, waitingMax: 8 });
+  const limiter = new Limiter({ name: 'query', concurrent: 1, waitingMax: 8 });
   const order: string[] = [];
   const release = await limiter.acquire();
   const waiting = ['first', 'second'].map(async (name) => {
@@ -82,7 +82,7 @@ test('a slot that is given back goes to whoever has waited longest', async () =>
 });
 
 test('one that waits for too long leaves the queue, and the slot goes to the next', async () => {
-  const limiter = new QueryLimiter({ concurrent: 1, waitingMax: 8 });
+  const limiter = new Limiter({ name: 'query', concurrent: 1, waitingMax: 8 });
   const release = await limiter.acquire();
   await expect(limiter.acquire({ timeoutMs: 5 })).rejects.toBeInstanceOf(QueueTimeoutError);
   expect(limiter.waiting).toBe(0);

@@ -1,7 +1,9 @@
-export interface QueryLimiterOptions {
-  /** Queries that run at the same time. */
+export interface LimiterOptions {
+  /** What it bounds, for messages, such as `query`. */
+  readonly name: string;
+  /** Tasks that run at the same time. */
   readonly concurrent: number;
-  /** Queries that wait; one more is rejected. */
+  /** Tasks that wait; one more is rejected. */
   readonly waitingMax: number;
 }
 
@@ -30,16 +32,16 @@ interface Waiting {
 }
 
 /**
- * Lets a bounded number of queries run at a time. Those of a kind are served in the order in which they came, and kinds
- * in turn: however many of one kind wait, a query of another waits for as many queries as there are kinds.
+ * Lets a bounded number of tasks run at a time, such as queries. Those of a kind are served in the order in which they
+ * came, and kinds in turn: however many of one kind wait, a task of another waits for as many tasks as there are kinds.
  */
-export class QueryLimiter {
-  readonly #options: QueryLimiterOptions;
+export class Limiter {
+  readonly #options: LimiterOptions;
   /** By kind; the kind that is served next is first. None is empty. */
   readonly #waiting = new Map<string, Set<Waiting>>();
   #running = 0;
 
-  constructor(options: QueryLimiterOptions) {
+  constructor(options: LimiterOptions) {
     this.#options = options;
   }
 
@@ -98,7 +100,7 @@ export class QueryLimiter {
   }
 
   #wait({ signal, timeoutMs, kind = '' }: AcquireOptions): Promise<void> {
-    const { waitingMax } = this.#options;
+    const { name, waitingMax } = this.#options;
     if (this.waiting >= waitingMax && !this.#makeRoom(kind)) return Promise.reject(this.#queueFull());
     return new Promise((resolve, reject) => {
       const settle = (): void => {
@@ -123,7 +125,7 @@ export class QueryLimiter {
       const timer =
         timeoutMs === undefined
           ? undefined
-          : setTimeout(() => leaveWith(new QueueTimeoutError('timed out waiting for a query slot')), timeoutMs);
+          : setTimeout(() => leaveWith(new QueueTimeoutError(`timed out waiting for a ${name} slot`)), timeoutMs);
       signal?.addEventListener('abort', leave, { once: true });
       const ofKind = this.#waiting.get(kind) ?? new Set();
       this.#waiting.set(kind, ofKind.add(waiting));
@@ -150,6 +152,7 @@ export class QueryLimiter {
   }
 
   #queueFull(): QueueFullError {
-    return new QueueFullError(`query queue full (${this.#options.waitingMax})`);
+    const { name, waitingMax } = this.#options;
+    return new QueueFullError(`${name} queue full (${waitingMax})`);
   }
 }
