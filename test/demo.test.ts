@@ -67,9 +67,9 @@ describe('the demo', () => {
     expect(services.map(({ name }) => name).toSorted()).toEqual(['checkout', 'fraud', 'payment', 'web']);
     // Three seconds of customers are twelve orders, and only the dear one had to wait: the others have a database of their own.
     const orders: TracesResponse = await get(`${collector.apiUrl}/api/v1/traces?service=web&operation=POST%20/buy`);
-    const gaveUp: TracesResponse = await get(`${collector.apiUrl}/api/v1/traces?tag=error.type=TimeoutError`);
+    const timedOut: TracesResponse = await get(`${collector.apiUrl}/api/v1/traces?tag=error.type=TimeoutError`);
     expect(orders.traces).toHaveLength(12);
-    expect(gaveUp.traces.map(({ traceId }) => traceId)).toEqual([told.traceId]);
+    expect(timedOut.traces.map(({ traceId }) => traceId)).toEqual([told.traceId]);
     expect([...seen].filter((pid) => isAlive(pid))).toEqual([]);
   });
 

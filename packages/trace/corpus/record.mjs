@@ -217,7 +217,7 @@ const programs = [
       cause: 'GET /rows',
       kind: 'timeout',
       confidence: 'stated',
-      gaveUp: 'GET report',
+      waiter: 'GET report',
       onPath: ['GET /rows'],
       says: ['GET /report timed out', 'GET /rows'],
     },

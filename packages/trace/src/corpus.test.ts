@@ -42,13 +42,14 @@ function differences(one: CorpusCase): string[] {
   is('kind', summary.cause?.kind);
   is('confidence', summary.cause?.confidence);
   is('sentence', headline);
-  const { cause, gaveUp } = expected;
+  const { cause, waiter } = expected;
   if (cause === null) hold('there is a cause', summary.cause === null, summary.cause);
   else if (cause !== undefined) {
     hold(`cause is not ${String(cause)}`, isSpan(summary.cause?.spanIndex ?? -1, cause), summary.cause?.operation);
   }
   const origin = origins.find(({ spanIndex }) => spanIndex === summary.cause?.spanIndex);
-  if (gaveUp !== undefined) hold(`not ${String(gaveUp)} gave up`, isSpan(origin?.gaveUpIndex ?? -1, gaveUp), origin);
+  if (waiter !== undefined)
+    hold(`not ${String(waiter)} stopped waiting`, isSpan(origin?.waiterIndex ?? -1, waiter), origin);
   const originSpans = origins.map(({ spanIndex }) => spanIndex);
   for (const name of expected.origins ?? [])
     hold(`no origin: ${String(name)}`, originSpans.includes(spanOf(trace, name)), originSpans);

@@ -80,7 +80,7 @@ describe('criticalPath', () => {
     );
   });
 
-  test('omits a child that goes on after a parent that did not give up: nobody waited for it', () => {
+  test('omits a child that goes on after a parent that did not stop waiting: nobody waited for it', () => {
     const mail = span('mail', 6, 5000, span('send', 7, 4000));
     expect(pathOf(span('root', 0, 100, span('insert', 5, 95), mail))).toEqual([
       'root 0-5',
@@ -91,10 +91,10 @@ describe('criticalPath', () => {
     expect(pathOf(failed)).toEqual(['root 0-100']);
   });
 
-  const gaveUp = { error: 'TimeoutError' } as const;
+  const timedOut = { error: 'TimeoutError' } as const;
 
-  test('clips a child that outlives a parent that gave up, and everything below it', () => {
-    const call = { ...span('gave up', 10, 60, span('went on', 20, 500)), ...gaveUp };
+  test('clips a child that outlives a parent that stopped waiting, and everything below it', () => {
+    const call = { ...span('gave up', 10, 60, span('went on', 20, 500)), ...timedOut };
     const path = pathOf({ ...span('root', 0, 100, call) });
     expect(path).toEqual(['root 0-10', 'gave up 10-20', 'went on 20-60', 'root 60-100']);
   });
@@ -107,8 +107,8 @@ describe('criticalPath', () => {
     expect(pathOf(span('root', 0, 600, call))).toEqual(['root 0-10', 'call 10-20', 'serve 20-60', 'root 60-600']);
   });
 
-  test('prefers, of two children that outlive a parent that gave up, the one that was waited for longer', () => {
-    const path = pathOf({ ...span('root', 0, 100, span('long', 5, 200), span('short', 90, 300)), ...gaveUp });
+  test('prefers, of two children that outlive a parent that stopped waiting, the one that was waited for longer', () => {
+    const path = pathOf({ ...span('root', 0, 100, span('long', 5, 200), span('short', 90, 300)), ...timedOut });
     expect(path).toEqual(['root 0-5', 'long 5-100']);
   });
 

@@ -22,14 +22,14 @@ function describeOrigins(data: Parameters<typeof traceFromOtlp>[0]) {
   return errorOrigins(trace).map((origin) => ({
     kind: origin.kind,
     span: name(origin.spanIndex),
-    gaveUp: name(origin.gaveUpIndex),
+    waiter: name(origin.waiterIndex),
     overflowMs: origin.overflowNs / 1e6,
     surfaced: name(origin.surfacedIndex),
     handledBy: name(origin.handledByIndex),
   }));
 }
 
-const plainError = { kind: 'error', gaveUp: undefined, overflowMs: 0 };
+const plainError = { kind: 'error', waiter: undefined, overflowMs: 0 };
 
 describe('a plain error', () => {
   test('begins in the deepest errored span and surfaces where its errored ancestors end', () => {
@@ -143,7 +143,7 @@ describe('a plain error', () => {
 });
 
 describe('a timeout', () => {
-  const expected = { kind: 'timeout', span: 'SELECT fraud_checks', gaveUp: 'POST', overflowMs: 3200 };
+  const expected = { kind: 'timeout', span: 'SELECT fraud_checks', waiter: 'POST', overflowMs: 3200 };
 
   test.each<[string, CheckoutPlan]>([
     ['the caller says TimeoutError', {}],
@@ -174,7 +174,7 @@ describe('a timeout', () => {
 
   test('blames the caller itself when nothing below it has been received', () => {
     expect(describeOrigins(aCheckout({ fraudIsTraced: false }))).toMatchObject([
-      { kind: 'timeout', span: 'POST', gaveUp: 'POST', overflowMs: 0 },
+      { kind: 'timeout', span: 'POST', waiter: 'POST', overflowMs: 0 },
     ]);
   });
 
@@ -183,13 +183,13 @@ describe('a timeout', () => {
     const fraud = server('fraud', 15, 2009, { error: 'aborted', children: [select] });
     const call = client('pay', 10, 2010, { error: 'TimeoutError', children: [fraud] });
     expect(originsOf(server('pay', 0, 2020, { error: '504', children: [call] }))).toMatchObject([
-      { kind: 'timeout', span: 'fraud client', gaveUp: 'pay client', overflowMs: 2990 },
+      { kind: 'timeout', span: 'fraud client', waiter: 'pay client', overflowMs: 2990 },
     ]);
   });
 
   test('is inferred of a call that says nothing while its callee is still at work', () => {
     const call = client('pay', 10, 3012, { error: '', children: [server('fraud', 15, 3811)] });
-    expect(originsOf(call)).toMatchObject([{ kind: 'timeout', span: 'fraud server', gaveUp: 'pay client' }]);
+    expect(originsOf(call)).toMatchObject([{ kind: 'timeout', span: 'fraud server', waiter: 'pay client' }]);
     expect(errorOrigins(traceFromOtlp(aTrace(call)))).toMatchObject([{ confidence: 'inferred' }]);
   });
 
@@ -223,7 +223,7 @@ describe('a timeout', () => {
     expect(origins).toContainEqual({
       kind: 'timeout',
       span: 'pay client',
-      gaveUp: 'shop server',
+      waiter: 'shop server',
       overflowMs: 4000,
       surfaced: 'shop server',
       handledBy: undefined,
@@ -276,14 +276,14 @@ describe('a timeout', () => {
     { error: 'System.Threading.Tasks.TaskCanceledException' },
     { error: '', message: 'This operation was aborted' },
   ])('is not known by a cancellation, of which nobody says why: %o', (says) => {
-    expect(originsOf(client('pay', 10, 710, says))).toMatchObject([{ kind: 'cancelled', gaveUp: 'pay client' }]);
+    expect(originsOf(client('pay', 10, 710, says))).toMatchObject([{ kind: 'cancelled', waiter: 'pay client' }]);
   });
 
   test('is that of the server that answered 504, and never of the client that got the answer', () => {
     const code = { 'http.response.status_code': 504 };
     const pay = server('pay', 13, 707, { error: '504', attributes: code });
     const call = client('web', 10, 710, { error: '504', attributes: code, children: [pay] });
-    expect(originsOf(call)).toMatchObject([{ kind: 'timeout', span: 'pay server', gaveUp: 'pay server' }]);
+    expect(originsOf(call)).toMatchObject([{ kind: 'timeout', span: 'pay server', waiter: 'pay server' }]);
     expect(originsOf({ ...call, children: [] })).toMatchObject([{ kind: 'error', span: 'web client' }]);
   });
 

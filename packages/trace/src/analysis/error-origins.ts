@@ -15,8 +15,8 @@ export interface ErrorOrigin {
   /** `stated`: a span says so. `inferred`: it follows from times alone, or the span that failed names no reason. */
   readonly confidence: 'stated' | 'inferred';
   /** The failed span that stopped waiting; -1 for a plain error. */
-  readonly gaveUpIndex: number;
-  /** How many nanoseconds the origin went on after `gaveUpIndex` had ended; 0 where it did not. */
+  readonly waiterIndex: number;
+  /** How many nanoseconds the origin went on after `waiterIndex` had ended; 0 where it did not. */
   readonly overflowNs: number;
   /** The topmost span up to which the error was passed on from parent to parent. */
   readonly surfacedIndex: number;
@@ -64,14 +64,14 @@ export function errorOrigins(trace: Trace): ErrorOrigin[] {
       const overran = spans.stoppedWaiting[span] === 1 && spans.hasOverrunningChild[span] === 1;
       if (!overran || failureOf(span).cause !== 'timeout') continue;
     }
-    const gaveUp = spans.gaveUp[span]!;
-    const kind = kindOf(trace, spans, span, gaveUp);
+    const waiter = spans.waiter[span]!;
+    const kind = kindOf(trace, spans, span, waiter);
     const origin =
-      kind === 'timeout' ? stillRunning(trace, spans, span, endOf(trace, gaveUp)) : kind === 'error' ? span : gaveUp;
+      kind === 'timeout' ? stillRunning(trace, spans, span, endOf(trace, waiter)) : kind === 'error' ? span : waiter;
     // A timeout explains more than an error that the same span had later.
     const before = origins.get(origin)?.kind;
     if (before === 'timeout' || (before !== undefined && kind === 'cancelled')) continue;
-    const failedFirst = kind === 'error' ? span : gaveUp;
+    const failedFirst = kind === 'error' ? span : waiter;
     const surfaced = spans.surfaced[failedFirst]!;
     const failure = failureOf(failedFirst);
     const isBackground = spans.isBackground[surfaced] === 1;
@@ -79,8 +79,8 @@ export function errorOrigins(trace: Trace): ErrorOrigin[] {
       spanIndex: origin,
       kind,
       confidence: isStated(failure, kind) ? 'stated' : 'inferred',
-      gaveUpIndex: kind === 'error' ? -1 : gaveUp,
-      overflowNs: kind === 'timeout' ? Math.max(0, endOf(trace, origin) - endOf(trace, gaveUp)) : 0,
+      waiterIndex: kind === 'error' ? -1 : waiter,
+      overflowNs: kind === 'timeout' ? Math.max(0, endOf(trace, origin) - endOf(trace, waiter)) : 0,
       surfacedIndex: surfaced,
       handledByIndex: isBackground ? -1 : trace.parentIndex[surfaced]!,
       isBackground,
@@ -100,20 +100,20 @@ function nearRoundNs(trace: Trace, span: number, kind: ErrorOrigin['kind'], fail
   return nearestRoundMs(trace.durationNs[span]!) * 1e6;
 }
 
-function kindOf(trace: Trace, spans: FailedSpans, span: number, gaveUp: number): ErrorOrigin['kind'] {
-  const { cause } = spans.failureOf(gaveUp);
+function kindOf(trace: Trace, spans: FailedSpans, span: number, waiter: number): ErrorOrigin['kind'] {
+  const { cause } = spans.failureOf(waiter);
   if (cause === 'timeout' || cause === 'cancelled') return cause;
-  const kind = trace.kind[gaveUp];
+  const kind = trace.kind[waiter];
   if (cause === 'stated' || (kind !== SpanKind.client && kind !== SpanKind.server)) return 'error';
-  const overrunNs = spans.latestEndNs[span]! - endOf(trace, gaveUp);
+  const overrunNs = spans.latestEndNs[span]! - endOf(trace, waiter);
   if (cause === 'connection-lost') {
-    const clearly = Math.max(trace.durationNs[gaveUp]! * 0.1, 10_000_000);
+    const clearly = Math.max(trace.durationNs[waiter]! * 0.1, 10_000_000);
     return kind === SpanKind.client && overrunNs > clearly ? 'timeout' : 'error';
   }
-  if (overrunNs <= toleranceNs(trace, gaveUp)) return 'error';
+  if (overrunNs <= toleranceNs(trace, waiter)) return 'error';
   // Own work that goes on is as likely what nobody waited for; only a call is worth the guess.
-  const running = stillRunning(trace, spans, span, endOf(trace, gaveUp));
-  const isCall = trace.kind[running] === SpanKind.client || trace.serviceIndex[running] !== trace.serviceIndex[gaveUp];
+  const running = stillRunning(trace, spans, span, endOf(trace, waiter));
+  const isCall = trace.kind[running] === SpanKind.client || trace.serviceIndex[running] !== trace.serviceIndex[waiter];
   return running !== span && isCall ? 'timeout' : 'error';
 }
 

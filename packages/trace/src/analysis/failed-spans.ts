@@ -38,7 +38,7 @@ export interface FailedSpans {
   /** The latest end in each subtree; without what nobody waited for. */
   readonly latestEndNs: Float64Array;
   /** For a failed span, the failed ancestor (or itself) up to which each one ended before what it waited for. */
-  readonly gaveUp: Int32Array;
+  readonly waiter: Int32Array;
   /** For a failed span, the topmost span that failed with it, from parent to parent. */
   readonly surfaced: Int32Array;
   readonly retries: readonly Retry[];
@@ -82,14 +82,14 @@ function find(trace: Trace): FailedSpans {
     latestEndNs[parent] = Math.max(latestEndNs[parent]!, latestEndNs[span]!);
   }
 
-  const gaveUp = Int32Array.from(parentIndex.keys());
+  const waiter = Int32Array.from(parentIndex.keys());
   const surfaced = Int32Array.from(parentIndex.keys());
   for (let span = 0; span < spanCount; span++) {
     const parent = parentIndex[span]!;
     if (parent < 0 || failed[span] === 0 || failed[parent] === 0) continue;
     if (isBackground[span] === 1 || isGotOver[span] === 1) continue;
     surfaced[span] = surfaced[parent]!;
-    if (endedAfter(trace, failureOf, parent, span)) gaveUp[span] = gaveUp[parent]!;
+    if (endedAfter(trace, failureOf, parent, span)) waiter[span] = waiter[parent]!;
   }
   return {
     failed,
@@ -101,7 +101,7 @@ function find(trace: Trace): FailedSpans {
     stoppedWaiting,
     hasOverrunningChild,
     latestEndNs,
-    gaveUp,
+    waiter,
     surfaced,
     retries,
   };
@@ -324,7 +324,8 @@ function findWaits(
 }
 
 /**
- * Whether a child is no call, under a parent that does not state that it gave up: it may have been started and left.
+ * Whether a child is no call, under a parent that does not state that it stopped waiting: it may have been started and
+ * left.
  */
 function isOwnWork(
   trace: Trace,

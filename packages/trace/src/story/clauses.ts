@@ -109,17 +109,17 @@ function failures(evidence: Evidence, labels: Labels): Draft[] {
 
 function timeout({ trace }: Evidence, labels: Labels, { origins }: FailureGroup): Draft[] {
   const first = origins[0]!;
-  const who = labels.service(first.gaveUpIndex);
-  const waits = origins.map((origin) => trace.durationNs[origin.gaveUpIndex]!);
+  const who = labels.service(first.waiterIndex);
+  const waits = origins.map((origin) => trace.durationNs[origin.waiterIndex]!);
   const times = origins.length === 1 ? '' : ` ${origins.length} times`;
-  const gaveUp: Draft = {
-    kind: 'gave-up',
-    label: `${who} ${gaveUpText(first)} ${waitedForText(labels, first)}${times} after ${rangeText(waits)}${givenReasonText(labels, first)}`,
-    spans: origins.map((origin) => origin.gaveUpIndex),
+  const stopped: Draft = {
+    kind: 'stopped-waiting',
+    label: `${who} ${stoppedText(first)} ${waitedForText(labels, first)}${times} after ${rangeText(waits)}${givenReasonText(labels, first)}`,
+    spans: origins.map((origin) => origin.waiterIndex),
     durationNs: waits.reduce((sum, wait) => sum + wait, 0),
   };
   const late = origins.filter((origin) => hasKeptRunning(trace, origin));
-  if (late.length === 0) return [gaveUp];
+  if (late.length === 0) return [stopped];
   const overflows = late.map((origin) => origin.overflowNs);
   const culprit = `${timesText(late.length)}${labels.span(first.spanIndex)}`;
   const keptRunning: Draft = {
@@ -128,23 +128,23 @@ function timeout({ trace }: Evidence, labels: Labels, { origins }: FailureGroup)
     spans: late.map((origin) => origin.spanIndex),
     durationNs: overflows.reduce((most, ns) => Math.max(most, ns), 0),
   };
-  return [gaveUp, keptRunning];
+  return [stopped, keptRunning];
 }
 
 /** What is known is stated as known, and what follows from times alone as likely. */
-function gaveUpText({ kind, confidence }: ErrorOrigin): string {
+function stoppedText({ kind, confidence }: ErrorOrigin): string {
   if (kind === 'cancelled') return 'cancelled';
   return confidence === 'stated' ? 'timed out on' : 'probably timed out on';
 }
 
-function waitedForText(labels: Labels, { gaveUpIndex, spanIndex }: ErrorOrigin): string {
-  const callee = labels.callee(gaveUpIndex);
-  if (gaveUpIndex !== spanIndex) return callee ?? labels.span(spanIndex);
-  const operation = labels.operation(gaveUpIndex);
+function waitedForText(labels: Labels, { waiterIndex, spanIndex }: ErrorOrigin): string {
+  const callee = labels.callee(waiterIndex);
+  if (waiterIndex !== spanIndex) return callee ?? labels.span(spanIndex);
+  const operation = labels.operation(waiterIndex);
   return callee === undefined ? operation : `${callee} ${operation}`;
 }
 
-/** What the span that gave up says beyond that; '' where it says no more than the clause does. */
+/** What the span that stopped waiting says beyond that; '' where it says no more than the clause does. */
 function givenReasonText(labels: Labels, { failure }: ErrorOrigin): string {
   if (
     (failure.cause === 'timeout' || failure.cause === 'cancelled') &&

@@ -35,7 +35,10 @@ export interface OtherRoot {
   readonly failed: boolean;
 }
 
-/** Origins with the same service, name and kind of origin and of the span that gave up: attempts at the same thing. */
+/**
+ * Origins with the same service, name and kind of origin and of the span that stopped waiting: attempts at the same
+ * thing.
+ */
 export interface FailureGroup {
   readonly origins: readonly ErrorOrigin[];
   /** The time on the critical path of the origins and what is below them. */
@@ -81,7 +84,7 @@ function groupFailures(
   const like = (span: number): string =>
     span < 0 ? '' : [trace.serviceIndex[span], trace.kind[span], trace.names[span]].join(' ');
   const groups = groupBy(origins, (origin) =>
-    [origin.kind, like(origin.spanIndex), like(origin.gaveUpIndex)].join('\n'),
+    [origin.kind, like(origin.spanIndex), like(origin.waiterIndex)].join('\n'),
   );
   return [...groups.values()]
     .map((group) => {

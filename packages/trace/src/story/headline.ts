@@ -85,7 +85,7 @@ function retryTail({ trace }: Evidence, { reason, outcome }: Verdict, origin: Er
   const says = (labels: Labels): string => labels.text(reason.message) || labels.text(reason.type);
   const isNumbered = /\b(attempt|retry|try)\b/i.test(trace.names[first]!);
   const isTimeout = origin.kind === 'timeout' && origin.confidence === 'stated';
-  const each = isTimeout ? `timed out after ${formatDuration(trace.durationNs[origin.gaveUpIndex]!)}` : '';
+  const each = isTimeout ? `timed out after ${formatDuration(trace.durationNs[origin.waiterIndex]!)}` : '';
   const why = (labels: Labels): string => (isTimeout ? each : says(labels));
   const pauseText = `, ${formatDuration(retry.pauseNs)} pause${retry.spans.length > 2 ? 's' : ''}`;
   // Who failed for good wants to know why, and not how long that took.
@@ -134,13 +134,13 @@ function nearText(durationNs: number, roundNs: number): string {
 
 function timeoutTail({ trace, root }: Evidence, verdict: Verdict, origin: ErrorOrigin): Tail {
   const { outcome, reason, entry } = verdict;
-  const { gaveUpIndex, spanIndex } = origin;
-  const time = formatDuration(trace.durationNs[gaveUpIndex]!);
+  const { waiterIndex, spanIndex } = origin;
+  const time = formatDuration(trace.durationNs[waiterIndex]!);
   // What only says once more that time was up is not worth the room.
   const isNews = reason.message !== '' && !isTimeoutMessage(reason.message);
   const why: HeadlinePart[] = isNews ? [{ write: (labels) => `: ${labels.text(reason.message)}`, rank: 3 }] : [];
   const isAtEntry = spanIndex === entry || spanIndex === root;
-  const waitsForItself = spanIndex === gaveUpIndex && trace.kind[spanIndex] !== SpanKind.client;
+  const waitsForItself = spanIndex === waiterIndex && trace.kind[spanIndex] !== SpanKind.client;
   if (waitsForItself) {
     const where = (labels: Labels): string => (isAtEntry ? '' : `${labels.place(spanIndex)} `);
     if (reason.message !== '') {
@@ -152,10 +152,10 @@ function timeoutTail({ trace, root }: Evidence, verdict: Verdict, origin: ErrorO
     return [{ write: (labels) => `${where(labels)}after ${time}`, separator: isAtEntry ? ' ' : ': ', rank: 1 }];
   }
   const waited = (labels: Labels): string => {
-    const who = labels.service(gaveUpIndex);
-    if (outcome === 'timed-out') return `${who} waited ${time} for ${labels.waitedFor(spanIndex, gaveUpIndex)}`;
+    const who = labels.service(waiterIndex);
+    if (outcome === 'timed-out') return `${who} waited ${time} for ${labels.waitedFor(spanIndex, waiterIndex)}`;
     const sure = origin.confidence === 'stated' ? '' : 'probably ';
-    return `${who} ${sure}timed out after ${time} on ${labels.waitedFor(spanIndex, gaveUpIndex)}`;
+    return `${who} ${sure}timed out after ${time} on ${labels.waitedFor(spanIndex, waiterIndex)}`;
   };
   // Where the root got over it, there is no room for both.
   const keptRunning: HeadlinePart[] =

@@ -35,8 +35,8 @@ function wayText(labels: Labels, { spans }: Contribution): string {
 }
 
 /** Whether what a timeout waited for went on for longer than it takes to notice that the caller has gone. */
-export function hasKeptRunning(trace: Trace, { gaveUpIndex, overflowNs }: ErrorOrigin): boolean {
-  return gaveUpIndex >= 0 && overflowNs > toleranceNs(trace, gaveUpIndex);
+export function hasKeptRunning(trace: Trace, { waiterIndex, overflowNs }: ErrorOrigin): boolean {
+  return waiterIndex >= 0 && overflowNs > toleranceNs(trace, waiterIndex);
 }
 
 /** `card declined (CardError)`; '' where the span does not say. */

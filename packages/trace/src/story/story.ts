@@ -134,15 +134,15 @@ export interface StoryClause {
 
 /**
  * `total`: how long it took · `step`: a share of the critical path (all steps add up to the total; a truncated trace
- * has none) · `gave-up`, `kept-running`: the two sides of a timeout, or of a cancellation · `error`: where a failure
- * began · `handled`, `surfaced`: where it ended · `cancelled`: what was cancelled because of others · `repeated`: a
- * pattern of many spans · `gap`: time without a child · `other-root`: a span without a parent beside the root ·
- * `clock`, `missing`: how far the trace can be trusted.
+ * has none) · `stopped-waiting`, `kept-running`: the two sides of a timeout, or of a cancellation · `error`: where a
+ * failure began · `handled`, `surfaced`: where it ended · `cancelled`: what was cancelled because of others ·
+ * `repeated`: a pattern of many spans · `gap`: time without a child · `other-root`: a span without a parent beside the
+ * root · `clock`, `missing`: how far the trace can be trusted.
  */
 export type ClauseKind =
   | 'total'
   | 'step'
-  | 'gave-up'
+  | 'stopped-waiting'
   | 'kept-running'
   | 'error'
   | 'handled'
@@ -174,8 +174,8 @@ export interface StoryErrorOrigin {
   /** `stated`: a span says so. `inferred`: it follows from times alone, or the span that failed names no reason. */
   readonly confidence: 'stated' | 'inferred';
   /** For a timeout or a cancellation: the span that stopped waiting, maybe the origin itself. */
-  readonly gaveUpSpanId?: string;
-  readonly gaveUpIndex?: number;
+  readonly waiterSpanId?: string;
+  readonly waiterIndex?: number;
   /** For a timeout: how long the origin went on after that. */
   readonly overflowNs?: string;
   readonly handled: boolean;

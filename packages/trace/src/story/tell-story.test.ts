@@ -78,7 +78,7 @@ describe('the story of a timeout', () => {
   });
 
   test('puts both tries in one clause', () => {
-    expect(textsOf(aCheckout({ tries: 2 }), 'gave-up', 'kept-running', 'surfaced')).toEqual([
+    expect(textsOf(aCheckout({ tries: 2 }), 'stopped-waiting', 'kept-running', 'surfaced')).toEqual([
       'payment timed out on fraud 2 times after 2 s each',
       '2 × fraud → fraud database SELECT fraud_checks kept running 3.2 s each after that',
       'the error reached web POST /buy after 4.15 s',
@@ -88,7 +88,7 @@ describe('the story of a timeout', () => {
   test('names the callee by its address when it has sent no spans', () => {
     const data = aCheckout({ fraudIsTraced: false });
     expect(storyOf(data).headline).toBe('POST /buy timed out: payment waited 2 s for 127.0.0.1:4003 POST');
-    expect(textsOf(data, 'gave-up')).toEqual(['payment timed out on 127.0.0.1:4003 POST after 2 s']);
+    expect(textsOf(data, 'stopped-waiting')).toEqual(['payment timed out on 127.0.0.1:4003 POST after 2 s']);
   });
 
   test('does not say that a server kept running when it only took a moment to notice', () => {
@@ -100,11 +100,11 @@ describe('the story of a timeout', () => {
 
   test('tells the reason that is given besides, where one is', () => {
     const lost = aCheckout({ paymentError: 'ECONNRESET', paymentMessage: 'socket hang up' });
-    expect(textsOf(lost, 'gave-up')).toEqual([
+    expect(textsOf(lost, 'stopped-waiting')).toEqual([
       'payment probably timed out on fraud after 2 s: socket hang up (ECONNRESET)',
     ]);
     const spoken = aCheckout({ paymentError: '', paymentMessage: 'fraud check timed out, pool has 0 of 10 free' });
-    expect(textsOf(spoken, 'gave-up')).toEqual([
+    expect(textsOf(spoken, 'stopped-waiting')).toEqual([
       'payment timed out on fraud after 2 s: fraud check timed out, pool has 0 of 10 free',
     ]);
   });
@@ -116,8 +116,8 @@ describe('the story of a timeout', () => {
         spanIndex: 7,
         kind: 'timeout',
         confidence: 'stated',
-        gaveUpSpanId: '0000000000000006',
-        gaveUpIndex: 5,
+        waiterSpanId: '0000000000000006',
+        waiterIndex: 5,
         overflowNs: '3200000000',
         handled: true,
         inBackground: false,

@@ -72,8 +72,8 @@ function describeOrigin(trace: Trace, origin: ErrorOrigin): StoryErrorOrigin {
     kind: origin.kind,
     confidence: origin.confidence,
     ...(origin.kind !== 'error' && {
-      gaveUpSpanId: spanId(origin.gaveUpIndex),
-      gaveUpIndex: origin.gaveUpIndex,
+      waiterSpanId: spanId(origin.waiterIndex),
+      waiterIndex: origin.waiterIndex,
       overflowNs: String(origin.overflowNs),
     }),
     handled,

@@ -141,7 +141,7 @@ function decisive(trace: Trace, origins: readonly ErrorOrigin[], root: number): 
 
 /** The span that failed or stopped waiting. */
 function failedAt(origin: ErrorOrigin): number {
-  return origin.kind === 'error' ? origin.spanIndex : origin.gaveUpIndex;
+  return origin.kind === 'error' ? origin.spanIndex : origin.waiterIndex;
 }
 
 /** The words of the nearest span, from the one that failed first up to where the failure surfaced, that has any. */

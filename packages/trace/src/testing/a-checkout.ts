@@ -68,14 +68,14 @@ export function aCheckout(plan: CheckoutPlan = {}): TracesData {
 
 /** Takes 2,035 ms, of which payment waits 2,002 ms for fraud. */
 function aPaymentCall(from: number, plan: CheckoutPlan): SpanPlan {
-  const gaveUp = from + 2018;
+  const stoppedMs = from + 2018;
   const clock = plan.fraudClockMs ?? 0;
   const select: SpanPlan = {
     service: 'fraud',
     name: 'SELECT fraud_checks',
     kind: 'client',
     from: from + 26 + clock,
-    to: gaveUp + 3200 + clock,
+    to: stoppedMs + 3200 + clock,
     ...(plan.selectError !== undefined && { error: plan.selectError }),
     attributes: {
       'db.system.name': 'postgresql',
@@ -89,7 +89,7 @@ function aPaymentCall(from: number, plan: CheckoutPlan): SpanPlan {
     name: 'POST /check',
     kind: 'server',
     from: from + 24 + clock,
-    to: gaveUp + 1 + clock,
+    to: stoppedMs + 1 + clock,
     ...(plan.fraudError !== undefined && { error: plan.fraudError }),
     children: [select],
   };
@@ -114,7 +114,7 @@ function aPaymentCall(from: number, plan: CheckoutPlan): SpanPlan {
             name: 'POST',
             kind: 'client',
             from: from + 16,
-            to: gaveUp,
+            to: stoppedMs,
             error: plan.paymentError ?? 'TimeoutError',
             message: plan.paymentMessage ?? 'The operation was aborted due to timeout',
             attributes: { 'server.address': '127.0.0.1', 'server.port': 4003 },

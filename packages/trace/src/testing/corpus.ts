@@ -30,7 +30,7 @@ export interface Expected {
   readonly cause?: SpanName | null;
   readonly kind?: ErrorOrigin['kind'];
   readonly confidence?: ErrorOrigin['confidence'];
-  readonly gaveUp?: SpanName;
+  readonly waiter?: SpanName;
   readonly origins?: readonly SpanName[];
   readonly notOrigins?: readonly SpanName[];
   readonly notHandled?: readonly SpanName[];

@@ -7,7 +7,7 @@ export interface Overflow {
   /** From that span's end to this one's. */
   readonly overflowNs: number;
   /** How `afterIndex` stopped waiting; null where it only ended. */
-  readonly gaveUp: 'timed out' | 'cancelled' | null;
+  readonly stopped: 'timed out' | 'cancelled' | null;
 }
 
 /** Less than this is the time a response takes to be noticed, or clocks that differ. */
@@ -22,24 +22,24 @@ export function overflows(trace: Trace): ReadonlyMap<number, Overflow> {
     const parent = trace.parentIndex[i] ?? -1;
     if (parent < 0 || trace.kind[i] === SpanKind.consumer || trace.kind[parent] === SpanKind.producer) continue;
     const overflowNs = endNs(trace, i) - endNs(trace, parent);
-    if (overflowNs >= leastNs) found.set(i, { afterIndex: parent, overflowNs, gaveUp: null });
+    if (overflowNs >= leastNs) found.set(i, { afterIndex: parent, overflowNs, stopped: null });
   }
-  markGivenUp(trace, found);
+  markStopped(trace, found);
   return found;
 }
 
 /** Where it is known who stopped waiting, the overflow counts from there instead of from the parent. */
-function markGivenUp(trace: Trace, found: Map<number, Overflow>): void {
+function markStopped(trace: Trace, found: Map<number, Overflow>): void {
   if (found.size === 0) return;
-  const gaveUp = new Map<number, 'timed out' | 'cancelled'>();
-  for (const { kind, gaveUpIndex } of errorOrigins(trace)) {
-    if (kind !== 'error') gaveUp.set(gaveUpIndex, kind === 'cancelled' ? 'cancelled' : 'timed out');
+  const stopped = new Map<number, 'timed out' | 'cancelled'>();
+  for (const { kind, waiterIndex } of errorOrigins(trace)) {
+    if (kind !== 'error') stopped.set(waiterIndex, kind === 'cancelled' ? 'cancelled' : 'timed out');
   }
   for (const [i, overflow] of found) {
     for (let j = overflow.afterIndex; j >= 0; j = trace.parentIndex[j] ?? -1) {
-      const how = gaveUp.get(j);
+      const how = stopped.get(j);
       if (how === undefined) continue;
-      found.set(i, { afterIndex: j, overflowNs: endNs(trace, i) - endNs(trace, j), gaveUp: how });
+      found.set(i, { afterIndex: j, overflowNs: endNs(trace, i) - endNs(trace, j), stopped: how });
       break;
     }
   }
@@ -56,9 +56,9 @@ export function overflowText(
     readonly serviceIndex: ArrayLike<number>;
     readonly names: readonly string[];
   },
-  { afterIndex, overflowNs, gaveUp }: Overflow,
+  { afterIndex, overflowNs, stopped }: Overflow,
 ): string {
   const service = model.services[model.serviceIndex[afterIndex] ?? 0] ?? '';
-  const after = gaveUp === null ? `${service} ${model.names[afterIndex] ?? ''} ended` : `${service} ${gaveUp}`;
+  const after = stopped === null ? `${service} ${model.names[afterIndex] ?? ''} ended` : `${service} ${stopped}`;
   return `kept running ${formatDuration(overflowNs)} after ${after}`;
 }

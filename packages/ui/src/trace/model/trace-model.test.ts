@@ -20,18 +20,18 @@ describe('the model of a trace', () => {
 
   it('marks the span that went on after its caller had timed out, and no other', () => {
     expect([...model.overflows.keys()]).toEqual([3]);
-    expect(model.overflows.get(3)).toEqual({ afterIndex: 1, overflowNs: 3200e6, gaveUp: 'timed out' });
+    expect(model.overflows.get(3)).toEqual({ afterIndex: 1, overflowNs: 3200e6, stopped: 'timed out' });
   });
 
   it('says so in words', () => {
     const overflow = { afterIndex: 1, overflowNs: 3200e6 };
-    expect(overflowText(model, { ...overflow, gaveUp: 'timed out' })).toBe(
+    expect(overflowText(model, { ...overflow, stopped: 'timed out' })).toBe(
       'kept running 3.2 s after payment timed out',
     );
-    expect(overflowText(model, { ...overflow, gaveUp: 'cancelled' })).toBe(
+    expect(overflowText(model, { ...overflow, stopped: 'cancelled' })).toBe(
       'kept running 3.2 s after payment cancelled',
     );
-    expect(overflowText(model, { ...overflow, gaveUp: null })).toBe('kept running 3.2 s after payment POST ended');
+    expect(overflowText(model, { ...overflow, stopped: null })).toBe('kept running 3.2 s after payment POST ended');
   });
 
   it('crosses to the page as a copy', () => {

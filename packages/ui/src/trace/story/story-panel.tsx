@@ -9,7 +9,7 @@ import type { StoryPanelProps } from './story-panel-props.ts';
 import styles from './story-panel.module.css';
 
 const icons: Readonly<Partial<Record<StoryClause['kind'], IconName>>> = {
-  'gave-up': 'clock',
+  'stopped-waiting': 'clock',
   'kept-running': 'overrun',
   error: 'error',
   surfaced: 'error',
