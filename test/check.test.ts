@@ -126,7 +126,7 @@ describe('throughline check', () => {
     const command = runCommand(['check', '--data-dir', dataDirectory]);
     expect(await command.exited).toMatchObject({ code: 1 });
     expect(command.output()).toBe(
-      'throughline: the store has a schema that this Throughline does not support: check it with the version that wrote it\n',
+      'throughline check: the store has a schema that this Throughline does not support: check it with the version that wrote it\n',
     );
   });
 

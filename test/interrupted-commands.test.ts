@@ -81,7 +81,9 @@ describe('a backup of a collector that runs', () => {
     const snapshots = readdirSync(join(dataDirectory, 'snapshot'));
     const second = runCommand(['backup', `${backup}-second`, '--data-dir', dataDirectory]);
     expect(await second.exited).toMatchObject({ code: 1 });
-    expect(saidBy(second)).toEqual([expect.stringMatching(/^throughline: .*another backup has a snapshot since /)]);
+    expect(saidBy(second)).toEqual([
+      expect.stringMatching(/^throughline backup: .*another backup has a snapshot since /),
+    ]);
     expect(existsSync(`${backup}-second`)).toBe(false);
     expect(readdirSync(join(dataDirectory, 'snapshot'))).toEqual(snapshots);
     process.kill(first.pid, 'SIGCONT');
@@ -104,7 +106,7 @@ describe('a backup of a collector that runs', () => {
     process.kill(command.pid, 'SIGCONT');
     expect(await command.exited).toMatchObject({ code: 1 });
     expect(saidBy(command)).toEqual([
-      expect.stringMatching(/^throughline: the backup failed because its snapshot is gone: /),
+      expect.stringMatching(/^throughline backup: the backup failed because its snapshot is gone: /),
     ]);
     expect(existsSync(backup)).toBe(false);
     await expectWholeBackup();
@@ -153,7 +155,7 @@ describe('Ctrl-C', () => {
     const command = inTerminal('backup', backup, '--data-dir', dataDirectory);
     await eventually('it is copying', () => existsSync(join(backup, 'data', endless)));
     await pressCtrlC(command);
-    expect(saidBy(command)).toEqual(['throughline: interrupted; the incomplete backup was removed']);
+    expect(saidBy(command)).toEqual(['throughline backup: interrupted; the incomplete backup was removed']);
     expect(readdirSync(dirname(backup))).toEqual([]);
     expect(readdirSync(dataDirectory).toSorted()).toEqual(before);
     const restored = runCommand(['restore', backup, '--data-dir', `${backup}-restored`]);
@@ -170,7 +172,7 @@ describe('Ctrl-C', () => {
     await eventually('it is copying', () => existsSync(join(backup, 'data', endless)));
     expect(existsSync(join(dataDirectory, 'snapshot'))).toBe(true);
     await pressCtrlC(command);
-    expect(saidBy(command)).toEqual(['throughline: interrupted; the incomplete backup was removed']);
+    expect(saidBy(command)).toEqual(['throughline backup: interrupted; the incomplete backup was removed']);
     expect(readdirSync(backup)).toEqual([]);
     expect(existsSync(join(dataDirectory, 'snapshot'))).toBe(false);
     rmSync(join(dataDirectory, endless));
@@ -185,7 +187,7 @@ describe('Ctrl-C', () => {
     process.kill(-command.pid, 'SIGINT');
     process.kill(enginePid(), 'SIGCONT');
     expect(await command.exited).toEqual({ code: 130, signal: null });
-    expect(saidBy(command)).toEqual(['throughline: interrupted; the incomplete backup was removed']);
+    expect(saidBy(command)).toEqual(['throughline backup: interrupted; the incomplete backup was removed']);
     expect(existsSync(join(dataDirectory, 'snapshot'))).toBe(false);
     expect(existsSync(backup)).toBe(false);
   });
@@ -199,7 +201,7 @@ describe('Ctrl-C', () => {
       return lock.engine?.pid;
     });
     await pressCtrlC(command);
-    expect(saidBy(command)).toEqual(['throughline: interrupted; the check returned no result']);
+    expect(saidBy(command)).toEqual(['throughline check: interrupted; the check returned no result']);
     expect(isAlive(engine)).toBe(false);
     expect(readdirSync(dataDirectory).toSorted()).toEqual(before);
     const again = runCommand(['check', '--data-dir', dataDirectory]);
@@ -216,7 +218,7 @@ describe('Ctrl-C', () => {
     );
     await pressCtrlC(command);
     process.kill(enginePid(), 'SIGCONT');
-    expect(saidBy(command)).toEqual(['throughline: interrupted; the check returned no result']);
+    expect(saidBy(command)).toEqual(['throughline check: interrupted; the check returned no result']);
     expect((await fetch(`${apiUrl}/api/v1/services`)).status).toBe(200);
   });
 });

@@ -78,7 +78,7 @@ describe.skipIf(!isRoot)('a user whom nobody knows (needs root)', () => {
     const command = runCommand(['up'], FREE_PORTS, { uid: NOBODY_KNOWS, unset: ['HOME'] });
     expect(await command.exited).toEqual({ code: 2, signal: null });
     const refusal =
-      'throughline: there is no home directory for the data; set a directory with --data-dir or THROUGHLINE_DATA_DIR\n';
+      'throughline up: there is no home directory for the data; set a directory with --data-dir or THROUGHLINE_DATA_DIR\n';
     expect(command.output()).toBe(refusal);
     for (const HOME of ['', '.']) {
       const odd = runCommand(['up'], { ...FREE_PORTS, HOME });
@@ -92,7 +92,7 @@ describe.skipIf(!isRoot)('a user whom nobody knows (needs root)', () => {
   it('is told in one line when the home directory is none, or may not be written', async () => {
     const command = runCommand(['up'], { ...FREE_PORTS, HOME: '/nonexistent' }, { uid: NOBODY_KNOWS });
     expect(await refusalOf(command)).toMatch(
-      /^throughline: the data directory \/nonexistent\/.throughline cannot be used: permission denied; choose another/,
+      /^throughline up: the data directory \/nonexistent\/.throughline cannot be used: permission denied; choose another/,
     );
     const locked = join(root, 'locked');
     mkdirSync(locked, { mode: 0o755 });
@@ -142,7 +142,7 @@ describe.skipIf(!isRoot)('a user whom nobody knows (needs root)', () => {
     ];
     const command = runCommand(['up', '--data-dir', shared], FREE_PORTS, { through: [...mounted, 'sh'] });
     expect(await refusalOf(command)).toBe(
-      `throughline: the data directory ${shared} cannot be used: the file system is read-only; choose another with --data-dir or THROUGHLINE_DATA_DIR\n`,
+      `throughline up: the data directory ${shared} cannot be used: the file system is read-only; choose another with --data-dir or THROUGHLINE_DATA_DIR\n`,
     );
   });
 
@@ -153,7 +153,7 @@ describe.skipIf(!isRoot)('a user whom nobody knows (needs root)', () => {
     const command = runCommand(['up', '--data-dir', shared, ...flags], FREE_PORTS, { uid: NOBODY_KNOWS });
     expect(await command.exited).toEqual({ code: 2, signal: null });
     expect(command.output()).toBe(
-      `throughline: password file ${join(secret, 'password')} (--store-password-file) cannot be read: permission denied\n`,
+      `throughline up: password file ${join(secret, 'password')} (--store-password-file) cannot be read: permission denied\n`,
     );
   });
 });
@@ -161,7 +161,7 @@ describe.skipIf(!isRoot)('a user whom nobody knows (needs root)', () => {
 /** All that a collector says that cannot start. */
 async function refusalOf(command: Command): Promise<string> {
   expect(await command.exited).toEqual({ code: 1, signal: null });
-  expect(command.output()).toMatch(/^throughline: [^\n]+\n$/);
+  expect(command.output()).toMatch(/^throughline [a-z ]+: [^\n]+\n$/);
   return command.output();
 }
 

@@ -94,10 +94,10 @@ describe.skipIf(program === undefined)(`collectors on one ClickHouse server${why
       const lines = second
         .output()
         .split('\n')
-        .filter((line) => line.startsWith('throughline: '));
+        .filter((line) => line.startsWith('throughline up: '));
       expect(lines).toEqual([
         expect.stringMatching(
-          `^throughline: the store is in use by the collector [0-9a-f-]{36} \\(host .*, process ${first.pid}, data directory ${first.dataDirectory}\\): stop that one, or give this one another store with --store`,
+          `^throughline up: the store is in use by the collector [0-9a-f-]{36} \\(host .*, process ${first.pid}, data directory ${first.dataDirectory}\\): stop that one, or give this one another store with --store`,
         ),
       ]);
     }
@@ -215,10 +215,10 @@ describe.skipIf(program === undefined)(`collectors on one ClickHouse server${why
       const lines = refused
         .output()
         .split('\n')
-        .filter((line) => line.startsWith('throughline: '));
+        .filter((line) => line.startsWith('throughline up: '));
       expect(lines).toEqual([
         expect.stringMatching(
-          `^throughline: spans in the spool belong to another store: ${other.url} has no store id, .*remove ${dataDirectory}/store-id`,
+          `^throughline up: spans in the spool belong to another store: ${other.url} has no store id, .*remove ${dataDirectory}/store-id`,
         ),
       ]);
       expect(await other.rows("SELECT count() FROM system.tables WHERE database = 'throughline'")).toEqual([['0']]);

@@ -62,7 +62,7 @@ query:
     const command = runCommand(['up', '--config', wrong, '--data-dir', join(directory, 'data')]);
     expect(await command.exited).toEqual({ code: 2, signal: null });
     expect(command.output()).toBe(
-      `throughline: ${wrong}:3:3: unknown key \`segmentAgeMS\` under \`spool\`; did you mean \`segmentAgeMs\`?\n`,
+      `throughline up: ${wrong}:3:3: unknown key \`segmentAgeMS\` under \`spool\`; did you mean \`segmentAgeMs\`?\n`,
     );
   });
 });

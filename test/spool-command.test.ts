@@ -86,7 +86,7 @@ describe('throughline spool', () => {
     expect(readFileSync(path)).toEqual(rejectedBytes);
     const again = await run('export', rejected, '--output', path);
     expect(again).toMatchObject({ code: 1 });
-    expect(again.output).toMatch(/^throughline: writing .* failed: EEXIST[^\n]*\n$/);
+    expect(again.output).toMatch(/^throughline spool export: writing .* failed: EEXIST[^\n]*\n$/);
     const other = (await list()).find(({ name }) => name !== rejected)?.name ?? '';
     expect(await run('export', other)).toEqual({ code: 0, output: bad });
   });
@@ -114,7 +114,7 @@ describe('throughline spool', () => {
         ...(args.includes('--data-dir' as never) ? args : [...args, '--data-dir', dataDirectory]),
       ]);
       expect((await command.exited).code).toBe(code);
-      expect(command.output()).toMatch(/^throughline: [^\n]+\n$/);
+      expect(command.output()).toMatch(/^throughline spool (?:list|retry|export): [^\n]+\n$/);
       expect(command.output()).toContain(message);
     }
   });

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import pino from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
-import { readConfig } from './config/config.ts';
+import { configOf } from './config/testing/config-of.ts';
 import { listen, listenUnlessTaken, urlOf } from './listen.ts';
 
 const servers: Server[] = [];
@@ -26,7 +26,7 @@ function refusedWith(code: string, message = code) {
 
 /** The port of the API on this host. */
 const on = (host: string, ...args: string[]) =>
-  readConfig(['--host', host, '--no-auth', '--http-port', '0', ...args], {});
+  configOf(['--host', host, '--no-auth', '--http-port', '0', ...args], {});
 
 describe('a port that cannot be used', () => {
   it('is reported with the host that is no address of this machine', async () => {

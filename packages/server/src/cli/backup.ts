@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Config } from '../config/config.ts';
-import { ConfigError } from '../config/setting.ts';
 import { expectEmptyOrNone, writeBackup } from '../maintenance/backup.ts';
 import { openUnlessTaken } from '../maintenance/check-stopped.ts';
 import { listFiles, readSnapshotList } from '../maintenance/file-list.ts';
@@ -11,10 +10,10 @@ import { CommandError } from './command-error.ts';
 import { LeasedSnapshot } from './leased-snapshot.ts';
 import { expectFolder } from './expect-folder.ts';
 import { createLog } from './log.ts';
-import { oneLine } from './one-line.ts';
+import { reportFailure, reportInterrupted } from './report-failure.ts';
 import { apiOfRunning } from './running-collector.ts';
-import { sayInterrupted, stopOnSignal } from './stop-signal.ts';
-import { readStoreOptions } from './store-options.ts';
+import { stopOnSignal } from './stop-signal.ts';
+import { readStoreOptions, type StoreCommand } from './store-options.ts';
 
 const USAGE = `Usage: throughline backup DIR [flags]
 
@@ -25,6 +24,8 @@ collector runs or not. The settings of the collector are not included.
 
 Also accepts the flags of throughline up; --data-dir selects what is copied.`;
 
+const BACKUP: StoreCommand = { name: 'backup', takes: 'the directory for the backup' };
+
 /** `throughline backup`. Returns the exit code. */
 export async function runBackup(args: readonly string[]): Promise<number> {
   const temporary: string[] = [];
@@ -34,9 +35,9 @@ export async function runBackup(args: readonly string[]): Promise<number> {
       ? 'the incomplete backup was removed'
       : `the backup is incomplete: remove ${paths.join(' and ')}`;
   };
-  const stop = stopOnSignal(() => void sayInterrupted(left()));
+  const stop = stopOnSignal(() => void reportInterrupted(BACKUP.name, left()));
   try {
-    const options = readStoreOptions({ name: 'backup', flags: [] }, 'the directory for the backup', args, process.env);
+    const options = readStoreOptions(BACKUP, args, process.env);
     if (options === null) {
       process.stdout.write(`${USAGE}\n`);
       return 0;
@@ -62,9 +63,8 @@ export async function runBackup(args: readonly string[]): Promise<number> {
     );
     return 0;
   } catch (error) {
-    if (stop.aborted) return sayInterrupted(left());
-    process.stderr.write(`throughline: ${oneLine(error)}\n`);
-    return error instanceof ConfigError ? 2 : 1;
+    if (stop.aborted) return reportInterrupted(BACKUP.name, left());
+    return reportFailure(BACKUP.name, error);
   }
 }
 

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ConfigError } from '../config/setting.ts';
 import type { Config } from '../config/config.ts';
 import type { CheckReport } from '../maintenance/check.ts';
 import { checkStopped, type CheckOptions } from '../maintenance/check-stopped.ts';
@@ -8,10 +7,10 @@ import type { CheckProgress } from '../maintenance/running-check.ts';
 import { CommandError } from './command-error.ts';
 import { expectFolder } from './expect-folder.ts';
 import { createLog } from './log.ts';
-import { oneLine } from './one-line.ts';
+import { reportFailure, reportInterrupted } from './report-failure.ts';
 import { apiOfRunning, askRunning } from './running-collector.ts';
-import { sayInterrupted, stopOnSignal } from './stop-signal.ts';
-import { readStoreOptions } from './store-options.ts';
+import { stopOnSignal } from './stop-signal.ts';
+import { readStoreOptions, type StoreCommand } from './store-options.ts';
 
 const USAGE = `Usage: throughline check [flags]
 
@@ -26,20 +25,19 @@ problems are left, 1 otherwise.
 Also accepts the flags of throughline up; --data-dir selects the store.`;
 
 const POLL_MS = 500;
-const REPAIR_FLAG = '--repair';
+const CHECK: StoreCommand = { name: 'check', flags: { '--repair': 'switch' } };
 
 /** `throughline check`. Returns the exit code. */
 export async function runCheck(args: readonly string[]): Promise<number> {
   const stop = stopOnSignal();
   try {
-    const repairs = args.includes(REPAIR_FLAG);
-    const ofStore = args.filter((arg) => arg !== REPAIR_FLAG);
-    const options = readStoreOptions({ name: 'check', flags: [REPAIR_FLAG] }, null, ofStore, process.env);
+    const options = readStoreOptions(CHECK, args, process.env);
     if (options === null) {
       process.stdout.write(`${USAGE}\n`);
       return 0;
     }
-    const { config, json } = options;
+    const { config, json, flags } = options;
+    const repairs = flags.has('--repair');
     expectFolder(config.dataDirectory, 'store');
     // What is found is in the report.
     const log = createLog({ ...config, logLevel: 'silent' });
@@ -48,9 +46,8 @@ export async function runCheck(args: readonly string[]): Promise<number> {
     process.stdout.write(json ? `${JSON.stringify(report)}\n` : inWords(report, repairs));
     return report.ok ? 0 : 1;
   } catch (error) {
-    if (stop.aborted) return sayInterrupted('the check returned no result');
-    process.stderr.write(`throughline: ${oneLine(error)}\n`);
-    return error instanceof ConfigError ? 2 : 1;
+    if (stop.aborted) return reportInterrupted(CHECK.name, 'the check returned no result');
+    return reportFailure(CHECK.name, error);
   }
 }
 

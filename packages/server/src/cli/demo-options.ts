@@ -1,6 +1,7 @@
+import { readCommandLine, type Command } from '../config/command-line.ts';
 import { readConfig, type Config } from '../config/config.ts';
 import { ConfigError } from '../config/setting.ts';
-import { splitArgs } from './command-args.ts';
+import { shownText } from '../without-passwords.ts';
 
 export interface DemoOptions {
   /** Where the collector is looked for, and started when none is there. */
@@ -34,25 +35,36 @@ export function readDemoOptions(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): DemoOptions | null {
-  const split = splitArgs(args, FLAGS);
-  if (split === null) return null;
-  const { names, own, ofConfig } = split;
-  const flags = [...Object.keys(FLAGS), '--help'];
+  const line = readCommandLine(args, DEMO);
+  if (line === null) return null;
+  const { flags } = line;
   return {
-    config: readConfig([...ofConfig, ...names], env, { name: 'demo', flags }),
-    exit: own.has('--exit'),
-    json: own.has('--json'),
-    shopPort: own.has('--shop-port') ? integer('--shop-port', own.get('--shop-port'), 0, 65_535) : 0,
-    loadSeconds: own.has('--load-seconds')
-      ? integer('--load-seconds', own.get('--load-seconds'), 1, LOAD_SECONDS_MAX)
-      : LOAD_SECONDS,
+    config: readConfig(flags, env),
+    exit: flags.has('--exit'),
+    json: flags.has('--json'),
+    shopPort: integer(flags, '--shop-port', SHOP_PORT) ?? 0,
+    loadSeconds: integer(flags, '--load-seconds', LOAD) ?? LOAD_SECONDS,
   };
 }
 
-const FLAGS = { '--exit': 'switch', '--json': 'switch', '--shop-port': 'value', '--load-seconds': 'value' } as const;
+interface Range {
+  readonly min: number;
+  readonly max: number;
+  readonly accepted: string;
+}
 
-function integer(flag: string, text: string | undefined, min: number, max: number): number {
-  if (text !== undefined && /^\d{1,9}$/.test(text) && Number(text) >= min && Number(text) <= max) return Number(text);
-  const problem = text === undefined ? 'missing value' : `got ${JSON.stringify(text)}`;
-  throw new ConfigError(`${flag}: ${problem}, expected an integer from ${min} to ${max}`);
+const rangeOf = (min: number, max: number): Range => ({ min, max, accepted: `an integer from ${min} to ${max}` });
+const SHOP_PORT = rangeOf(0, 65_535);
+const LOAD = rangeOf(1, LOAD_SECONDS_MAX);
+
+const DEMO: Command = {
+  name: 'demo',
+  flags: { '--exit': 'switch', '--json': 'switch', '--shop-port': SHOP_PORT, '--load-seconds': LOAD },
+};
+
+function integer(flags: ReadonlyMap<string, string>, flag: string, { min, max, accepted }: Range): number | undefined {
+  const text = flags.get(flag);
+  if (text === undefined) return undefined;
+  if (/^\d{1,9}$/.test(text) && Number(text) >= min && Number(text) <= max) return Number(text);
+  throw new ConfigError(`${flag}: got ${JSON.stringify(shownText(text))}, expected ${accepted}`);
 }

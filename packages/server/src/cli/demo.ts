@@ -1,12 +1,11 @@
-import { ConfigError } from '../config/setting.ts';
 import { findOrStartCollector, orAborted, type Collector } from './demo-collector.ts';
 import { sendCustomers } from './demo-customers.ts';
 import { headlineOfLateTrace } from './demo-late-span.ts';
 import { DEMO_USAGE, readDemoOptions, type DemoOptions } from './demo-options.ts';
 import { DemoProcesses } from './demo-processes.ts';
 import { requireShopPackages, startShop } from './demo-shop.ts';
-import { oneLine } from './one-line.ts';
 import { paint } from './paint.ts';
+import { reportFailure } from './report-failure.ts';
 import { stopOnSignal } from './stop-signal.ts';
 
 /** What the demo found; the one line that `--json` prints. */
@@ -50,8 +49,7 @@ export async function runDemo(args: string[]): Promise<number> {
   } catch (error) {
     // Ctrl-C is how a demo ends; a second one has not waited for this.
     if (stop.aborted) return 0;
-    process.stderr.write(`throughline demo: ${oneLine(error)}\n`);
-    return error instanceof ConfigError ? 2 : 1;
+    return reportFailure('demo', error);
   } finally {
     await processes.stop();
     await collector?.close();

@@ -63,7 +63,7 @@ describe('throughline', () => {
     const { code, stdout, stderr } = await run(...args, '--store', 'http://ann:s3cret@host:8123').ended;
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toBe(
-      `throughline: throughline ${args[0]} works on the embedded store only, and --store selects another; on a ClickHouse server use CHECK TABLE, BACKUP and RESTORE\n`,
+      `throughline ${args[0]}: works on the embedded store only, and --store selects another; on a ClickHouse server use CHECK TABLE, BACKUP and RESTORE\n`,
     );
   });
 
@@ -118,7 +118,7 @@ describe('throughline up', () => {
     for (const [flags, code, message] of refused) {
       const ended = await run('up', ...flags).ended;
       expect(ended).toMatchObject({ code, stdout: '' });
-      expect(ended.stderr).toMatch(/^throughline: [^\n]+\n$/);
+      expect(ended.stderr).toMatch(/^throughline up: [^\n]+\n$/);
       expect(ended.stderr).toContain(message);
     }
   });

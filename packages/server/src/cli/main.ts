@@ -2,9 +2,7 @@
 import { closest } from '../closest.ts';
 import { VERSION } from '../version.ts';
 import { shownText } from '../without-passwords.ts';
-
-/** Exit code of a command that was called wrongly. */
-const USAGE_ERROR = 2;
+import { USAGE_ERROR } from './report-failure.ts';
 
 const COMMANDS: Readonly<Record<string, { summary: string; run: (args: string[]) => Promise<number> }>> = {
   up: {

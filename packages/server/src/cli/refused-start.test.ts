@@ -55,7 +55,7 @@ it.each([
   }
   const { code, stdout, stderr } = await start(dataDirectory);
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-  expect(stderr).toMatch(/^throughline: [^\n]+\n$/);
+  expect(stderr).toMatch(/^throughline up: [^\n]+\n$/);
   expect(stderr).toMatch(refusal);
 });
 

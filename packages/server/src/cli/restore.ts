@@ -1,9 +1,8 @@
 import { resolve } from 'node:path';
-import { ConfigError } from '../config/setting.ts';
 import { restoreBackup } from '../maintenance/restore.ts';
-import { oneLine } from './one-line.ts';
-import { sayInterrupted, stopOnSignal } from './stop-signal.ts';
-import { readStoreOptions } from './store-options.ts';
+import { reportFailure, reportInterrupted } from './report-failure.ts';
+import { stopOnSignal } from './stop-signal.ts';
+import { readStoreOptions, type StoreCommand } from './store-options.ts';
 
 const USAGE = `Usage: throughline restore DIR [flags]
 
@@ -13,11 +12,13 @@ Creates a data directory from a backup after verifying every file. The data dire
 
 Also accepts the flags of throughline up; --data-dir selects the data directory to create.`;
 
+const RESTORE: StoreCommand = { name: 'restore', takes: 'the directory of a backup' };
+
 /** `throughline restore`. Returns the exit code. */
 export async function runRestore(args: readonly string[]): Promise<number> {
   const stop = stopOnSignal();
   try {
-    const options = readStoreOptions({ name: 'restore', flags: [] }, 'the directory of a backup', args, process.env);
+    const options = readStoreOptions(RESTORE, args, process.env);
     if (options === null) {
       process.stdout.write(`${USAGE}\n`);
       return 0;
@@ -31,8 +32,7 @@ export async function runRestore(args: readonly string[]): Promise<number> {
     );
     return 0;
   } catch (error) {
-    if (stop.aborted) return sayInterrupted('nothing was restored; the incomplete copy was removed');
-    process.stderr.write(`throughline: ${oneLine(error)}\n`);
-    return error instanceof ConfigError ? 2 : 1;
+    if (stop.aborted) return reportInterrupted(RESTORE.name, 'nothing was restored; the incomplete copy was removed');
+    return reportFailure(RESTORE.name, error);
   }
 }

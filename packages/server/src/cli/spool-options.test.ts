@@ -11,20 +11,22 @@ test('names of segments may stand before and behind flags, of which the collecto
     all: false,
   });
   expect(read('export', '--output=out', '--data-dir=/data', 'a')).toMatchObject({ names: ['a'], output: 'out' });
+  expect(read('--data-dir', '/data', 'list')).toMatchObject({ action: 'list', names: [] });
   expect(read('list', '--json')).toMatchObject({ action: 'list', json: true, output: null });
   expect(read('retry', '--help')).toBeNull();
 });
 
 test('a wrong call says what is accepted', () => {
   for (const [args, message] of [
-    [[], 'missing action; known are list, retry, export'],
+    [[], 'missing action; supported: list, retry, export'],
     [['lst'], 'unknown action "lst"; did you mean list?'],
-    [['list', 'a'], 'throughline spool list: unexpected argument "a"'],
+    [['list', 'a'], 'unexpected argument "a"'],
     [['retry'], 'either the names of segments, or --all'],
     [['retry', 'a', '--all'], 'either the names of segments, or --all'],
-    [['export'], 'throughline spool export: missing argument NAME (the name of one segment)'],
-    [['export', 'a', 'b'], 'throughline spool export: unexpected argument "b"'],
+    [['export'], 'missing argument NAME (the name of one segment)'],
+    [['export', 'a', 'b'], 'unexpected argument "b"'],
     [['export', 'a', '--output'], '--output: missing value, expected the path of a file'],
+    [['export', 'a', '--output='], '--output: got "", expected the path of a file'],
     [['list', '--data-dri', 'x'], 'did you mean --data-dir?'],
   ] as const) {
     expect(() => read(...args), message).toThrow(message);

@@ -1,8 +1,8 @@
 import { closest } from '../closest.ts';
+import { readCommandLine, unexpectedArgument, type Command } from '../config/command-line.ts';
 import { readConfig, type Config } from '../config/config.ts';
 import { ConfigError } from '../config/setting.ts';
 import { shownText } from '../without-passwords.ts';
-import { splitArgs } from './command-args.ts';
 
 export interface SpoolOptions {
   readonly action: (typeof ACTIONS)[number];
@@ -20,8 +20,6 @@ export interface SpoolOptions {
 
 const ACTIONS = ['list', 'retry', 'export'] as const;
 
-const OWN_FLAGS = { '--json': 'switch', '--all': 'switch', '--output': 'value' } as const;
-
 export const SPOOL_USAGE = `Usage: throughline spool <action> [flags]
 
   list                    List the segments that are not stored yet and the quarantined ones (rejected by the store, or damaged), with the reason
@@ -34,29 +32,33 @@ export const SPOOL_USAGE = `Usage: throughline spool <action> [flags]
 
 Also accepts the flags of throughline up; --data-dir selects the spool. A collector may be running on it.`;
 
+const SPOOL: Command = {
+  name: 'spool',
+  flags: { '--json': 'switch', '--all': 'switch', '--output': { accepted: 'the path of a file' } },
+  // How many depends on the action.
+  namesMax: Infinity,
+};
+
+/** With the action, where it comes first: `spool list`. */
+export function spoolCommandName([action = '']: readonly string[]): string {
+  return isAction(action) ? `${SPOOL.name} ${action}` : SPOOL.name;
+}
+
 /** Null when help is requested. Throws ConfigError. */
 export function readSpoolOptions(
-  [action = '', ...args]: readonly string[],
+  args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): SpoolOptions | null {
-  const split = splitArgs([action, ...args], OWN_FLAGS);
-  if (split === null) return null;
+  const line = readCommandLine(args, SPOOL);
+  if (line === null) return null;
+  const { flags } = line;
+  const [action = '', ...names] = line.names;
   if (!isAction(action)) throw unknownAction(action);
-  const { own, ofConfig } = split;
-  const names = split.names.slice(1);
-  // A mistyped flag is said first: what follows it may look like a name.
-  const config = readConfig(ofConfig, env, { name: 'spool', flags: [...Object.keys(OWN_FLAGS), '--help'] });
-  checkNames(action, names, own.has('--all'));
-  if (own.has('--output') && (own.get('--output') ?? '') === '')
-    throw new ConfigError('--output: missing value, expected the path of a file');
-  return {
-    action,
-    names,
-    config,
-    json: own.has('--json'),
-    all: own.has('--all'),
-    output: own.get('--output') ?? null,
-  };
+  const config = readConfig(flags, env);
+  checkNames(action, names, flags.has('--all'));
+  const output = flags.get('--output') ?? null;
+  if (output === '') throw new ConfigError('--output: got "", expected the path of a file');
+  return { action, names, config, json: flags.has('--json'), all: flags.has('--all'), output };
 }
 
 function isAction(action: string): action is SpoolOptions['action'] {
@@ -65,20 +67,18 @@ function isAction(action: string): action is SpoolOptions['action'] {
 
 function unknownAction(action: string): ConfigError {
   const meant = closest(action, ACTIONS);
-  const hint = meant === null ? `known are ${ACTIONS.join(', ')}` : `did you mean ${meant}?`;
+  const hint = meant === null ? `supported: ${ACTIONS.join(', ')}` : `did you mean ${meant}?`;
   const what = action === '' ? 'missing action' : `unknown action ${JSON.stringify(shownText(action))}`;
   return new ConfigError(`${what}; ${hint}`);
 }
 
 function checkNames(action: SpoolOptions['action'], names: readonly string[], all: boolean): void {
   const surplus = action === 'list' ? names[0] : action === 'export' ? names[1] : undefined;
-  if (surplus !== undefined) {
-    throw new ConfigError(`throughline spool ${action}: unexpected argument ${JSON.stringify(shownText(surplus))}`);
-  }
+  if (surplus !== undefined) throw unexpectedArgument(surplus);
   if (action === 'retry' && names.length > 0 === all) {
-    throw new ConfigError('throughline spool retry expects either the names of segments, or --all');
+    throw new ConfigError('expected either the names of segments, or --all');
   }
   if (action === 'export' && names.length === 0) {
-    throw new ConfigError('throughline spool export: missing argument NAME (the name of one segment)');
+    throw new ConfigError('missing argument NAME (the name of one segment)');
   }
 }

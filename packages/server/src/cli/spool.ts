@@ -1,13 +1,13 @@
 import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { ConfigError } from '../config/setting.ts';
 import { requestRetry } from '../spool/quarantined-segments.ts';
 import { listSpool, readSegmentBlocks, type SpooledSegment } from '../spool/spool-contents.ts';
 import { CommandError } from './command-error.ts';
 import { expectFolder } from './expect-folder.ts';
 import { oneLine } from './one-line.ts';
-import { readSpoolOptions, SPOOL_USAGE, type SpoolOptions } from './spool-options.ts';
+import { reportFailure } from './report-failure.ts';
+import { readSpoolOptions, spoolCommandName, SPOOL_USAGE, type SpoolOptions } from './spool-options.ts';
 
 interface HeldSegment extends SpooledSegment {
   readonly holds: 'spans' | 'exact counts';
@@ -29,8 +29,7 @@ export async function runSpool(args: readonly string[]): Promise<number> {
     else await exportSegment(segments, options);
     return 0;
   } catch (error) {
-    process.stderr.write(`throughline: ${oneLine(error)}\n`);
-    return error instanceof ConfigError ? 2 : 1;
+    return reportFailure(spoolCommandName(args), error);
   }
 }
 

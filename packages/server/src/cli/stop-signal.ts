@@ -20,12 +20,3 @@ export function stopOnSignal(beforeExit: () => void = () => {}): AbortSignal {
   process.on('SIGTERM', onSignal);
   return controller.signal;
 }
-
-/** Exit code of a command that was interrupted. */
-const INTERRUPTED = 130;
-
-/** Says in one line what became of the work; answers the exit code. */
-export function sayInterrupted(what: string): number {
-  process.stderr.write(`throughline: interrupted; ${what}\n`);
-  return INTERRUPTED;
-}

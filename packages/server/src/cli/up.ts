@@ -1,7 +1,7 @@
-import type { Config } from '../config/config.ts';
-import { CONFIG_ENV, CONFIG_FLAG, readConfig } from '../config/config.ts';
+import { CONFIG_FLAG, readCommandLine, type Command } from '../config/command-line.ts';
+import { CONFIG_ENV, readConfig, type Config } from '../config/config.ts';
 import { configText } from '../config/config-text.ts';
-import { ConfigError, show, type Setting } from '../config/setting.ts';
+import { show, type Setting } from '../config/setting.ts';
 import { SETTINGS } from '../config/settings.ts';
 import type { RunningServer } from '../server.ts';
 import { startServer } from '../server.ts';
@@ -11,30 +11,29 @@ import { FilePages, loadUnmap } from '../file-pages.ts';
 import { loadMallocTrim } from '../malloc-trim.ts';
 import { growHeapWithBodies, QuietHeap } from './heap.ts';
 import { createLog } from './log.ts';
-import { oneLine } from './one-line.ts';
 import { paint } from './paint.ts';
+import { reportFailure } from './report-failure.ts';
 import { stopOnSignal } from './stop-signal.ts';
 
 /** Shows the settings and where each comes from, and starts nothing. */
 const PRINT_FLAG = '--print-config';
 
+const UP: Command = { name: 'up', flags: { [PRINT_FLAG]: 'switch' } };
+
 /** `throughline up`: runs until it is stopped. Returns the exit code. */
 export async function runUp(args: readonly string[]): Promise<number> {
-  if (args.includes('--help') || args.includes('-h')) {
-    process.stdout.write(upUsage());
-    return 0;
-  }
   const startedMs = performance.now();
   // Ending at once loses nothing acknowledged: the next start loads it.
   const stop = stopOnSignal();
   let server: RunningServer | null = null;
   try {
-    const config = readConfig(
-      args.filter((arg) => arg !== PRINT_FLAG),
-      process.env,
-      { name: 'up', flags: [PRINT_FLAG, '--help'] },
-    );
-    if (args.includes(PRINT_FLAG)) {
+    const line = readCommandLine(args, UP);
+    if (line === null) {
+      process.stdout.write(upUsage());
+      return 0;
+    }
+    const config = readConfig(line.flags, process.env);
+    if (line.flags.has(PRINT_FLAG)) {
       process.stdout.write(configText(config));
       return 0;
     }
@@ -55,8 +54,7 @@ export async function runUp(args: readonly string[]): Promise<number> {
     }
     return fatal.aborted ? 1 : 0;
   } catch (error) {
-    process.stderr.write(`throughline: ${oneLine(error)}\n`);
-    return error instanceof ConfigError ? 2 : 1;
+    return reportFailure(UP.name, error);
   } finally {
     await server?.close();
   }

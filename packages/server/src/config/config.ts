@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
-import { closest } from '../closest.ts';
 import { shownSecret, shownText } from '../without-passwords.ts';
+import { CONFIG_FLAG } from './command-line.ts';
 import { readConfigFile, type RawValue } from './config-file.ts';
 import type { Limits } from './limits.ts';
 import { limitsFrom } from './limit-settings.ts';
@@ -20,25 +20,17 @@ export interface Config extends Settings {
   readonly values: ReadonlyMap<string, unknown>;
 }
 
-/** Names the configuration file; no setting of its own, since a file cannot name another. */
-export const CONFIG_FLAG = '--config';
+/** The variable for `--config`. */
 export const CONFIG_ENV = 'THROUGHLINE_CONFIG';
 
-/** The command that settings are read for, as its messages name it, and what it has besides them. */
-export interface Command {
-  /** Behind `throughline`: `up`. */
-  readonly name: string;
-  /** Its own flags, which it has taken out of the arguments. */
-  readonly flags: readonly string[];
-}
-
-/** Flags win over the environment, it over the file, and that over the defaults. Throws ConfigError. */
+/**
+ * Flags, as `readCommandLine` gives them, win over the environment, it over the file, and that over the defaults. Throws
+ * ConfigError.
+ */
 export function readConfig(
-  args: readonly string[],
+  flags: ReadonlyMap<string, string>,
   env: Readonly<Record<string, string | undefined>>,
-  command: Command = { name: 'up', flags: [] },
 ): Config {
-  const flags = readFlags(args, command);
   const path = flags.get(CONFIG_FLAG) ?? env[CONFIG_ENV] ?? '';
   const file = path === '' ? new Map<string, RawValue>() : readConfigFile(path, ALL_SETTINGS);
   const values = new Map<string, unknown>();
@@ -80,38 +72,6 @@ function parse(setting: Setting, { text, source }: RawValue): unknown {
 function nameAt({ key, flag, env }: Pick<Setting, 'key' | 'flag' | 'env'>, source: string | undefined): string {
   if (source === undefined || source === 'default') return `${flag} (default)`;
   return source === flag || source === env ? source : `${source}: ${key}`;
-}
-
-/** `--flag value` and `--flag=value`; a switch stands alone. Of a flag that was given twice, the last one counts. */
-function readFlags(args: readonly string[], command: Command): Map<string, string> {
-  const flags = new Map<string, string>();
-  const known = new Map<string, Pick<Setting, 'value' | 'accepted'>>([
-    ...ALL_SETTINGS.map((setting) => [setting.flag, setting] as const),
-    [CONFIG_FLAG, { value: 'FILE', accepted: 'the path of a YAML file' }],
-  ]);
-  for (let i = 0; i < args.length; i++) {
-    const [, name = '', , inline] = /^(--[^=]+|-[^-].*)(=(.*))?$/s.exec(args[i] ?? '') ?? [];
-    if (name === '') throw new ConfigError(`unexpected argument ${JSON.stringify(shownText(args[i] ?? ''))}`);
-    const setting = known.get(name);
-    // A dash that is missing makes the value a part of the name.
-    if (setting === undefined) throw unknownFlag(name.split('=', 1)[0] ?? '', [...known.keys()], command);
-    if (setting.value === undefined) {
-      flags.set(name, inline ?? 'true');
-      continue;
-    }
-    const value = inline ?? args[++i];
-    if (value === undefined) throw new ConfigError(`${name}: missing value, expected ${setting.accepted}`);
-    flags.set(name, value);
-  }
-  return flags;
-}
-
-function unknownFlag(name: string, known: readonly string[], { name: command, flags }: Command): ConfigError {
-  // What the command has taken out stood alone.
-  if (flags.includes(name)) return new ConfigError(`${name} takes no value`);
-  const meant = closest(name, [...flags, ...known]);
-  const hint = meant === null ? `throughline ${command} --help lists them` : `did you mean ${meant}?`;
-  return new ConfigError(`${name} is not a flag of throughline ${command}; ${hint}`);
 }
 
 const PORTS = ['otlpGrpcPort', 'otlpHttpPort', 'httpPort'] as const;

@@ -1,0 +1,109 @@
+import { expect, test } from 'vitest';
+import { readCommandLine, type Command, type CommandLine } from './command-line.ts';
+import { ConfigError } from './setting.ts';
+
+const COMMAND: Command = {
+  name: 'export',
+  flags: { '--all': 'switch', '--output': { accepted: 'the path of a file' } },
+  namesMax: 2,
+};
+
+function read(...args: readonly string[]): CommandLine | null {
+  return readCommandLine(args, COMMAND);
+}
+
+function flagsOf(...args: readonly string[]): Record<string, string> {
+  return Object.fromEntries(read(...args)?.flags ?? []);
+}
+
+function messageOf(...args: readonly string[]): string {
+  try {
+    read(...args);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message;
+    throw error;
+  }
+  throw new Error('nothing was refused');
+}
+
+test("reads the command's own flags as it reads those of settings, behind a blank or an equals sign", () => {
+  expect(flagsOf('--output', 'a', '--data-dir=/b', '--all', '--config', 'c.yaml')).toEqual({
+    '--output': 'a',
+    '--data-dir': '/b',
+    '--all': 'true',
+    '--config': 'c.yaml',
+  });
+  expect(flagsOf('--output=a=b', '--data-dir', 'c=d')).toEqual({ '--output': 'a=b', '--data-dir': 'c=d' });
+});
+
+test('flags may stand before, between and behind names', () => {
+  expect(read('a', '--output', 'x', 'b', '--all')).toEqual({
+    names: ['a', 'b'],
+    flags: new Map([
+      ['--output', 'x'],
+      ['--all', 'true'],
+    ]),
+  });
+});
+
+test('of a flag that is given twice, the last one counts', () => {
+  expect(flagsOf('--output', 'a', '--output=b', '--http-port', '1', '--http-port', '2')).toEqual({
+    '--output': 'b',
+    '--http-port': '2',
+  });
+});
+
+test('what looks like the next flag is no value, unless it stands behind an equals sign', () => {
+  const way = 'a value that begins with a dash is written --data-dir=VALUE';
+  for (const next of ['--all', '--help', '-h', '--other', '--']) {
+    expect(messageOf('--data-dir', next)).toBe(`--data-dir: missing value, expected the path of a directory; ${way}`);
+    expect(flagsOf(`--data-dir=${next}`)).toEqual({ '--data-dir': next });
+  }
+  expect(messageOf('--output', '--all')).toContain('--output: missing value, expected the path of a file; ');
+  expect(flagsOf('--http-port', '-1', '--output', '-')).toEqual({ '--http-port': '-1', '--output': '-' });
+});
+
+test('a value that is missing at the end is said to be, and an empty one is a value', () => {
+  expect(messageOf('--output')).toBe('--output: missing value, expected the path of a file');
+  expect(messageOf('--all', '--config')).toBe('--config: missing value, expected the path of a YAML file');
+  expect(flagsOf('--output=', '--data-dir', '')).toEqual({ '--output': '', '--data-dir': '' });
+  expect(read('', 'a')?.names).toEqual(['', 'a']);
+});
+
+test("a command's own switch stands alone; one of a setting may be given a value", () => {
+  expect(messageOf('--all=1')).toBe('--all takes no value');
+  expect(messageOf('--all=')).toBe('--all takes no value');
+  expect(messageOf('--help=1')).toBe('--help takes no value');
+  expect(flagsOf('--no-auth=false')).toEqual({ '--no-auth': 'false' });
+  expect(read('--no-auth', 'false')).toEqual({ names: ['false'], flags: new Map([['--no-auth', 'true']]) });
+});
+
+test('an unknown flag names the one that was meant, or where all are listed', () => {
+  expect(messageOf('--outptu', 'a')).toBe('unknown flag --outptu; did you mean --output?');
+  expect(messageOf('--data-dri=a')).toBe('unknown flag --data-dri; did you mean --data-dir?');
+  expect(messageOf('--hlep')).toBe('unknown flag --hlep; did you mean --help?');
+  expect(messageOf('--frobnicate')).toBe('unknown flag --frobnicate; throughline export --help lists all');
+  expect(messageOf('--constructor')).toContain('unknown flag --constructor');
+  expect(messageOf('--=a')).toContain('unknown flag --;');
+});
+
+test('all behind -- are names, and so is a dash alone', () => {
+  expect(read('--all', '--', '--output', '--help')).toEqual({
+    names: ['--output', '--help'],
+    flags: new Map([['--all', 'true']]),
+  });
+  expect(read('-', '--')?.names).toEqual(['-']);
+});
+
+test('a name too many is repeated, behind an unknown flag that may be the reason for it', () => {
+  expect(messageOf('a', 'b', 'c')).toBe('unexpected argument "c"');
+  expect(messageOf('--', 'a', 'b', '-c')).toBe('unexpected argument "-c"');
+  expect(messageOf('a', 'b', '--outpu', 'c')).toBe('unknown flag --outpu; did you mean --output?');
+  expect(messageOf('a', 'b', 'user:s3cret@host')).toBe('unexpected argument "***"');
+});
+
+test('help comes before anything else that is wrong', () => {
+  for (const args of [['--help'], ['-h'], ['--frobnicate', '--help'], ['a', 'b', 'c', '-h'], ['--all=1', '--help']]) {
+    expect(read(...args)).toBeNull();
+  }
+});
