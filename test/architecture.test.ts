@@ -72,15 +72,7 @@ const serverRooms: Record<string, readonly string[]> = {
     'ingest',
   ],
   // A port for formats that it does not know.
-  'receivers/http': [
-    'receivers/body',
-    'receivers/limits.ts',
-    'receivers/otlp',
-    'columns',
-    'ingest',
-    'http',
-    'limit-counter.ts',
-  ],
+  'receivers/http': ['receivers/body', 'receivers/limits.ts', 'columns', 'ingest', 'http', 'limit-counter.ts'],
   'receivers/grpc': [
     'receivers/body',
     'receivers/decode',

@@ -42,6 +42,7 @@ import { OtherSignals } from './receivers/otlp/other-signals.ts';
 import { OtlpGrpcReceiver } from './receivers/grpc/otlp-grpc-receiver.ts';
 import { HttpReceiver } from './receivers/http/http-receiver.ts';
 import { otlpFormats } from './receivers/otlp-http/otlp-formats.ts';
+import { OTLP_HTTP_PORT } from './receivers/otlp-http/otlp-http-port.ts';
 import { reasonFor } from './sampling/reason.ts';
 import { Sampling } from './sampling/sampling.ts';
 import { answersWhenOpen } from './storage/answers-when-open.ts';
@@ -228,6 +229,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     const formats = otlpFormats({ ...receiving, limits: limits.otlpHttp });
     const otlpHttp = new HttpReceiver({
       ...receiving,
+      port: OTLP_HTTP_PORT,
       formats,
       routes: sampling.routes,
       limits: limits.otlpHttp,

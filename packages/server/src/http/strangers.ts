@@ -23,10 +23,13 @@ export interface OriginPolicy {
 export class Strangers {
   readonly #origins: OriginPolicy;
   readonly #hosts: HostPolicy;
+  readonly #originsFlag: string;
 
-  constructor(origins: OriginPolicy, hosts: HostPolicy) {
+  /** `originsFlag`: the one that lists further origins. */
+  constructor(origins: OriginPolicy, hosts: HostPolicy, originsFlag: string) {
     this.#origins = origins;
     this.#hosts = hosts;
+    this.#originsFlag = originsFlag;
   }
 
   /** Null for a request that may be looked at. */
@@ -37,7 +40,7 @@ export class Strangers {
     const needsName = isBrowser || (this.#hosts.isStrict && !isProgram(method, headers));
     if (needsName && mayBeRebound(host, this.#hosts.names)) return hostNotAllowed(host);
     if (origin !== undefined && !this.#origins.allows(origin)) {
-      const message = `web pages from ${origin} may not send spans to this collector; allow them with --otlp-http-cors-origins`;
+      const message = `web pages from ${origin} may not send spans to this collector; allow them with ${this.#originsFlag}`;
       return { status: 403, code: 'origin_not_allowed', message };
     }
     return null;

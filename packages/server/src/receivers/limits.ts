@@ -29,18 +29,12 @@ export const RECEIVER_LIMITS: ReceiverLimits = {
   decoderHeapBytesMax: 512 * 1024 * 1024,
 };
 
-export interface OtlpHttpLimits {
+/** Of a port for spans over HTTP, whatever they are written in. */
+export interface HttpReceiverLimits {
   /** A request's body as sent. */
   readonly bodyBytesMax: number;
   /** … and decompressed. */
   readonly decompressedBytesMax: number;
-  /**
-   * Objects and arrays in a JSON body. An empty one takes 3 bytes of the body and twenty times as much memory when it
-   * is parsed, so the body's size alone does not bound it. A span with ten attributes has about 25.
-   */
-  readonly jsonObjectsMax: number;
-  /** A JSON body that is larger is decoded beside the event loop, so that others need not wait for it. */
-  readonly jsonInlineBytesMax: number;
   /** A request that has not arrived whole by then is answered 408 and cut off. */
   readonly requestTimeoutMs: number;
   readonly headersTimeoutMs: number;
@@ -63,11 +57,19 @@ export interface OtlpHttpLimits {
   readonly retryAfterMs: number;
 }
 
-export const OTLP_HTTP_LIMITS: OtlpHttpLimits = {
+export interface OtlpHttpLimits extends HttpReceiverLimits {
+  /**
+   * Objects and arrays in a JSON body. An empty one takes 3 bytes of the body and twenty times as much memory when it
+   * is parsed, so the body's size alone does not bound it. A span with ten attributes has about 25.
+   */
+  readonly jsonObjectsMax: number;
+  /** A JSON body that is larger is decoded beside the event loop, so that others need not wait for it. */
+  readonly jsonInlineBytesMax: number;
+}
+
+export const HTTP_RECEIVER_LIMITS: HttpReceiverLimits = {
   bodyBytesMax: 16 * 1024 * 1024,
   decompressedBytesMax: 16 * 1024 * 1024,
-  jsonObjectsMax: 1_000_000,
-  jsonInlineBytesMax: 64 * 1024,
   requestTimeoutMs: 30_000,
   headersTimeoutMs: 10_000,
   headerBytesMax: 16 * 1024,
@@ -78,6 +80,12 @@ export const OTLP_HTTP_LIMITS: OtlpHttpLimits = {
   discardTimeoutMs: 5_000,
   closeTimeoutMs: 1_500,
   retryAfterMs: 1_000,
+};
+
+export const OTLP_HTTP_LIMITS: OtlpHttpLimits = {
+  ...HTTP_RECEIVER_LIMITS,
+  jsonObjectsMax: 1_000_000,
+  jsonInlineBytesMax: 64 * 1024,
 };
 
 export interface OtlpGrpcLimits {

@@ -16,6 +16,7 @@ import { Spool } from '../../spool/spool.ts';
 import { silentLog as log } from '../../storage/testing/start-engine.ts';
 import type { ReceiverLimits, OtlpHttpLimits } from '../limits.ts';
 import { sharedByReceivers } from '../testing/shared-by-receivers.ts';
+import type { HttpPort } from './http-port.ts';
 import { HttpReceiver } from './http-receiver.ts';
 import type { SpanFormat } from './span-format.ts';
 
@@ -100,16 +101,23 @@ const SHOWN = route({
   answer: () => json({ shown: true }),
 });
 
-async function start(options: { access?: AccessCheck; limits?: Partial<ReceiverLimits & OtlpHttpLimits> } = {}) {
+interface Options {
+  readonly access?: AccessCheck;
+  readonly limits?: Partial<ReceiverLimits & OtlpHttpLimits>;
+}
+
+let started: ReturnType<typeof sharedByReceivers> & { readonly lines: SpanFormat };
+
+async function start(options: Options = {}): Promise<void> {
   registry = new Registry();
   spool = new Spool({ directory, log, registry, limits: { segmentAgeMs: 3_600_000 } });
   await spool.open();
   const ingest = new Ingest({ spool, registry, now: () => 1_795_000_100_000 });
-  const { formats, ...shared } = sharedByReceivers(ingest, registry, options.limits);
+  started = { ...sharedByReceivers(ingest, registry, options.limits), lines: linesFormat(ingest) };
   receiver = new HttpReceiver({
-    ...shared,
+    ...started,
     ...options,
-    formats: [...formats, linesFormat(ingest)],
+    formats: [...started.formats, started.lines],
     routes: [SHOWN],
   });
   address = await receiver.start('127.0.0.1', 0);
@@ -161,6 +169,56 @@ describe('a second format on the port', () => {
     expect(metrics).toContain('limit="otlpHttp.decompressedBytesMax"} 1');
     await spool.close();
     expect((await spool.nextSealed(new AbortController().signal))?.rows).toBe(1);
+  });
+});
+
+describe('a second port', () => {
+  const LINES_PORT: HttpPort = {
+    name: 'lines',
+    limitPrefix: 'lines',
+    metricPrefix: 'throughline_lines',
+    originsFlag: '--lines-cors-origins',
+  };
+
+  it('has a name, limits and metrics of its own, beside those of the first', async () => {
+    await start();
+    const logged: unknown[] = [];
+    const log = { ...started.log, info: () => {}, error: (_: unknown, text: string) => logged.push(text) };
+    const broken: SpanFormat = {
+      ...started.lines,
+      path: '/broken',
+      aliases: [],
+      decode: () => Promise.reject(new Error('a bug')),
+    };
+    const second = new HttpReceiver({
+      ...started,
+      log: log as unknown as typeof started.log,
+      port: LINES_PORT,
+      formats: [started.lines, broken],
+      limits: { bodyBytesMax: 1_000 },
+    });
+    const { port } = await second.start('127.0.0.1', 0);
+    const to = async (path: string, body: string, headers: Record<string, string> = csv): Promise<string> => {
+      const answer = await fetch(`http://127.0.0.1:${port}${path}`, { method: 'POST', headers, body });
+      return answer.text();
+    };
+    try {
+      expect(await to('/lines', LINE)).toBe('1 spans');
+      expect(await to('/lines', 'x'.repeat(1_001))).toContain('body_too_large');
+      expect(await to('/lines', LINE, { ...csv, origin: 'https://evil.example' })).toContain('--lines-cors-origins');
+      expect(await to('/v1/traces', '{}')).toBe('not_found: not found: /v1/traces; send traces to /lines, /broken');
+      expect(await to('/broken', LINE.replace('GET', 'PUT'))).toBe('internal: internal error');
+    } finally {
+      await second.close();
+    }
+    expect((await post(LINE.replace('GET', 'HEAD')))[0]).toBe(202);
+    expect(logged).toEqual(['lines request failed']);
+    const metrics = await registry.metrics();
+    expect(metrics).toContain('throughline_lines_requests_total{outcome="202"} 1');
+    expect(metrics).toContain('throughline_lines_requests_total{outcome="413"} 1');
+    expect(metrics).toContain('throughline_limit_reached_total{limit="lines.bodyBytesMax"} 1');
+    expect(metrics).not.toContain('limit="otlpHttp.bodyBytesMax"');
+    expect(metrics).toContain('throughline_otlp_http_requests_total{outcome="202"} 1');
   });
 });
 

@@ -19,19 +19,21 @@ import type { ByteBudget } from '../body/byte-budget.ts';
 import type { Decompressor } from '../body/decompressor.ts';
 import { respondAndDiscard } from '../body/respond-and-discard.ts';
 import { bodyEncoding, checkAnnouncedLength, readBody } from '../body/request-body.ts';
-import { OTLP_HTTP_LIMITS, type OtlpHttpLimits } from '../limits.ts';
+import { HTTP_RECEIVER_LIMITS, type HttpReceiverLimits } from '../limits.ts';
 import { bodyProblem, formOf, type BodyForm } from './body-form.ts';
 import { CorsPolicy } from './cors-policy.ts';
 import type { Endpoint, HttpResponse } from './endpoint.ts';
+import type { HttpPort } from './http-port.ts';
 import { HttpReceiverMetrics } from './http-receiver-metrics.ts';
 import { jsonEndpoint } from './json-endpoint.ts';
 import { spanEndpoint } from './span-endpoint.ts';
 import type { SpanFormat } from './span-format.ts';
 
 export interface HttpReceiverOptions {
+  readonly port: HttpPort;
   /** What spans arrive in. The first answers, in its form, what no path is for. */
   readonly formats: readonly [SpanFormat, ...SpanFormat[]];
-  /** Paths of other rooms on the same port. */
+  /** Paths of other modules on the same port. */
   readonly routes?: readonly Route[];
   readonly ingest: Pick<Ingest, 'admit' | 'once'>;
   /** Shared by all receivers; beyond it the answer is 503. */
@@ -39,7 +41,7 @@ export interface HttpReceiverOptions {
   readonly decompressor: Decompressor;
   readonly log: Logger;
   readonly registry: Registry;
-  readonly limits?: Partial<OtlpHttpLimits>;
+  readonly limits?: Partial<HttpReceiverLimits>;
   /** Web origins that may send besides those on the loopback interface; `*` allows all. */
   readonly corsOrigins?: readonly string[];
   /** Which names a request may call us by. */
@@ -53,10 +55,11 @@ const PATH_SHOWN_MAX = 200;
 /** A sender that is too slow is answered by then; the default would let it wait for half a minute more. */
 const TIMEOUT_CHECK_INTERVAL_MS = 1_000;
 
-/** Takes spans over HTTP on one port, in whatever formats it is given, and serves JSON of other rooms beside them. */
+/** Takes spans over HTTP on one port, in whatever formats it is given, and serves JSON of other modules beside them. */
 export class HttpReceiver {
+  readonly #port: HttpPort;
   readonly #log: Logger;
-  readonly #limits: OtlpHttpLimits;
+  readonly #limits: HttpReceiverLimits;
   readonly #cors: CorsPolicy;
   readonly #budget: ByteBudget;
   readonly #decompressor: Decompressor;
@@ -71,25 +74,32 @@ export class HttpReceiver {
   readonly #listener: HttpListener;
 
   constructor(options: HttpReceiverOptions) {
-    const { formats, routes = [], ingest, budget, decompressor, log, registry, limits, corsOrigins } = options;
+    const { port, formats, routes = [], ingest, budget, decompressor, log, registry, limits, corsOrigins } = options;
     const { hosts = LOOPBACK_ONLY, access = allowAll } = options;
+    this.#port = port;
     this.#log = log;
-    this.#limits = { ...OTLP_HTTP_LIMITS, ...limits };
+    this.#limits = { ...HTTP_RECEIVER_LIMITS, ...limits };
     this.#cors = new CorsPolicy(corsOrigins ?? []);
     this.#budget = budget;
     this.#decompressor = decompressor;
-    const metrics = new HttpReceiverMetrics(registry);
+    const metrics = new HttpReceiverMetrics(registry, port.metricPrefix);
     this.#metrics = metrics;
-    const limitCounter = new LimitCounter(registry);
-    this.#limitCounter = limitCounter;
-    this.#strangers = new Strangers(this.#cors, hosts);
+    this.#limitCounter = new LimitCounter(registry);
+    this.#strangers = new Strangers(this.#cors, hosts, port.originsFlag);
     this.#access = access;
-    const shared = { ingest, memory: new BodyMemory(), limits: this.#limits, limitCounter, metrics };
+    const shared = {
+      ingest,
+      memory: new BodyMemory(),
+      limits: this.#limits,
+      limitCounter: this.#limitCounter,
+      onLimit: (limit: keyof HttpReceiverLimits): void => this.#reached(limit),
+      metrics,
+    };
     const endpointOf = (format: SpanFormat): Endpoint => spanEndpoint(format, shared);
     this.#fallback = endpointOf(formats[0]);
     this.#router = new Router([
       ...formats.map(endpointOf),
-      ...routes.map((route) => jsonEndpoint(route, limitCounter)),
+      ...routes.map((route) => jsonEndpoint(route, this.#limitCounter)),
     ]);
     this.#spanPaths = formats
       .filter(({ isStored }) => isStored)
@@ -97,7 +107,7 @@ export class HttpReceiver {
       .join(', ');
     const { requestTimeoutMs, keepAliveTimeoutMs } = this.#limits;
     this.#listener = new HttpListener({
-      name: 'OTLP/HTTP',
+      name: port.name,
       log,
       limits: {
         ...this.#limits,
@@ -110,10 +120,10 @@ export class HttpReceiver {
         // What was to come, and in which form, is not known.
         return this.#fallback.refuse(refusal, null);
       },
-      onLimit: (limit) => limitCounter.reached(`otlpHttp.${limit}`),
+      onLimit: (limit) => this.#reached(limit),
       onFailed: (error) => {
         metrics.requests.inc({ outcome: 'failed' });
-        log.error({ err: error }, 'could not respond to an OTLP/HTTP request; closed its connection');
+        log.error({ err: error }, `could not respond to a request on the port for ${port.name}; closed its connection`);
       },
     });
   }
@@ -148,7 +158,7 @@ export class HttpReceiver {
         this.#metrics.requests.inc({ outcome: 'aborted' });
         return;
       }
-      this.#log.error({ err: error }, 'OTLP/HTTP request failed');
+      this.#log.error({ err: error }, `${this.#port.name} request failed`);
       answer = endpoint.refuse({ status: 500, code: 'internal', message: 'internal error' }, form);
     }
     this.#answer(request, response, answer);
@@ -176,8 +186,7 @@ export class HttpReceiver {
     respondAndDiscard(request, response, answer.body, {
       bytesMax: discardBytesMax,
       timeoutMs: discardTimeoutMs,
-      onCut: (limit) =>
-        this.#limitCounter.reached(`otlpHttp.${limit === 'bytes' ? 'discardBytesMax' : 'discardTimeoutMs'}`),
+      onCut: (limit) => this.#reached(limit === 'bytes' ? 'discardBytesMax' : 'discardTimeoutMs'),
     });
   }
 
@@ -241,6 +250,10 @@ export class HttpReceiver {
     } finally {
       body?.release();
     }
+  }
+
+  #reached(limit: keyof HttpReceiverLimits): void {
+    this.#limitCounter.reached(`${this.#port.limitPrefix}.${limit}`);
   }
 
   #bodyRefusal({ status, message, limit }: BodyError, endpoint: Endpoint): Refusal {

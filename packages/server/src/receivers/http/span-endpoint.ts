@@ -3,7 +3,7 @@ import type { Ingest } from '../../ingest/ingest.ts';
 import { overloaded, type Refusal } from '../../http/refusal.ts';
 import type { LimitCounter } from '../../limit-counter.ts';
 import type { BodyMemory } from '../body/body.ts';
-import type { OtlpHttpLimits } from '../limits.ts';
+import type { HttpReceiverLimits } from '../limits.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { HttpReceiverMetrics } from './http-receiver-metrics.ts';
 import type { SpanFormat, StoredResult } from './span-format.ts';
@@ -11,15 +11,17 @@ import type { SpanFormat, StoredResult } from './span-format.ts';
 export interface SpanEndpointOptions {
   readonly ingest: Pick<Ingest, 'admit' | 'once'>;
   readonly memory: BodyMemory;
-  readonly limits: Pick<OtlpHttpLimits, 'bodyBytesMax' | 'decompressedBytesMax'>;
+  readonly limits: Pick<HttpReceiverLimits, 'bodyBytesMax' | 'decompressedBytesMax'>;
   readonly limitCounter: LimitCounter;
+  /** Counts a limit of the port. */
+  readonly onLimit: (limit: keyof HttpReceiverLimits) => void;
   readonly metrics: HttpReceiverMetrics;
 }
 
 /** Spans in a format, at its path. */
 export function spanEndpoint(
   format: SpanFormat,
-  { ingest, memory, limits, limitCounter, metrics }: SpanEndpointOptions,
+  { ingest, memory, limits, limitCounter, onLimit, metrics }: SpanEndpointOptions,
 ): Endpoint {
   const { method, path, aliases = [], forms, isStored } = format;
   const [firstForm] = forms;
@@ -31,8 +33,7 @@ export function spanEndpoint(
     isForPages: true,
     bodyBytesMax: limits.bodyBytesMax,
     decompressedBytesMax: limits.decompressedBytesMax,
-    countTooLarge: (limit) =>
-      limitCounter.reached(`otlpHttp.${limit === 'sent' ? 'bodyBytesMax' : 'decompressedBytesMax'}`),
+    countTooLarge: (limit) => onLimit(limit === 'sent' ? 'bodyBytesMax' : 'decompressedBytesMax'),
     busyBecause: () => (isStored ? ingest.admit() : null),
     take: async (body, given) => {
       const form = given ?? firstForm;

@@ -460,7 +460,7 @@ test.each([
   ['GET', 403],
   ['POST', undefined],
 ])('a %s under a foreign name is answered %s where nothing tells of a page', (method, status) => {
-  const strangers = new Strangers(new CorsPolicy([]), LOOPBACK_ONLY);
+  const strangers = new Strangers(new CorsPolicy([]), LOOPBACK_ONLY, '--otlp-http-cors-origins');
   // A page may call itself what it likes.
   const asking = { method, headers: { host: 'evil.example', 'user-agent': 'curl/8' } } as unknown as IncomingMessage;
   expect(strangers.refuse(asking)?.status).toBe(status);
@@ -522,7 +522,7 @@ test('a port that is taken is an error with its code', async () => {
 
 const OF_A_TEST = { summary: 'Of a test', answers: { description: 'Something' }, usesStore: false };
 
-test('a route of another room is answered 503 with Retry-After as spans are', async () => {
+test('a route of another module is answered 503 with Retry-After as spans are', async () => {
   const other = new Registry();
   const ingest = new Ingest({ spool, registry: other, now: () => 1_795_000_100_000 });
   const shared = sharedByReceivers(ingest, other, { bytesInFlightMax: 12_000 });

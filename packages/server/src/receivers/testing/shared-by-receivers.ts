@@ -6,6 +6,7 @@ import { ByteBudget } from '../body/byte-budget.ts';
 import { Decompressor } from '../body/decompressor.ts';
 import type { OtlpHttpLimits, ReceiverLimits } from '../limits.ts';
 import { otlpFormats } from '../otlp-http/otlp-formats.ts';
+import { OTLP_HTTP_PORT } from '../otlp-http/otlp-http-port.ts';
 import { OtherSignals } from '../otlp/other-signals.ts';
 
 /** What `server.ts` makes for all receivers; the threads are the built ones. */
@@ -17,6 +18,7 @@ export function sharedByReceivers(
   const otherSignals = new OtherSignals({ log, registry });
   const decoder = decoderFor(ingest, { otherSignals, registry, limits });
   return {
+    port: OTLP_HTTP_PORT,
     ingest,
     budget: new ByteBudget({
       registry,
