@@ -10,11 +10,11 @@ function recorder() {
   return {
     shutdown,
     stopped,
-    register: (room: 'in' | 'work' | 'out') => shutdown.register(room, () => void stopped.push(room)),
+    register: (part: 'in' | 'work' | 'out') => shutdown.register(part, () => void stopped.push(part)),
   };
 }
 
-test('stops rooms in the order that is given, whatever the order in which they came', async () => {
+test('stops parts in the order that is given, whatever the order in which they came', async () => {
   const { shutdown, stopped, register } = recorder();
   register('out');
   register('in');
@@ -25,7 +25,7 @@ test('stops rooms in the order that is given, whatever the order in which they c
   expect(stopped).toEqual(['in', 'work', 'out']);
 });
 
-test('stops a room that registers after its turn at once, and waits for it', async () => {
+test('stops a part that registers after its turn at once, and waits for it', async () => {
   const { shutdown, stopped, register } = recorder();
   const gate = new EventEmitter();
   shutdown.register('out', () => once(gate, 'open'));
@@ -42,7 +42,7 @@ test('stops a room that registers after its turn at once, and waits for it', asy
   expect(stopped).toEqual(['late', 'work']);
 });
 
-test('goes on where a room fails to stop, and says so', async () => {
+test('goes on where a part fails to stop, and says so', async () => {
   const failures: unknown[] = [];
   const shutdown = new Shutdown(['in', 'out'], {
     info: () => {},
@@ -54,5 +54,5 @@ test('goes on where a room fails to stop, and says so', async () => {
   await shutdown.run();
   await shutdown.run();
   expect(stopped).toEqual(['out']);
-  expect(failures).toMatchObject([{ room: 'in' }]);
+  expect(failures).toMatchObject([{ part: 'in' }]);
 });

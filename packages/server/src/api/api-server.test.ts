@@ -406,7 +406,7 @@ describe('ApiServer', () => {
     const { get } = await serve([
       failing('/away', new EngineError('unavailable', 'http://ann:s3cret@store is away')),
       failing('/late', new EngineError('timeout', 'too slow')),
-      failing('/refused', new EngineError('refused', 'secret SQL')),
+      failing('/refused', new EngineError('rejected', 'secret SQL')),
       failing('/bug', new TypeError('secret detail')),
     ]);
     expect(await get('/away')).toMatchObject({ status: 503, headers: { 'retry-after': '1' } });

@@ -149,7 +149,7 @@ describe('readConfig', () => {
     }
   });
 
-  it('hands every limit to its room', () => {
+  it('hands every limit to its module', () => {
     const config = configOf(['--spool-segment-age-ms', '50', '--otlp-http-body-bytes-max=1MiB'], {});
     expect(config.limits.spool).toEqual({ ...configOf([], {}).limits.spool, segmentAgeMs: 50 });
     expect(config.limits.otlpHttp.bodyBytesMax).toBe(1024 * 1024);

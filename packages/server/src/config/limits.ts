@@ -26,7 +26,7 @@ import { CLUSTER_LIMITS, type ClusterLimits } from '../storage/cluster-limits.ts
 import { ROLLUP_JOB_LIMITS, ROLLUP_LIMITS, type RollupJobLimits, type RollupLimits } from '../storage/rollup-limits.ts';
 import { RETENTION_LIMITS, type RetentionLimits } from '../storage/retention-limits.ts';
 
-/** The limits, queues and waits of every room. */
+/** The limits, queues and waits of every module. */
 export interface Limits {
   readonly receivers: ReceiverLimits;
   readonly otlpHttp: OtlpHttpLimits;

@@ -3,7 +3,7 @@ import { registerGauge } from '../register-gauge.ts';
 
 export class CountsMetrics {
   readonly messages: Counter<'outcome'>;
-  readonly leftTotals: Counter;
+  readonly deferredTotals: Counter;
   readonly snapshots: Counter<'outcome'>;
 
   constructor(registry: Registry, totals: { readonly size: number; readonly processes: number }) {
@@ -15,9 +15,9 @@ export class CountsMetrics {
       registers,
     });
     for (const outcome of ['accepted', 'deferred', 'rejected']) this.messages.inc({ outcome }, 0);
-    this.leftTotals = new Counter({
-      name: 'throughline_counts_left_totals_total',
-      help: 'Totals that were not stored because of a limit, each time they were reported',
+    this.deferredTotals = new Counter({
+      name: 'throughline_counts_deferred_totals_total',
+      help: 'Totals that were deferred because of a limit, each time they were reported',
       registers,
     });
     this.snapshots = new Counter({

@@ -225,7 +225,7 @@ FROM throughline.${table} GROUP BY 1, 2, 3, 4, 5, 6`);
     await counts.close();
   });
 
-  it('are left to the next message while the disk takes nothing', async () => {
+  it('are deferred to the next message while the disk takes nothing', async () => {
     const counts = await opened({ limits: { segmentAgeMs: 10, waitingMessagesMax: 1 } });
     const spool = join(directory, 'counts/spool');
     rmSync(spool, { recursive: true });

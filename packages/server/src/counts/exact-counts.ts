@@ -280,9 +280,9 @@ export class ExactCounts {
         this.#metrics.messages.inc({ outcome: 'rejected' });
         return () => resolve(advance);
       }
-      if (advance.left > 0) {
+      if (advance.deferred > 0) {
         this.#limitCounter.reached(`counts.${advance.limit}`);
-        this.#metrics.leftTotals.inc(advance.left);
+        this.#metrics.deferredTotals.inc(advance.deferred);
       }
       if (advance.record !== null) records.push(advance.record);
       return (outcome: 'accepted' | 'deferred') => {

@@ -6,7 +6,7 @@ export interface CountsLimits {
   readonly processesMax: number;
   /** A process that has been silent for so long is forgotten; should it come back, it is counted from then on. */
   readonly processLiveMs: number;
-  /** Messages that wait for the disk; what one more reports is left to the next message of its process. */
+  /** Messages that wait for the disk; what one more reports is deferred to the next message of its process. */
   readonly waitingMessagesMax: number;
   /** Reports of so long become one insert. */
   readonly segmentAgeMs: number;

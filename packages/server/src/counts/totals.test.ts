@@ -148,18 +148,18 @@ describe('totals', () => {
     recordOf(totals, aMessage([aTotal()], { instance: 'i1' }), 0);
     recordOf(totals, aMessage([aTotal()], { instance: 'i2' }), 3_000_000);
     const next = aMessage([aTotal()], { instance: 'i3' });
-    expect(totals.advance(next, 3_600_000, true)).toMatchObject({ record: null, left: 1, limit: 'processesMax' });
-    expect(totals.advance(next, 3_620_000, true)).toMatchObject({ record: { instance: 'i3' }, left: 0 });
+    expect(totals.advance(next, 3_600_000, true)).toMatchObject({ record: null, deferred: 1, limit: 'processesMax' });
+    expect(totals.advance(next, 3_620_000, true)).toMatchObject({ record: { instance: 'i3' }, deferred: 0 });
     expect(totals.processes).toBe(2);
   });
 
   it('leave out what is beyond their limits, whole', () => {
     const totals = new Totals({ ...COUNTS_LIMITS, totalsMax: 2, processesMax: 1 });
     const three = ['a', 'b', 'c'].map((name) => aTotal({ name }));
-    expect(totals.advance(aMessage(three), 0, true)).toMatchObject({ left: 1, limit: 'totalsMax' });
+    expect(totals.advance(aMessage(three), 0, true)).toMatchObject({ deferred: 1, limit: 'totalsMax' });
     expect(totals.advance(aMessage(three, { instance: 'i2' }), 0, true)).toMatchObject({
       record: null,
-      left: 3,
+      deferred: 3,
       limit: 'processesMax',
     });
     expect([totals.size, totals.processes]).toEqual([2, 1]);

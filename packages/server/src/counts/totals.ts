@@ -24,14 +24,14 @@ export interface TotalsLimits {
   readonly processLiveMs: number;
 }
 
-/** `refused`: the message contradicts an earlier one of its process; nothing of it counts. */
+/** `rejected`: the message contradicts an earlier one of its process; nothing of it counts. */
 export type Advance =
   | {
       readonly kind: 'advanced';
       /** Null where the message adds nothing. */
       readonly record: CountsRecord | null;
-      /** Totals that were dropped, and the limit that dropped them. */
-      readonly left: number;
+      /** Totals that were deferred to a later message, and the limit that is reached. */
+      readonly deferred: number;
       readonly limit: 'totalsMax' | 'processesMax';
     }
   | { readonly kind: 'rejected'; readonly message: string };
@@ -51,7 +51,7 @@ const ROOM_INTERVAL_MS = 10_000;
 
 /**
  * What every process has reported last, from which follows what its next message adds: a message that is lost or
- * repeated changes no sum. Totals beyond the limits are dropped, whole, and stay so.
+ * repeated changes no sum. Totals beyond the limits are deferred, whole, until there is room.
  */
 export class Totals {
   readonly #limits: TotalsLimits;
@@ -88,12 +88,12 @@ export class Totals {
     const added: Total[] = [];
     const isTooMany = known === undefined && this.#processes.size >= this.#limits.processesMax;
     const limit = isTooMany ? 'processesMax' : 'totalsMax';
-    let left = isTooMany ? message.totals.length : 0;
+    let deferred = isTooMany ? message.totals.length : 0;
     let size = this.#size;
     for (const total of isTooMany ? [] : message.totals) {
       const before = known?.byKey.get(totalKey(total));
       if (before === undefined && size >= this.#limits.totalsMax) {
-        left++;
+        deferred++;
         continue;
       }
       if (before === undefined) size++;
@@ -116,7 +116,7 @@ export class Totals {
     if (added.length === 0) {
       // What comes next was counted after this.
       if (known !== undefined) known.toldMs = nowMs;
-      return { kind: 'advanced', record: null, left, limit };
+      return { kind: 'advanced', record: null, deferred, limit };
     }
     const fromMs = nowMs - Math.min(SPREAD_MS_MAX, Math.max(0, windowMs));
     // What a process did long before it is heard of may have been counted and forgotten: it counts from now on.
@@ -125,7 +125,7 @@ export class Totals {
     const isKnown = { isCounted: isCounted && !isOld, ...(known === undefined && { begins: true as const }) };
     const record = { number, service, instance, fromMs, toMs: nowMs, ...isKnown, added };
     this.#apply(record, usualMs);
-    return { kind: 'advanced', record, left, limit };
+    return { kind: 'advanced', record, deferred, limit };
   }
 
   /**

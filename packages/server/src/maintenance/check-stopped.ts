@@ -119,14 +119,14 @@ function withoutTheCopy(report: CheckReport, store: string): CheckReport {
 async function refuseOtherSchema(engine: EmbeddedEngine): Promise<void> {
   const record = `SELECT number, checksum FROM ${engine.tables.schema_migrations.read} ORDER BY number, applied_at`;
   const rows = await rowsOf(engine, record).catch((error: unknown) => {
-    if (signOfDamage(error) === null && !(error instanceof EngineError && error.code === 'refused')) throw error;
+    if (signOfDamage(error) === null && !(error instanceof EngineError && error.code === 'rejected')) throw error;
     return null;
   });
   if (rows === null) return;
   const checksums = new Map(rows.map(([number, checksum]) => [Number(number), String(checksum)]));
   if (![...checksums].every(isKnown)) {
     throw new EngineError(
-      'refused',
+      'rejected',
       'the store has a schema that this Throughline does not support: check it with the version that wrote it',
     );
   }
@@ -140,7 +140,7 @@ function isKnown([number, checksum]: readonly [number, string]): boolean {
 
 function ofEarlierVersion(): EngineError {
   return new EngineError(
-    'refused',
+    'rejected',
     'the store is of an earlier version: start the collector, which upgrades it, and check again',
   );
 }

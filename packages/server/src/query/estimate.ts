@@ -4,7 +4,7 @@ import type { ErrorRateInterval, Estimate } from '@throughline/trace/client';
 export interface Weighed {
   /** Σ weight. */
   readonly count: number;
-  /** Of the count, as an estimate of all that there were; 0 where everything was kept. */
+  /** Of the count, as an estimate of all that there were; 0 where everything was sampled. */
   readonly variance: number;
   /** Spans whose weight is not known. */
   readonly unknown: number;
@@ -24,8 +24,8 @@ export function estimateOf({ count, variance, unknown }: Weighed): Estimate {
 }
 
 /**
- * For how many independently kept ones, out of very many, the count stands: Kish's effective number, which counts a
- * trace's spans as one, and which grows without bound as everything is kept.
+ * For how many independently sampled ones, out of very many, the count stands: Kish's effective number, which counts a
+ * trace's spans as one, and which grows without bound as everything is sampled.
  */
 export function effectiveNumber({ count, variance }: Omit<Weighed, 'unknown'>): number {
   return variance > 0 ? (count * count) / variance : Number.POSITIVE_INFINITY;

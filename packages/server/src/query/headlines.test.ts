@@ -107,7 +107,7 @@ function refusing(context: QueryContext, traceId: string): QueryContext {
       insertNativeFile: (...file) => engine.insertNativeFile(...file),
       query: async (sql, options) => {
         if (sql.includes(sqlHex(traceId)) && !/count\(\)|uniqExact/.test(sql))
-          throw new EngineError('refused', 'refused');
+          throw new EngineError('rejected', 'refused');
         return engine.query(sql, options);
       },
     },

@@ -113,7 +113,7 @@ describe('the controller of probabilities', () => {
     const fleet = new Fleet({ defaultProbability: 0.2 }, { operationsMax: 3, instancesMax: 2 });
     expect(Object.keys(fleet.round({ a: 1, b: 1, c: 1, d: 1, e: 1 }, 0, 3))).toEqual([]);
     expect(fleet.controller.operationCount).toBe(3);
-    expect(fleet.controller.refused).toBe(2 + 2 + 1);
+    expect(fleet.controller.untracked).toBe(2 + 2 + 1);
     expect(fleet.controller.exchange(report({ instance: 'i9', operations: [operation('x', 1)] }))).toMatchObject({
       probability: 0.2,
       operations: [],

@@ -34,14 +34,14 @@ export interface ExchangeResponse {
 }
 
 /**
- * Turns exact counts of all processes into probabilities: for each operation the one that keeps as many traces a second
- * as are wanted, more while its errors are up. It depends on counts alone, never on what was kept, and so is right from
- * the first message on.
+ * Turns exact counts of all processes into probabilities: for each operation the one that samples as many traces a
+ * second as are wanted, more while its errors are up. It depends on counts alone, never on what was sampled, and so is
+ * right from the first message on.
  */
 export class SamplingController {
   settings: SamplingSettings;
   /** Operations and processes that were not remembered because of a limit. */
-  refused = 0;
+  untracked = 0;
   readonly #limits: ControllerLimits;
   readonly #now: () => number;
   /** By service, then by kind and name. */
@@ -62,7 +62,7 @@ export class SamplingController {
     return this.#operationCount;
   }
 
-  /** Takes a process' message, and answers what it is to keep. */
+  /** Takes a process' message, and returns what it is to sample. */
   exchange(report: ExchangeMessage): ExchangeResponse {
     this.take(report);
     const nowMs = this.#now();
@@ -135,7 +135,7 @@ export class SamplingController {
 
   #add(states: Map<string, OperationState>, state: OperationState): void {
     if (this.#operationCount >= this.#limits.operationsMax) {
-      this.refused++;
+      this.untracked++;
       return;
     }
     states.set(keyOf(state), state);
@@ -146,7 +146,7 @@ export class SamplingController {
     const instances = this.#instances.get(service) ?? new Map<string, number>();
     if (!instances.has(instance)) {
       if (this.#instanceCount >= this.#limits.instancesMax) {
-        this.refused++;
+        this.untracked++;
         return false;
       }
       this.#instanceCount++;

@@ -21,7 +21,7 @@ export class ErrorWatch {
     return { requests: this.#baselineRequests, errors: this.#baselineErrors };
   }
 
-  /** Whether the operation's traces are to be kept more than usual. */
+  /** Whether the operation's traces are to be sampled more than usual. */
   get isUp(): boolean {
     return this.#isUp;
   }
@@ -62,9 +62,9 @@ export class ErrorWatch {
     this.#requests = 0;
     this.#errors = 0;
     const leaving = this.#recent.length > RECENT_TICKS ? this.#recent.shift() : undefined;
-    const kept = 1 - TICK_MS / BASELINE_MS;
-    this.#baselineRequests = this.#baselineRequests * kept + (leaving?.requests ?? 0);
-    this.#baselineErrors = this.#baselineErrors * kept + (leaving?.errors ?? 0);
+    const retained = 1 - TICK_MS / BASELINE_MS;
+    this.#baselineRequests = this.#baselineRequests * retained + (leaving?.requests ?? 0);
+    this.#baselineErrors = this.#baselineErrors * retained + (leaving?.errors ?? 0);
     if (this.#isUnusual() && (this.#isUp || nowMs >= this.#quietUntilMs)) {
       this.#isUp = true;
       this.#unusualPerSecond = this.errorsPerSecond;

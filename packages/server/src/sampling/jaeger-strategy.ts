@@ -1,6 +1,6 @@
 import type { SamplingController } from './controller.ts';
 
-/** The lower bound that Jaeger's clients keep of each operation: one trace in ten minutes. */
+/** The lower bound that Jaeger's clients sample of each operation: one trace in ten minutes. */
 const LOWER_BOUND_TRACES_PER_SECOND = 1 / 600;
 
 /** `SamplingStrategyResponse`, as Jaeger writes it in JSON. */

@@ -3,7 +3,7 @@ import type { ReportedOperation } from '../exchange/exchange-message.ts';
 import type { OperationSettings, SamplingSettings } from './sampling-settings.ts';
 import { SmoothedRate } from './smoothed-rate.ts';
 
-/** What is kept of an operation over a restart. */
+/** What is saved of an operation over a restart. */
 export interface SavedOperation {
   readonly service: string;
   readonly name: string;
@@ -53,7 +53,7 @@ export class OperationState {
     this.#errors = new ErrorWatch(saved?.baseline);
   }
 
-  /** To be kept over a restart. */
+  /** To be saved over a restart. */
   save(nowMs: number): SavedOperation {
     const { service, name, kind } = this;
     return { service, name, kind, decidedPerSecond: this.#perSecond(nowMs) ?? 0, baseline: this.#errors.baseline };

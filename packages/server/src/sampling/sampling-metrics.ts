@@ -32,15 +32,15 @@ export class SamplingMetrics {
       'Operations whose rates are known',
       () => controller.operationCount,
     );
-    const refused = new Counter({
+    const untracked = new Counter({
       name: 'throughline_sampling_untracked_total',
       help: 'Operations and processes that were not remembered because of a limit',
       registers: [],
       collect() {
         this.reset();
-        this.inc(controller.refused);
+        this.inc(controller.untracked);
       },
     });
-    registry.registerMetric(refused);
+    registry.registerMetric(untracked);
   }
 }

@@ -13,7 +13,7 @@ import { jaegerStrategy, type JaegerStrategy } from './jaeger-strategy.ts';
 import type { SamplingLimits } from './limits.ts';
 import type { OperationSampling } from './operation-state.ts';
 
-/** What a process, or another collector, is told; a peer needs no probabilities. */
+/** The response to a process, or to another collector, which needs no probabilities. */
 export type ExchangeResult =
   | { readonly kind: 'exchanged'; readonly response: ExchangeResponse }
   | { readonly kind: 'forwarded' }

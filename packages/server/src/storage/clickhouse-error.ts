@@ -22,5 +22,5 @@ export function engineError(clickhouseCode: number, message: string): EngineErro
     return new EngineError('too_large', message, { clickhouseCode });
   }
   const passes = PASSING_CODES.has(clickhouseCode) || message.includes('No space left on device');
-  return new EngineError(passes ? 'unavailable' : 'refused', message, { clickhouseCode });
+  return new EngineError(passes ? 'unavailable' : 'rejected', message, { clickhouseCode });
 }

@@ -113,12 +113,12 @@ test('errors are told apart, as of the embedded engine', async () => {
   const server = await play();
   const engine = await engineAt([server.url]);
   const answers: [status: number, body: string, code: string][] = [
-    [500, 'Code: 62, e.displayText() = DB::Exception: Syntax error', 'refused'],
+    [500, 'Code: 62, e.displayText() = DB::Exception: Syntax error', 'rejected'],
     [500, 'Code: 241. DB::Exception: (total) memory limit exceeded: would use 1.00 GiB', 'unavailable'],
     [500, 'Code: 241. DB::Exception: Query memory limit exceeded: would use 641.42 MiB', 'too_large'],
     [500, 'Code: 241, e.displayText() = DB::Exception: Memory limit (for query) exceeded', 'too_large'],
     [500, 'Code: 159. DB::Exception: Timeout exceeded', 'timeout'],
-    [403, 'Code: 516. DB::Exception: Authentication failed', 'refused'],
+    [403, 'Code: 516. DB::Exception: Authentication failed', 'rejected'],
     [502, 'Bad Gateway', 'unavailable'],
   ];
   for (const [status, body, code] of answers) {

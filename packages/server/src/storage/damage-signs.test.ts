@@ -3,7 +3,7 @@ import { isReadFailure, signOfDamage } from './damage-signs.ts';
 import { EngineError } from './engine.ts';
 
 const failed = (clickhouseCode: number, message: string): EngineError =>
-  new EngineError('refused', message, { clickhouseCode });
+  new EngineError('rejected', message, { clickhouseCode });
 const UUID = '40191a39-b5d8-49b5-b1e8-4d156f303dc4';
 const PART = { tableUuid: UUID, part: '20231114_1_1_0' };
 

@@ -94,7 +94,7 @@ export class EngineMetrics {
 
   queryFailed(error: unknown, isCancelled: boolean, durationMs: number): void {
     if (!isCancelled) this.statementFailed(error);
-    const code = error instanceof EngineError ? error.code : 'refused';
+    const code = error instanceof EngineError ? error.code : 'rejected';
     this.queryEnded(isCancelled ? 'cancelled' : code, durationMs);
   }
 

@@ -1,7 +1,7 @@
 import type { Tables } from './tables.ts';
 
 /**
- * What the rooms above need of ClickHouse, embedded or a cluster. Statements are built with `sql.ts`' literals only.
+ * What the modules above need of ClickHouse, embedded or a cluster. Statements are built with `sql.ts`' literals only.
  */
 export interface Engine {
   /** What statements call its tables. */
@@ -78,13 +78,13 @@ export type EngineState =
 
 /**
  * A statement that did not succeed. `unavailable`: the engine is down or short of something, retry later;
- * `timeout`: the limit was hit; `too_large`: the answer, or the memory that it takes, is beyond the limit; `refused`:
+ * `timeout`: the limit was hit; `too_large`: the answer, or the memory that it takes, is beyond the limit; `rejected`:
  * the engine answered with an error, a repeat will fare no better;
  * `not_installed`: the embedded engine is missing from this installation.
  */
 export class EngineError extends Error {
   override readonly name = 'EngineError';
-  readonly code: 'unavailable' | 'timeout' | 'too_large' | 'refused' | 'not_installed';
+  readonly code: 'unavailable' | 'timeout' | 'too_large' | 'rejected' | 'not_installed';
   /** ClickHouse's own number for the error; 0 where it is none of its. */
   readonly clickhouseCode: number;
   /** True when it is certain that the store has not seen the statement. */

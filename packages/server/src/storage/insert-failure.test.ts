@@ -4,7 +4,7 @@ import { insertAdvice, isDataError } from './insert-failure.ts';
 
 const PART = '/data/store/store/604/604d725d-932d-4471-a3ab-8283d46bb4a4/20261128_1_1_0';
 const refused = (message: string, clickhouseCode: number, isAboutStore = false): EngineError =>
-  new EngineError('refused', message, { clickhouseCode, isAboutStore });
+  new EngineError('rejected', message, { clickhouseCode, isAboutStore });
 
 it('a value that cannot be read may be the fault of what was inserted', () => {
   expect(isDataError(refused('Code: 27. DB::Exception: Cannot parse input', 27))).toBe(true);

@@ -88,7 +88,7 @@ export class StoreLease implements Lease {
   }
 
   /**
-   * Resolves when the lease is held, and renews it from then on. Rejects with `EngineError` (`refused`) where another
+   * Resolves when the lease is held, and renews it from then on. Rejects with `EngineError` (`rejected`) where another
    * collector is alive, and with the engine's own error where it is unavailable; it may be called again then.
    */
   async take(engine: LeaseEngine): Promise<void> {
@@ -219,7 +219,7 @@ export class StoreLease implements Lease {
 
   #refusal(other: Claim): EngineError {
     return new EngineError(
-      'refused',
+      'rejected',
       `the store is in use by ${this.#words(other)}: stop that one, or give this one another store with --store (THROUGHLINE_STORE); only one collector may write to a store at a time`,
     );
   }

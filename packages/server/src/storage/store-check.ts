@@ -61,7 +61,7 @@ export class StoreCheck {
   }
 
   /**
-   * Call it at the start, when no server was admitted: throws `EngineError` (`refused`) where all of them answer and
+   * Call it at the start, when no server was admitted: throws `EngineError` (`rejected`) where all of them answer and
    * none is the store that waiting spans belong into. Without such spans, the next one that answers becomes the store.
    */
   acceptOtherStore(servers: readonly ClickHouseHttp[]): void {
@@ -105,7 +105,7 @@ export async function settleStore(
 
 function otherStore(noted: NotedId, what: string): EngineError {
   return new EngineError(
-    'refused',
+    'rejected',
     `spans in the spool belong to another store: ${what}; set --store to that store, or remove ${noted.path} to load them into this one`,
   );
 }

@@ -60,7 +60,7 @@ const REPAIRABLE = /^(?:skp_idx_|primary\.|checksums\.txt|minmax_|partition\.dat
 const DAY = '2026-11-18';
 
 it('a query whose asker leaves while the part that it met is verified ends at once', async () => {
-  const met = new EngineError('refused', 'Checksum: /store/0ab/0abcdef0-0000-4000-8000-000000000000/20261118_1_1_0/', {
+  const met = new EngineError('rejected', 'Checksum: /store/0ab/0abcdef0-0000-4000-8000-000000000000/20261118_1_1_0/', {
     clickhouseCode: 40,
   });
   const left = new AbortController();

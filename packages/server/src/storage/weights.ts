@@ -3,7 +3,8 @@ import { IS_REQUEST, startOf, type Rollup } from './rollups.ts';
 
 /**
  * Spans of which it is not known for how many they stand: without a threshold, from an SDK that states one wherever it
- * knows it. Those of other SDKs count 1: who samples without saying so cannot be told from who keeps everything.
+ * knows it. Those of other SDKs count 1: who samples without saying so cannot be distinguished from who samples
+ * everything.
  */
 export const IS_UNKNOWN = `(sampling_th = '' AND arrayElement(res_v, indexOf(res_k, 'telemetry.sdk.name')) = 'throughline')`;
 

@@ -4,7 +4,7 @@ import type { Route } from '../../http/route.ts';
 import type { LimitCounter } from '../../limit-counter.ts';
 import type { Endpoint, HttpResponse } from './endpoint.ts';
 
-/** JSON of another room, at its path. */
+/** JSON of another module, at its path. */
 export function jsonEndpoint(route: Route, limitCounter: LimitCounter): Endpoint {
   const { method, path, body: taken } = route;
   const bodyBytesMax = taken?.bytesMax ?? 0;

@@ -108,13 +108,13 @@ function refuseUnknown(applied: ReadonlyMap<number, string>, migrations: readonl
     const known = migrations[number - 1];
     if (known === undefined) {
       throw new EngineError(
-        'refused',
+        'rejected',
         `the store has schema ${Math.max(...applied.keys())}, and this Throughline supports schemas up to ${migrations.length}: use the version that wrote it, or a newer one`,
       );
     }
     if (checksum !== '' && checksum !== checksumOf(known)) {
       throw new EngineError(
-        'refused',
+        'rejected',
         `the store's schema ${number} (${known.name}) differs from the one that this Throughline has under that number: use the version that wrote it`,
       );
     }
