@@ -245,9 +245,16 @@ describe('the configuration', () => {
     [
       { retry: { tries: 1 } },
       'retry.tries',
-      /^unknown option retry.tries \(known are maxAttempts, initialDelayMillis, /,
+      /^unknown option retry.tries \(supported: maxAttempts, initialDelayMillis, /,
     ],
-    [{ ['x'.repeat(1000)]: 1 }, 'x'.repeat(1000), /^unknown option x+ \(known are service, /],
+    [
+      { ['x'.repeat(1000)]: 1 },
+      'x'.repeat(1000),
+      /^unknown option x+ \(supported: the options in docs\/sdk-reference.md\)$/,
+    ],
+    [{ children: 'own' }, 'children', 'unknown option children (renamed to unsampledChildren)'],
+    [{ counters: 'otlp' }, 'counters', 'unknown option counters (renamed to requestMetrics)'],
+    [{ tls: { children: 1 } }, 'tls.children', 'unknown option tls.children (supported: ca, cert, key)'],
     [
       { tls: { ca: 'ca.pem' } },
       'tls.ca',

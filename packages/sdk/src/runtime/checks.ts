@@ -1,4 +1,4 @@
-import { unknownOption, wrongValue } from './config-error.ts';
+import { listed, unknownOption, wrongValue } from './config-error.ts';
 import { property } from './property.ts';
 
 /** Timers of Node fire at once when they are set to more than this. */
@@ -108,7 +108,7 @@ export function checkKnownNames(path: string, given: unknown, known: object): vo
   if (given === undefined) return;
   const names = Object.keys(known);
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-    throw wrongValue(path === '' ? 'options' : path, given, `an object with any of ${names.join(', ')}`);
+    throw wrongValue(path === '' ? 'options' : path, given, `an object with any of ${listed(names)}`);
   }
   for (const name of Object.keys(given)) {
     if (!Object.hasOwn(known, name)) throw unknownOption(path, name, names);

@@ -31,9 +31,25 @@ export function wrongValue(setting: string, given: unknown, accepted: string, ca
 /** A name that no setting has: `path` is what it is in, such as `limits`, or '' for the tracer's options. */
 export function unknownOption(path: string, name: string, known: readonly string[]): ConfigError {
   const whole = (each: string): string => (path === '' ? each : `${path}.${each}`);
+  const renamed = Object.hasOwn(RENAMED, whole(name)) ? RENAMED[whole(name)] : undefined;
   const meant = closest(name, known);
-  const hint = meant === undefined ? `known are ${known.join(', ')}` : `did you mean ${whole(meant)}?`;
+  const hint =
+    renamed !== undefined
+      ? `renamed to ${renamed}`
+      : meant !== undefined
+        ? `did you mean ${whole(meant)}?`
+        : `supported: ${listed(known)}`;
   return new ConfigError(whole(name), `unknown option ${whole(name)} (${hint})`);
+}
+
+/** Options by the names that they had. */
+const RENAMED: Readonly<Record<string, string>> = { children: 'unsampledChildren', counters: 'requestMetrics' };
+
+const LISTED_NAMES_MAX = 12;
+
+/** The names, or where they are documented when nobody would read so many in an error. */
+export function listed(names: readonly string[]): string {
+  return names.length > LISTED_NAMES_MAX ? 'the options in docs/sdk-reference.md' : names.join(', ');
 }
 
 /** In place of what was given where that may be a secret: errors end in logs. */

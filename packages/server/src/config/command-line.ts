@@ -96,7 +96,7 @@ function isFlag(arg: string): boolean {
   return arg.startsWith('-') && arg !== '-';
 }
 
-/** A value may begin with a dash, as -1 does; with two it is more likely the next flag, before which a value is missing. */
+/** A value may begin with a dash, as -1 does; with two it is more likely the next flag, and the value is missing. */
 function isNextFlag(arg: string, rules: ReadonlyMap<string, FlagRule>): boolean {
   return arg.startsWith('--') || rules.has(arg);
 }

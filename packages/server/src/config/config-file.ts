@@ -74,7 +74,7 @@ function unknownKey(where: string, name: string, group: string, settings: readon
   const inside = group === '' ? '' : ` under \`${group}\``;
   const own = group === '' ? namesAt(settings) : namesBelow(settings, group);
   const meant = closest(name, own) ?? (group === '' ? elsewhere(name, settings) : null);
-  const hint = meant === null ? `known are ${own.join(', ')}` : `did you mean \`${meant}\`?`;
+  const hint = meant === null ? `supported: ${own.join(', ')}` : `did you mean \`${meant}\`?`;
   return new ConfigError(`${where}: unknown key \`${name.slice(0, 100)}\`${inside}; ${hint}`);
 }
 

@@ -264,7 +264,7 @@ describe('a configuration file', () => {
     ['segmentAgeMs: 1\n', 'x.yaml:1:1: unknown key `segmentAgeMs`; did you mean `spool.segmentAgeMs`?'],
     [
       'retention:\n  zzzzzzzzz: 1\n',
-      'x.yaml:2:3: unknown key `zzzzzzzzz` under `retention`; known are maxAge, maxDiskShare',
+      'x.yaml:2:3: unknown key `zzzzzzzzz` under `retention`; supported: maxAge, maxDiskShare',
     ],
     [
       'http:\n  port: high\n',

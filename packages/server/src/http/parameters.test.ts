@@ -57,7 +57,7 @@ describe('readParameters', () => {
 
   it('refuses a parameter that it does not know, whatever its name', () => {
     expect(problemOf('servce=a')).toBe(
-      'unknown_parameter: unknown parameter "servce"; known are service, status, minDurationMs, limit, tag',
+      'unknown_parameter: unknown parameter "servce"; supported: service, status, minDurationMs, limit, tag',
     );
     expect(problemOf('constructor=a')).toContain('unknown_parameter');
     expect(problemOf('__proto__=a')).toContain('unknown_parameter');

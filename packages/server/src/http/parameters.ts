@@ -61,7 +61,7 @@ function readParameter(name: string, parameter: Parameter<unknown>, given: reado
 }
 
 function unknownParameter(name: string, known: readonly string[]): Problem {
-  const hint = known.length === 0 ? 'this path takes none' : `known are ${known.join(', ')}`;
+  const hint = known.length === 0 ? 'this path takes none' : `supported: ${known.join(', ')}`;
   return new Problem(400, 'unknown_parameter', `unknown parameter ${JSON.stringify(shorten(name))}; ${hint}`);
 }
 

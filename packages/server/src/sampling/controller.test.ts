@@ -165,7 +165,7 @@ describe('why spans are kept', () => {
 describe('wrong settings are refused with what is accepted', () => {
   it.each<[unknown, RegExp]>([
     [null, /^the settings: got null, expected an object/],
-    [{ tracePerSecond: 1 }, /^the settings: unknown member "tracePerSecond"; known are tracesPerSecond, /],
+    [{ tracePerSecond: 1 }, /^the settings: unknown member "tracePerSecond"; supported: tracesPerSecond, /],
     [{ tracesPerSecond: -1 }, /^tracesPerSecond: got -1, expected a number from 0/],
     [{ defaultProbability: 2 }, /^defaultProbability: got 2, expected a number from 0 to 1/],
     [{ minProbability: 0.5, maxProbability: 0.1 }, /^minProbability: .*at most maxProbability/],

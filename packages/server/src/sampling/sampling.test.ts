@@ -262,7 +262,7 @@ describe('settings', () => {
     // The other collectors are no setting that a request can change.
     expect(await collector.change({ peer: [] })).toMatchObject({
       kind: 'rejected',
-      message: expect.stringMatching(/unknown member "peer"; known are tracesPerSecond, (?!.*peers)/) as string,
+      message: expect.stringMatching(/unknown member "peer"; supported: tracesPerSecond, (?!.*peers)/) as string,
     });
     expect(collector.sampling.control.settings).toMatchObject({ tracesPerSecond: 10 });
     expect(readdirSync(join(directory, 'a/sampling'))).toEqual([]);

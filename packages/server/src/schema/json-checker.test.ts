@@ -19,7 +19,7 @@ test.each([
   [null, 'the thing: got null, expected an object with name, kind, share, parts'],
   [{}, 'name: missing, expected a string of 1 to 8 characters'],
   [{ ...fine, name: '' }, 'name: got "", expected a string of 1 to 8 characters'],
-  [{ ...fine, nam: 'b' }, 'the thing: unknown member "nam"; known are name, kind, share, parts'],
+  [{ ...fine, nam: 'b' }, 'the thing: unknown member "nam"; supported: name, kind, share, parts'],
   [{ ...fine, kind: 'both' }, 'kind: got "both", expected one of client, server'],
   [{ ...fine, share: 2 }, 'share: got 2, expected a number from 0 to 1 or null'],
   [{ ...fine, parts: {} }, 'parts: got {}, expected a list of at most 2'],

@@ -39,7 +39,7 @@ export class JsonChecker<S extends TSchema> {
     const properties = propertiesOf(schema);
     const unknown = Object.keys(value).find((name) => !Object.hasOwn(properties, name));
     if (unknown !== undefined && schema['additionalProperties'] === false) {
-      return `${at === '' ? whole : at}: unknown member ${shown(unknown)}; known are ${Object.keys(properties).join(', ')}`;
+      return `${at === '' ? whole : at}: unknown member ${shown(unknown)}; supported: ${Object.keys(properties).join(', ')}`;
     }
     const required = new Set<string>(schema['required'] as string[] | undefined);
     for (const [name, property] of Object.entries(properties)) {

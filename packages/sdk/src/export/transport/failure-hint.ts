@@ -27,7 +27,7 @@ const CONNECTION_HINTS: readonly (readonly [words: RegExp, hint: string])[] = [
   [/ENOENT/, 'is a collector listening on this unix socket?'],
   [
     /ECONNREFUSED/,
-    'is a collector running there? set its address in `endpoint` or OTEL_EXPORTER_OTLP_ENDPOINT, or start one: npx throughline up',
+    'is a collector running there? set its address in `endpoint` or OTEL_EXPORTER_OTLP_ENDPOINT, or start one: npm start in the repository of Throughline',
   ],
   [/ENOTFOUND|EAI_AGAIN/, 'check the host in `endpoint` or OTEL_EXPORTER_OTLP_ENDPOINT'],
   [/wrong version number|packet length too long|EPROTO/, 'the collector may expect http:, while `endpoint` has https:'],

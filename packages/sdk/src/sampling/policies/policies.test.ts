@@ -173,7 +173,7 @@ describe('a wrong policy is refused with what is accepted', () => {
     [
       'rateLimit name',
       () => rateLimit({ spansPerSecond: 1, limit: 2 } as { spansPerSecond: 1 }),
-      /^unknown option rateLimit.limit \(known are /,
+      /^unknown option rateLimit.limit \(supported: /,
     ],
     ['rules text', () => rules('x' as unknown as []), /^rules: got "x", expected an array of rules/],
     [
