@@ -31,6 +31,7 @@ const serverRooms: Record<string, readonly string[]> = {
     'without-passwords.ts',
   ],
   'server.ts': [
+    'http',
     'maintenance',
     'receivers/body',
     'receivers/decode',

@@ -18,6 +18,7 @@ import { LIMIT_SETTINGS } from './config/limit-settings.ts';
 import { storeUrls } from './config/store-urls.ts';
 import { ExactCounts } from './counts/exact-counts.ts';
 import { ArrivalClock } from './ingest/arrival-clock.ts';
+import { allowAll, type AccessCheck } from './http/access.ts';
 import { FreshSpans } from './spool/fresh-spans.ts';
 import { Ingest } from './ingest/ingest.ts';
 import { Loader } from './spool/loader.ts';
@@ -186,7 +187,9 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       present: () => time.present,
     });
     const otherSignals = new OtherSignals({ log, registry });
+    const access: AccessCheck = allowAll;
     const receiving = {
+      access,
       ingest,
       budget: new ByteBudget({ registry, bytesMax: limits.receivers.bytesInFlightMax }),
       decompressor: new Decompressor({ registry, limits: limits.receivers }),
@@ -375,6 +378,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       ui: await StaticUi.read(options.uiDirectory ?? fileURLToPath(new URL('./ui/', import.meta.url)), config.basePath),
       hostNames,
       basePath: config.basePath,
+      access,
       log,
       registry,
       limits: limits.http,

@@ -20,6 +20,7 @@ import type { ApiLimits } from './limits.ts';
 import { ApiServer, type ApiServerOptions } from './api-server.ts';
 import type { Route } from '../http/route.ts';
 import { route } from '../http/route.ts';
+import { allowAll } from '../http/access.ts';
 import { StaticUi } from './static-ui.ts';
 
 const stops: (() => Promise<void>)[] = [];
@@ -48,11 +49,15 @@ interface Answered {
 async function serve(
   routes: readonly Route[],
   limits: Partial<ApiLimits> = {},
-  { ui = new StaticUi(new Map()), ...others }: Partial<Pick<ApiServerOptions, 'ui' | 'basePath' | 'access'>> = {},
+  {
+    ui = new StaticUi(new Map()),
+    access = allowAll,
+    log = pino({ level: 'silent' }),
+    ...others
+  }: Partial<Pick<ApiServerOptions, 'ui' | 'basePath' | 'access' | 'log'>> = {},
 ): Promise<Running> {
   const registry = new Registry();
-  const log = pino({ level: 'silent' });
-  const api = new ApiServer({ routes, ui, ...others, hostNames: ['box'], log, registry, limits });
+  const api = new ApiServer({ routes, ui, access, ...others, hostNames: ['box'], log, registry, limits });
   const { port } = await api.start('127.0.0.1', 0);
   stops.push(() => api.close(0));
   return { port, registry, get: (path, options) => ask(port, path, options) };
@@ -114,7 +119,7 @@ describe('ApiServer', () => {
     expect((await get('/api/v1/things//parts')).status).toBe(404);
   });
 
-  it('asks access control before a request is routed, and answers a refusal as every other one', async () => {
+  it('asks access control before it looks at a request, and answers a refusal as every other one', async () => {
     const asked: unknown[] = [];
     const { get } = await serve(
       [aRoute('/api/v1/things', () => ({}))],
@@ -144,6 +149,58 @@ describe('ApiServer', () => {
     expect((await get('/api/v1/things', { headers: { authorization: 'Bearer good' } })).status).toBe(200);
     expect(asked).toHaveLength(4);
     expect(asked[1]).toEqual(['GET', '/api/v1/nothing']);
+  });
+
+  it('waits for a check that is asked elsewhere, and hands on what it finds out; strangers are refused before', async () => {
+    const asked: unknown[] = [];
+    const shown = route({
+      path: '/api/v1/shown',
+      summary: 'Who asks',
+      answers: { description: 'the identity' },
+      usesStore: true,
+      answer: ({ access: { identity } }) => json({ identity }),
+    });
+    const { get } = await serve(
+      [shown],
+      {},
+      {
+        access: async ({ url, headers: { authorization } }) => {
+          asked.push(url);
+          await new Promise(setImmediate);
+          return authorization === undefined
+            ? { status: 401, code: 'no_token', message: 'a token is missing' }
+            : { isAllowed: true, identity: authorization };
+        },
+      },
+    );
+    const headers = { authorization: 'globex' };
+    expect(JSON.parse((await get('/api/v1/shown', { headers })).body)).toEqual({ identity: 'globex' });
+    expect((await get('/api/v1/shown')).status).toBe(401);
+    expect(codeOf(await get('/api/v1/nothing', { headers }))).toBe('not_found');
+    expect(asked).toHaveLength(3);
+    for (const path of ['/api/v1/shown', '/api/v1/nothing']) {
+      expect(codeOf(await get(path, { headers: { ...headers, host: 'evil.example' } }))).toBe('host_not_allowed');
+      expect(codeOf(await get(path, { headers: { ...headers, origin: 'https://evil.example' } }))).toBe(
+        'origin_not_allowed',
+      );
+    }
+    expect(asked).toHaveLength(3);
+  });
+
+  it('answers 500 where the check rejects, which is logged', async () => {
+    const logged: string[] = [];
+    const { get } = await serve(
+      [aRoute('/api/v1/things', () => ({}))],
+      {},
+      {
+        access: () => Promise.reject(new Error('the directory is away')),
+        log: pino({ level: 'error' }, { write: (line) => logged.push(line) }),
+      },
+    );
+    const answer = await get('/api/v1/things');
+    expect([answer.status, codeOf(answer)]).toEqual([500, 'internal']);
+    expect(answer.body).not.toContain('directory');
+    expect(logged.join('')).toContain('the directory is away');
   });
 
   it('takes a target that is a whole URL, whose host is the one that counts', async () => {

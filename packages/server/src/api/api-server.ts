@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import { allowAll, refusedAccess, type AccessCheck } from '../http/access.ts';
+import { isAllowed, type Access, type AccessCheck } from '../http/access.ts';
 import { HttpListener } from '../http/http-listener.ts';
 import { overloaded } from '../http/refusal.ts';
 import { isContinueExpected, requestProblem } from '../http/request-problem.ts';
@@ -33,7 +33,7 @@ export interface ApiServerOptions {
   readonly log: Logger;
   readonly registry: Registry;
   readonly limits?: Partial<ApiLimits>;
-  readonly access?: AccessCheck;
+  readonly access: AccessCheck;
 }
 
 /**
@@ -58,7 +58,7 @@ export class ApiServer {
   readonly #listener: HttpListener;
 
   constructor(options: ApiServerOptions) {
-    const { routes, ui, hostNames, basePath = '', log, registry, limits, access = allowAll } = options;
+    const { routes, ui, hostNames, basePath = '', log, registry, limits, access } = options;
     this.#router = new Router(routes);
     this.#access = access;
     this.#ui = ui;
@@ -147,8 +147,6 @@ export class ApiServer {
     const wrong = requestProblem(request);
     if (wrong !== null) throw problemOf(wrong);
     toOriginForm(request);
-    const refusal = refusedAccess(this.#access, request);
-    if (refusal !== null) throw problemOf(refusal);
     const { method = '', headers } = request;
     const { pathname, searchParams } = readTarget(request.url ?? '/');
     const { matches, page } = await this.#resolve(pathname, headers);
@@ -162,8 +160,11 @@ export class ApiServer {
       (match?.route.isForProbes === true ? null : refuseStrangeHost(headers, this.#hostNames)) ??
       refuseStrangePage(headers, this.#hostNames, isChange);
     if (stranger !== null) throw problemOf(stranger);
+    const decision = this.#access(request);
+    const access = decision instanceof Promise ? await decision : decision;
+    if (!isAllowed(access)) throw problemOf(access);
     this.#checkHeaderBytes(request);
-    if (match !== undefined) return this.#ask(match, searchParams, request, left);
+    if (match !== undefined) return this.#ask(match, searchParams, { request, access, left });
     if (matches.length > 0) {
       throw problemOf(
         methodNotAllowed(
@@ -207,10 +208,13 @@ export class ApiServer {
   async #ask(
     { route, path }: RouteMatch<Route>,
     query: URLSearchParams,
-    request: IncomingMessage,
-    left: AbortSignal,
+    {
+      request,
+      access,
+      left,
+    }: { readonly request: IncomingMessage; readonly access: Access; readonly left: AbortSignal },
   ): Promise<ApiResponse> {
-    const given = { path, query, headers: request.headers, body: await this.#body(route, request) };
+    const given = { path, query, headers: request.headers, body: await this.#body(route, request), access };
     if (!route.usesStore) return route.handle({ ...given, signal: left });
     const signal = AbortSignal.any([left, AbortSignal.timeout(this.#limits.responseTimeoutMs)]);
     // One query may have many statements that wait; each of them listens.

@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually, startEngine, type StartedEngine } from '../storage/testing/start-engine.ts';
+import { allowAll } from '../http/access.ts';
 import { json } from '../http/response.ts';
 import { ApiServer } from './api-server.ts';
 import type { ApiLimits } from './limits.ts';
@@ -32,7 +33,15 @@ const endless = route({
 async function serve(limits: Partial<ApiLimits>): Promise<{ api: ApiServer; port: number; registry: Registry }> {
   const registry = new Registry();
   const log = pino({ level: 'silent' });
-  const api = new ApiServer({ routes: [endless], ui: new StaticUi(new Map()), hostNames: [], log, registry, limits });
+  const api = new ApiServer({
+    routes: [endless],
+    ui: new StaticUi(new Map()),
+    hostNames: [],
+    access: allowAll,
+    log,
+    registry,
+    limits,
+  });
   const { port } = await api.start('127.0.0.1', 0);
   return { api, port, registry };
 }

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Refusal } from './refusal.ts';
 
-/** What access control knows of a request before anything is looked up for it. */
+/** What access control knows of a request before anything is done for it. */
 export interface AccessRequest {
   readonly method?: string | undefined;
   /** The path and the query. */
@@ -9,21 +9,27 @@ export interface AccessRequest {
   readonly headers: IncomingHttpHeaders;
 }
 
-/** What a request may do. */
+/** What a request may do; it is handed on to what answers the request. */
 export interface Access {
   readonly isAllowed: true;
+  /** Who sends it, such as a user or a tenant, where the check finds that out. */
+  readonly identity?: string;
 }
 
-/** Asked once for each request to the API and to the receivers, before it is routed and before its body is read. */
-export type AccessCheck = (request: AccessRequest) => Access | Refusal;
+export type AccessDecision = Access | Refusal;
+
+/**
+ * Asked once for each request to the API and to the receivers: after strangers have been refused, and before an answer
+ * tells whether there is something at the path and before the body is read. A CORS preflight, which can carry no
+ * credentials, is answered without it. Where it throws or rejects, the request is answered 500.
+ */
+export type AccessCheck = (request: AccessRequest) => AccessDecision | Promise<AccessDecision>;
 
 const ALLOWED: Access = { isAllowed: true };
 
 /** There is no authentication yet. */
 export const allowAll: AccessCheck = () => ALLOWED;
 
-/** Returns why the request is refused; null where it may go on. */
-export function refusedAccess(check: AccessCheck, request: AccessRequest): Refusal | null {
-  const access = check(request);
-  return 'isAllowed' in access ? null : access;
+export function isAllowed(decision: AccessDecision): decision is Access {
+  return 'isAllowed' in decision;
 }

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { TSchema } from '@sinclair/typebox';
+import type { Access } from './access.ts';
 import type { JsonBody } from './json-body.ts';
 import { readParameters, type Parameters, type ParameterValues } from './parameters.ts';
 import { Problem } from './problem.ts';
@@ -41,6 +42,7 @@ interface RouteQuery {
   readonly query: URLSearchParams;
   readonly headers: IncomingHttpHeaders;
   readonly body: Uint8Array;
+  readonly access: Access;
   readonly signal: AbortSignal;
 }
 
@@ -52,6 +54,7 @@ interface RouteRequest<P extends Parameters, B> {
   readonly body: B;
   /** As it came. */
   readonly bodyBytes: Uint8Array;
+  readonly access: Access;
   /** Aborted when the client has left or the time is up. */
   readonly signal: AbortSignal;
 }

@@ -9,13 +9,14 @@ import { deflateSync, gzipSync } from 'node:zlib';
 import { compress as compressZstd, init as initZstd } from '@bokuweb/zstd-wasm';
 import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import * as fc from 'fast-check';
+import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { allowAll, type AccessCheck } from '../../http/access.ts';
+import type { AccessCheck } from '../../http/access.ts';
 import { Ingest } from '../../ingest/ingest.ts';
 import { Spool } from '../../spool/spool.ts';
 import type { SpoolLimits } from '../../spool/limits.ts';
-import { eventually, silentLog as log } from '../../storage/testing/start-engine.ts';
+import { eventually } from '../../storage/testing/start-engine.ts';
 import type { ByteBudget } from '../body/byte-budget.ts';
 import { framed } from './grpc-message.ts';
 import { OtlpGrpcReceiver } from './otlp-grpc-receiver.ts';
@@ -52,20 +53,25 @@ let client: Client;
 /** A client that sends whatever bytes it is given. */
 let session: ClientHttp2Session;
 
+let logged: string[] = [];
+const log = pino({ level: 'error' }, { write: (line) => logged.push(line) });
+
 interface Bounds extends Partial<OtlpGrpcLimits> {
   readonly bytesInFlightMax?: number;
   readonly spoolLimits?: Partial<SpoolLimits>;
   readonly access?: AccessCheck;
 }
 
-async function start({ bytesInFlightMax, spoolLimits, access = allowAll, ...limits }: Bounds = {}): Promise<void> {
+async function start({ bytesInFlightMax, spoolLimits, ...others }: Bounds = {}): Promise<void> {
+  const { access, ...limits } = others;
+  logged = [];
   registry = new Registry();
   spool = new Spool({ directory, log, registry, limits: { segmentAgeMs: 3_600_000, ...spoolLimits } });
   await spool.open();
   const ingest = new Ingest({ spool, registry, limits: COUNTS_REPEATS, now: () => 1_795_000_100_000 });
   const shared = sharedByReceivers(ingest, registry, bytesInFlightMax === undefined ? {} : { bytesInFlightMax });
   ({ budget } = shared);
-  receiver = new OtlpGrpcReceiver({ ...shared, limits, access });
+  receiver = new OtlpGrpcReceiver({ ...shared, log, limits, ...(access !== undefined && { access }) });
   address = await receiver.start('127.0.0.1', 0);
   client = new Client(`127.0.0.1:${address.port}`, credentials.createInsecure());
   session = connect(`http://127.0.0.1:${address.port}`);
@@ -184,6 +190,37 @@ describe('spans sent over gRPC', () => {
     expect(await failure(MESSAGE)).toMatchObject({ code: 16, details: 'a token is missing' });
     expect(await call(Buffer.alloc(0), CHECK)).toBeDefined();
     expect(asked).toEqual([EXPORT, CHECK]);
+  });
+
+  it('wait for a check that is asked elsewhere', async () => {
+    await stop();
+    await start({
+      access: async ({ url }) => {
+        await new Promise(setImmediate);
+        return url === EXPORT ? { isAllowed: true } : { status: 403, code: 'no', message: 'spans alone' };
+      },
+    });
+    expect(await call(MESSAGE)).toEqual(Buffer.alloc(0));
+    expect(await failure(Buffer.alloc(0), CHECK)).toMatchObject({ code: 7, details: 'spans alone' });
+    expect(await storedRows()).toBe(1);
+  });
+
+  it.each([
+    ['rejects', () => Promise.reject(new Error('the directory is away'))],
+    [
+      'throws',
+      () => {
+        throw new Error('a bug');
+      },
+    ],
+  ] satisfies [string, AccessCheck][])('end as INTERNAL where the check %s, which is logged', async (_, access) => {
+    await stop();
+    await start({ access });
+    expect(await failure(MESSAGE)).toMatchObject({ code: 13, details: 'internal error' });
+    // Of what is no gRPC the answer is known before.
+    expect(await send(framed(MESSAGE), { 'content-type': 'text/plain' })).toMatchObject({ httpStatus: 415 });
+    expect(logged.filter((line) => line.includes('OTLP/gRPC call failed'))).toHaveLength(1);
+    expect(budget.taken).toBe(0);
   });
 
   it('are durable when they are answered, plain and in every compression', async () => {

@@ -4,9 +4,8 @@ import { createServer as createNetServer, type AddressInfo, type Socket } from '
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Ingest } from '../../ingest/ingest.ts';
-import { allowAll, refusedAccess, type AccessCheck } from '../../http/access.ts';
+import { isAllowed, type AccessCheck, type AccessDecision } from '../../http/access.ts';
 import { Listener } from '../../http/listener.ts';
-import type { Refusal } from '../../http/refusal.ts';
 import { LimitCounter } from '../../limit-counter.ts';
 import type { IngestResult } from '../../columns/ingest-result.ts';
 import { BodyMemory, type Deadline } from '../body/body.ts';
@@ -33,7 +32,7 @@ export interface OtlpGrpcReceiverOptions {
   readonly log: Logger;
   readonly registry: Registry;
   readonly limits?: Partial<OtlpGrpcLimits>;
-  readonly access?: AccessCheck;
+  readonly access: AccessCheck;
 }
 
 const METHODS: readonly string[] = [...SIGNAL_METHODS, HEALTH_CHECK_PATH, HEALTH_WATCH_PATH];
@@ -68,7 +67,7 @@ export class OtlpGrpcReceiver {
   #isForeignTold = false;
 
   constructor(options: OtlpGrpcReceiverOptions) {
-    const { ingest, budget, decompressor, decoder, log, registry, limits, access = allowAll } = options;
+    const { ingest, budget, decompressor, decoder, log, registry, limits, access } = options;
     this.#ingest = ingest;
     this.#budget = budget;
     this.#decompressor = decompressor;
@@ -118,8 +117,7 @@ export class OtlpGrpcReceiver {
     this.#http2.on('session', (session) => this.#welcome(session));
     this.#http2.on('stream', (stream, headers) => {
       // Nothing that goes wrong with one call is to end the process.
-      const refusal = refusedAccess(access, { method: 'POST', url: headers[':path'], headers });
-      this.#handle(stream, readHead(headers, refusal)).catch((error: unknown) => {
+      this.#handle(stream, readHead(headers, access)).catch((error: unknown) => {
         this.#count('FAILED');
         this.#log.error({ err: error }, 'could not respond to an OTLP/gRPC call; closed its stream');
         stream.destroy();
@@ -226,10 +224,17 @@ export class OtlpGrpcReceiver {
 
   async #call(
     stream: ServerHttp2Stream,
-    { refusal, method, encoding, headerBytes }: CallHead,
+    { decision, method, encoding, headerBytes }: CallHead,
     held: Reservation,
   ): Promise<void> {
-    if (refusal !== null) throw new GrpcError(statusCodeOf(refusal.status), refusal.message);
+    // First, since a check that waits is one of the calls that are bounded.
+    if (this.#calls > this.#limits.callsMax) {
+      this.#limitCounter.reached('otlpGrpc.callsMax');
+      return this.#end(stream, this.#busy('too many concurrent calls (otlpGrpc.callsMax)'));
+    }
+    // A check that waits for nothing costs no turn.
+    const access = decision instanceof Promise ? await decision : decision;
+    if (!isAllowed(access)) throw new GrpcError(statusCodeOf(access.status), access.message);
     if (method instanceof GrpcError) throw method;
     const { headerBytesMax } = this.#limits;
     if (headerBytes > headerBytesMax) {
@@ -241,10 +246,6 @@ export class OtlpGrpcReceiver {
       );
     }
     const signal = signalOfMethod(method);
-    if (this.#calls > this.#limits.callsMax) {
-      this.#limitCounter.reached('otlpGrpc.callsMax');
-      return this.#end(stream, this.#busy('too many concurrent calls (otlpGrpc.callsMax)'));
-    }
     const busyBecause = signal === 'traces' ? this.#ingest.admit() : null;
     if (busyBecause !== null) return this.#end(stream, this.#busy(busyBecause));
     if (encoding instanceof GrpcError) throw encoding;
@@ -356,8 +357,8 @@ function stopReading(stream: ServerHttp2Stream): void {
 /** What a call needs of its headers. They are let go at once: a running call would hold all of them. */
 interface CallHead {
   readonly isGrpc: boolean;
-  /** Why it may not be made; null where it may. */
-  readonly refusal: Refusal | null;
+  /** Whether it may be made. */
+  readonly decision: AccessDecision | Promise<AccessDecision>;
   /** Its path, or why there is no such method. */
   readonly method: string | GrpcError;
   readonly encoding: Compression | 'identity' | GrpcError;
@@ -365,13 +366,13 @@ interface CallHead {
   readonly headerBytes: number;
 }
 
-function readHead(headers: IncomingHttpHeaders, refusal: Refusal | null): CallHead {
+function readHead(headers: IncomingHttpHeaders, check: AccessCheck): CallHead {
   const path = headers[':path'] ?? '';
   // One of our own texts, which does not hold the sender's.
   const method = METHODS.find((known) => known === path);
   return {
     isGrpc: isGrpc(headers),
-    refusal,
+    decision: decide(check, headers),
     method:
       method ??
       new GrpcError(
@@ -381,6 +382,21 @@ function readHead(headers: IncomingHttpHeaders, refusal: Refusal | null): CallHe
     encoding: messageEncoding(headers),
     headerBytes: sizeOf(headers),
   };
+}
+
+/**
+ * What the check throws rejects as well: the call ends with it, and not the process. It is awaited later, or never
+ * where the call is refused before.
+ */
+function decide(check: AccessCheck, headers: IncomingHttpHeaders): CallHead['decision'] {
+  let decision: CallHead['decision'];
+  try {
+    decision = check({ method: 'POST', url: headers[':path'], headers });
+  } catch (error) {
+    decision = Promise.reject(error);
+  }
+  if (decision instanceof Promise) decision.catch(() => {});
+  return decision;
 }
 
 /** The size of a header list, by RFC 9113, 6.5.2, where those that came several times are one. */

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Access } from '../../http/access.ts';
 import type { RoutePath } from '../../http/router.ts';
 import type { Refusal } from '../../http/refusal.ts';
 import type { Body } from '../body/body.ts';
@@ -12,7 +13,14 @@ export interface HttpResponse {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** What a receiver serves at a path: spans in some format, or JSON of another room. */
+/** A request as it reached the endpoint. */
+export interface EndpointRequest extends Pick<IncomingMessage, 'url' | 'headers'> {
+  /** Null where none was requested. */
+  readonly form: BodyForm | null;
+  readonly access: Access;
+}
+
+/** What a receiver serves at a path: spans in some format, or JSON of another module. */
 export interface Endpoint extends RoutePath {
   /** As which bodies are taken; without any, whatever Content-Type says. */
   readonly forms: readonly BodyForm[];
@@ -29,8 +37,8 @@ export interface Endpoint extends RoutePath {
    * names.
    */
   busyBecause(): string | null;
-  /** Takes a body, in the same turn as it was read whole. `form` is null where no form was requested. */
-  take(body: Body, form: BodyForm | null, request: IncomingMessage): Promise<HttpResponse>;
+  /** Takes a body, in the same turn as it was read whole. */
+  take(body: Body, request: EndpointRequest): Promise<HttpResponse>;
   /** `form` is null where the request names none that is known. */
   refuse(refusal: Refusal, form: BodyForm | null): HttpResponse;
 }

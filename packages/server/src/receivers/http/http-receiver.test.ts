@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MalformedRequestError } from '../../columns/ingest-result.ts';
@@ -13,7 +14,6 @@ import { json } from '../../http/response.ts';
 import { route } from '../../http/route.ts';
 import { Ingest } from '../../ingest/ingest.ts';
 import { Spool } from '../../spool/spool.ts';
-import { silentLog as log } from '../../storage/testing/start-engine.ts';
 import type { ReceiverLimits, OtlpHttpLimits } from '../limits.ts';
 import { sharedByReceivers } from '../testing/shared-by-receivers.ts';
 import type { HttpPort } from './http-port.ts';
@@ -98,7 +98,7 @@ const SHOWN = route({
   summary: 'Something to show',
   answers: { description: 'That it is shown' },
   usesStore: false,
-  answer: () => json({ shown: true }),
+  answer: ({ access: { identity } }) => json({ shown: true, identity }),
 });
 
 interface Options {
@@ -106,9 +106,12 @@ interface Options {
   readonly limits?: Partial<ReceiverLimits & OtlpHttpLimits>;
 }
 
+const log = pino({ level: 'error' }, { write: (line) => logged.push((JSON.parse(line) as { msg: string }).msg) });
+let logged: string[] = [];
 let started: ReturnType<typeof sharedByReceivers> & { readonly lines: SpanFormat };
 
 async function start(options: Options = {}): Promise<void> {
+  logged = [];
   registry = new Registry();
   spool = new Spool({ directory, log, registry, limits: { segmentAgeMs: 3_600_000 } });
   await spool.open();
@@ -117,6 +120,7 @@ async function start(options: Options = {}): Promise<void> {
   receiver = new HttpReceiver({
     ...started,
     ...options,
+    log,
     formats: [...started.formats, started.lines],
     routes: [SHOWN],
   });
@@ -182,8 +186,6 @@ describe('a second port', () => {
 
   it('has a name, limits and metrics of its own, beside those of the first', async () => {
     await start();
-    const logged: unknown[] = [];
-    const log = { ...started.log, info: () => {}, error: (_: unknown, text: string) => logged.push(text) };
     const broken: SpanFormat = {
       ...started.lines,
       path: '/broken',
@@ -192,7 +194,7 @@ describe('a second port', () => {
     };
     const second = new HttpReceiver({
       ...started,
-      log: log as unknown as typeof started.log,
+      log,
       port: LINES_PORT,
       formats: [started.lines, broken],
       limits: { bodyBytesMax: 1_000 },
@@ -233,7 +235,7 @@ describe('JSON beside spans', () => {
 });
 
 describe('access control', () => {
-  it('is asked before a request is routed and its body is read, and answered in the form of the path', async () => {
+  it('is asked before a request is answered and its body is read, and a refusal is in the form of the path', async () => {
     const asked: unknown[] = [];
     await start({
       access: ({ method, url, headers }) => {
@@ -259,5 +261,55 @@ describe('access control', () => {
       ['GET', '/nowhere'],
       ['POST', '/lines'],
     ]);
+  });
+
+  it('may be asked elsewhere: what it finds out reaches the route, and spans wait for it', async () => {
+    await start({
+      access: async ({ headers: { authorization } }) => {
+        await new Promise(setImmediate);
+        return authorization === undefined
+          ? { status: 401, code: 'no_token', message: 'a token is missing' }
+          : { isAllowed: true, identity: authorization };
+      },
+    });
+    const headers = { ...csv, authorization: 'globex' };
+    expect((await send('/v1/shown', { headers })).slice(0, 2)).toEqual([200, '{"shown":true,"identity":"globex"}\n']);
+    expect((await send('/v1/shown'))[0]).toBe(401);
+    expect((await post(LINE))[0]).toBe(401);
+    expect((await post(LINE, headers)).slice(0, 2)).toEqual([202, '1 spans']);
+    expect((await post(gzipSync(LINE), { ...headers, 'content-encoding': 'gzip' }))[0]).toBe(202);
+  });
+
+  it.each([
+    ['rejects', () => Promise.reject(new Error('the directory is away'))],
+    [
+      'throws',
+      () => {
+        throw new Error('a bug');
+      },
+    ],
+  ] satisfies [string, AccessCheck][])('answers 500 where the check %s, which is logged', async (_, access) => {
+    await start({ access });
+    expect((await post(LINE)).slice(0, 2)).toEqual([500, 'internal: internal error']);
+    expect((await send('/v1/shown'))[0]).toBe(500);
+    expect(logged).toEqual(['OTLP/HTTP request failed', 'OTLP/HTTP request failed']);
+  });
+
+  it('is not asked about strangers, who learn of no path either, nor about a preflight of a page that may send', async () => {
+    const asked: unknown[] = [];
+    await start({
+      access: ({ url }) => {
+        asked.push(url);
+        return { isAllowed: true };
+      },
+    });
+    const foreign = { ...csv, origin: 'https://evil.example' };
+    expect((await post(LINE, foreign))[0]).toBe(403);
+    expect((await post(LINE, foreign, '/nowhere'))[0]).toBe(403);
+    const page = { origin: 'http://localhost:5173', 'access-control-request-method': 'POST' };
+    expect((await send('/lines', { method: 'OPTIONS', headers: page }))[0]).toBe(204);
+    expect(asked).toEqual([]);
+    expect((await send('/nowhere', { method: 'OPTIONS', headers: page }))[0]).toBe(404);
+    expect(asked).toEqual(['/nowhere']);
   });
 });

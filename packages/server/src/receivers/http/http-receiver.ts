@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import { allowAll, refusedAccess, type AccessCheck } from '../../http/access.ts';
+import { isAllowed, type AccessCheck } from '../../http/access.ts';
 import { HttpListener } from '../../http/http-listener.ts';
 import { toOriginForm } from '../../http/origin-form.ts';
 import { overloaded, type Refusal } from '../../http/refusal.ts';
@@ -22,7 +22,7 @@ import { bodyEncoding, checkAnnouncedLength, readBody } from '../body/request-bo
 import { HTTP_RECEIVER_LIMITS, type HttpReceiverLimits } from '../limits.ts';
 import { bodyProblem, formOf, type BodyForm } from './body-form.ts';
 import { CorsPolicy } from './cors-policy.ts';
-import type { Endpoint, HttpResponse } from './endpoint.ts';
+import type { Endpoint, EndpointRequest, HttpResponse } from './endpoint.ts';
 import type { HttpPort } from './http-port.ts';
 import { HttpReceiverMetrics } from './http-receiver-metrics.ts';
 import { jsonEndpoint } from './json-endpoint.ts';
@@ -46,7 +46,7 @@ export interface HttpReceiverOptions {
   readonly corsOrigins?: readonly string[];
   /** Which names a request may call us by. */
   readonly hosts?: HostPolicy;
-  readonly access?: AccessCheck;
+  readonly access: AccessCheck;
 }
 
 /** Of a path that an answer names. */
@@ -75,7 +75,7 @@ export class HttpReceiver {
 
   constructor(options: HttpReceiverOptions) {
     const { port, formats, routes = [], ingest, budget, decompressor, log, registry, limits, corsOrigins } = options;
-    const { hosts = LOOPBACK_ONLY, access = allowAll } = options;
+    const { hosts = LOOPBACK_ONLY, access } = options;
     this.#port = port;
     this.#log = log;
     this.#limits = { ...HTTP_RECEIVER_LIMITS, ...limits };
@@ -141,17 +141,11 @@ export class HttpReceiver {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const problem = requestProblem(request);
     toOriginForm(request);
-    const refusal = problem ?? refusedAccess(this.#access, request);
-    const matches = this.#at(request.url ?? '');
-    const match = matchMethod(matches, request.method);
-    const endpoint = match?.route ?? matches[0]?.route ?? this.#fallback;
-    const form = formOf(endpoint.forms, request.headers);
+    const found = this.#find(request);
+    const { endpoint, form } = found;
     let answer: HttpResponse;
     try {
-      const stopped = refusal ?? this.#refuse(request, matches, match?.route, form);
-      if (stopped !== null) answer = endpoint.refuse(stopped, form);
-      else if (match === undefined) answer = this.#preflight(request, endpoint);
-      else answer = await this.#take(request, response, endpoint, form);
+      answer = problem === null ? await this.#respond(request, response, found) : endpoint.refuse(problem, form);
     } catch (error) {
       // The sender has gone, and with it the reason to answer.
       if (error instanceof SenderGoneError || (request.destroyed && !request.complete)) {
@@ -164,10 +158,31 @@ export class HttpReceiver {
     this.#answer(request, response, answer);
   }
 
-  #at(target: string): readonly RouteMatch<Endpoint>[] {
+  #find(request: IncomingMessage): Found {
+    const target = request.url ?? '';
+    let matches = this.#router.at(target);
     // As nearly every sender writes it; the rest takes 1 µs more.
-    const matches = this.#router.at(target);
-    return matches.length > 0 ? matches : this.#router.at(usualPath(target));
+    if (matches.length === 0) matches = this.#router.at(usualPath(target));
+    const match = matchMethod(matches, request.method);
+    const endpoint = match?.route ?? matches[0]?.route ?? this.#fallback;
+    return { matches, match, endpoint, form: formOf(endpoint.forms, request.headers) };
+  }
+
+  /** Neither a stranger, nor who has no access, learns what is at a path. */
+  async #respond(request: IncomingMessage, response: ServerResponse, found: Found): Promise<HttpResponse> {
+    const { matches, match, endpoint, form } = found;
+    const stranger = this.#strangers.refuse(request);
+    if (stranger !== null) return endpoint.refuse(stranger, form);
+    if (match === undefined && matches[0]?.route.isForPages === true && isPreflight(request)) {
+      return this.#preflight(request, endpoint);
+    }
+    const decision = this.#access(request);
+    // A check that waits for nothing costs no turn.
+    const access = decision instanceof Promise ? await decision : decision;
+    if (!isAllowed(access)) return endpoint.refuse(access, form);
+    const refusal = this.#refuse(request, found);
+    if (refusal !== null) return endpoint.refuse(refusal, form);
+    return this.#take(request, response, endpoint, { form, access });
   }
 
   #answer(request: IncomingMessage, response: ServerResponse, answer: HttpResponse): void {
@@ -190,21 +205,13 @@ export class HttpReceiver {
     });
   }
 
-  /** The refusal where the headers alone decide; null for a request whose body is to be read, and for a preflight. */
-  #refuse(
-    request: IncomingMessage,
-    matches: readonly RouteMatch<Endpoint>[],
-    endpoint: Endpoint | undefined,
-    form: BodyForm | null,
-  ): Refusal | null {
+  /** The refusal where the headers alone decide; null for a request whose body is to be read. */
+  #refuse(request: IncomingMessage, { matches, match, endpoint, form }: Found): Refusal | null {
     if (matches.length === 0) {
       const path = (request.url ?? '').split('?', 1)[0]?.slice(0, PATH_SHOWN_MAX);
       return { status: 404, code: 'not_found', message: `not found: ${path}; send traces to ${this.#spanPaths}` };
     }
-    const stranger = this.#strangers.refuse(request);
-    if (stranger !== null) return stranger;
-    if (endpoint === undefined) {
-      if (isPreflight(request) && matches[0]?.route.isForPages === true) return null;
+    if (match === undefined) {
       return methodNotAllowed(
         request.method,
         matches.map(({ route }) => route),
@@ -230,7 +237,7 @@ export class HttpReceiver {
     request: IncomingMessage,
     response: ServerResponse,
     endpoint: Endpoint,
-    form: BodyForm | null,
+    { form, access }: Pick<EndpointRequest, 'form' | 'access'>,
   ): Promise<HttpResponse> {
     let body: Body | null = null;
     try {
@@ -243,7 +250,8 @@ export class HttpReceiver {
         budget: this.#budget,
         decompressor: this.#decompressor,
       });
-      return await endpoint.take(body, form, request);
+      const { url, headers } = request;
+      return await endpoint.take(body, { url, headers, form, access });
     } catch (error) {
       if (!(error instanceof BodyError)) throw error;
       return endpoint.refuse(this.#bodyRefusal(error, endpoint), form);
@@ -261,6 +269,17 @@ export class HttpReceiver {
     if (limit !== null) endpoint.countTooLarge(limit);
     return { status, code: status === 413 ? 'body_too_large' : 'malformed_body', message };
   }
+}
+
+/** What is at the path of a request. */
+interface Found {
+  /** For all methods. */
+  readonly matches: readonly RouteMatch<Endpoint>[];
+  readonly match: RouteMatch<Endpoint> | undefined;
+  /** In whose form the request is answered. */
+  readonly endpoint: Endpoint;
+  /** Null where the request names none that is known. */
+  readonly form: BodyForm | null;
 }
 
 const NO_BODY = Buffer.alloc(0);

@@ -19,10 +19,11 @@ export function jsonEndpoint(route: Route, limitCounter: LimitCounter): Endpoint
       if (taken !== null) limitCounter.reached(taken.limit);
     },
     busyBecause: () => null,
-    take: async (body, _, { url = '', headers }): Promise<HttpResponse> => {
+    take: async (body, { url = '', headers, access }): Promise<HttpResponse> => {
       const query = new URLSearchParams(url.includes('?') ? url.slice(url.indexOf('?')) : '');
       try {
-        return asHttpResponse(await route.handle({ path: {}, query, headers, body: body.copy(), signal: NEVER }));
+        const given = { path: {}, query, headers, body: body.copy(), access, signal: NEVER };
+        return asHttpResponse(await route.handle(given));
       } catch (error) {
         if (!(error instanceof Problem)) throw error;
         return refuse(error, null);

@@ -35,7 +35,7 @@ export function spanEndpoint(
     decompressedBytesMax: limits.decompressedBytesMax,
     countTooLarge: (limit) => onLimit(limit === 'sent' ? 'bodyBytesMax' : 'decompressedBytesMax'),
     busyBecause: () => (isStored ? ingest.admit() : null),
-    take: async (body, given) => {
+    take: async (body, { form: given }) => {
       const form = given ?? firstForm;
       metrics.bodyBytes.inc(body.length);
       const decode = (): Promise<IngestResult> => format.decode(body, form, memory);

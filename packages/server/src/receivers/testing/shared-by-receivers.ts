@@ -1,5 +1,6 @@
 import type { Registry } from 'prom-client';
 import { silentLog as log } from '../../storage/testing/start-engine.ts';
+import { allowAll } from '../../http/access.ts';
 import type { Ingest } from '../../ingest/ingest.ts';
 import { BodyDecoder, type BodyDecoderOptions } from '../decode/body-decoder.ts';
 import { ByteBudget } from '../body/byte-budget.ts';
@@ -18,6 +19,7 @@ export function sharedByReceivers(
   const otherSignals = new OtherSignals({ log, registry });
   const decoder = decoderFor(ingest, { otherSignals, registry, limits });
   return {
+    access: allowAll,
     port: OTLP_HTTP_PORT,
     ingest,
     budget: new ByteBudget({
