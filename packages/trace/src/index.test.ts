@@ -28,6 +28,7 @@ test('its client exports these names', () => {
     'UI_PAGES',
     'parseTag',
     'parseTraceId',
+    'uiPath',
     'writeTag',
   ]);
 });

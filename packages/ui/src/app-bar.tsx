@@ -1,3 +1,4 @@
+import { uiPath } from '@throughline/trace/client';
 import { Link } from 'wouter';
 import { basePath } from './api/base-path.ts';
 import styles from './app-bar.module.css';
@@ -5,10 +6,10 @@ import { OpenTrace } from './open-trace.tsx';
 import { ThemeToggle } from './theme/theme-toggle.tsx';
 
 const pages = [
-  { path: '/services', title: 'Services' },
-  { path: '/explore', title: 'Explore' },
-  { path: '/system', title: 'System' },
-] as const;
+  { path: uiPath('services'), title: 'Services' },
+  { path: uiPath('explore'), title: 'Explore' },
+  { path: uiPath('system'), title: 'System' },
+];
 
 export function AppBar() {
   return (
@@ -16,7 +17,7 @@ export function AppBar() {
       <a className={styles['skip']} href={`${location.pathname}${location.search}#main`}>
         Skip to the content
       </a>
-      <Link href="/services" className={styles['brand']} aria-label="Throughline">
+      <Link href={uiPath('services')} className={styles['brand']} aria-label="Throughline">
         <img src={`${basePath}/favicon.svg`} width={22} height={22} alt="" />
         <span className={styles['name']}>Throughline</span>
       </Link>

@@ -1,3 +1,4 @@
+import { uiPath } from '@throughline/trace/client';
 import { Link, useLocation } from 'wouter';
 import button from './parts/button.module.css';
 import { Notice } from './parts/notice.tsx';
@@ -12,10 +13,10 @@ export function NotFoundPage() {
       title="Page not found"
       actions={
         <>
-          <Link className={button['button']} href="/services">
+          <Link className={button['button']} href={uiPath('services')}>
             Services
           </Link>
-          <Link className={button['button']} href="/explore">
+          <Link className={button['button']} href={uiPath('explore')}>
             Explore
           </Link>
         </>

@@ -1,3 +1,4 @@
+import { uiPath } from '@throughline/trace/client';
 import { useId, useState, type SyntheticEvent } from 'react';
 import { useLocation } from 'wouter';
 import styles from './open-trace.module.css';
@@ -17,7 +18,7 @@ export function OpenTrace() {
     setWrong(traceId === null && text.trim() !== '');
     if (traceId === null) return;
     setText('');
-    navigate(`/trace/${traceId}`);
+    navigate(uiPath('trace', { traceId }));
   };
   return (
     <form role="search" aria-label="Open a trace" className={styles['form']} onSubmit={open}>

@@ -1,4 +1,4 @@
-import { parseTraceId } from '@throughline/trace/client';
+import { parseTraceId, uiPath } from '@throughline/trace/client';
 import { Redirect, useSearch } from 'wouter';
 import { TracePage } from './trace/trace-page.tsx';
 
@@ -7,5 +7,5 @@ export function TraceAt({ given }: { readonly given: string }) {
   const search = useSearch();
   const traceId = parseTraceId(given) ?? given;
   if (traceId === given) return <TracePage traceId={traceId} />;
-  return <Redirect to={`/trace/${traceId}${search === '' ? '' : `?${search}`}`} replace />;
+  return <Redirect to={uiPath('trace', { traceId, search })} replace />;
 }

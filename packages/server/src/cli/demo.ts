@@ -1,3 +1,4 @@
+import { uiPath } from '@throughline/trace/client';
 import { findOrStartCollector, orAborted, type Collector } from './demo-collector.ts';
 import { sendCustomers } from './demo-customers.ts';
 import { headlineOfLateTrace } from './demo-late-span.ts';
@@ -42,7 +43,7 @@ export async function runDemo(args: string[]): Promise<number> {
     const customers = sendCustomers(processes, shopUrl, options.loadSeconds);
     const traceId = await unlessEnded(customers.slowTraceId);
     const headline = await unlessEnded(headlineOfLateTrace(uiUrl, traceId, stop));
-    print({ shopUrl, uiUrl, traceId, traceUrl: `${uiUrl}/trace/${traceId}`, headline }, options);
+    print({ shopUrl, uiUrl, traceId, traceUrl: uiUrl + uiPath('trace', { traceId }), headline }, options);
     await unlessEnded(customers.served);
     if (!options.exit) await unlessEnded(new Promise<never>(() => {}));
     return 0;

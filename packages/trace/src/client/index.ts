@@ -2,4 +2,4 @@ export * from './api-types.ts';
 export { ApiClient, ApiClientError, type ApiClientOptions, type RequestOptions } from './api-client.ts';
 export { parseTag, writeTag, type Tag } from './tag.ts';
 export { parseTraceId, TRACE_ID_ACCEPTED } from './trace-id.ts';
-export { UI_PAGES } from './ui-pages.ts';
+export { UI_PAGES, uiPath } from './ui-pages.ts';

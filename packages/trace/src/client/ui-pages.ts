@@ -9,3 +9,26 @@ export const UI_PAGES = {
   trace: '/trace/:traceId',
   system: '/system',
 } as const;
+
+type UiPage = keyof typeof UI_PAGES;
+
+interface Search {
+  /** The query of the URL, without its question mark; '' is none. */
+  readonly search?: string;
+}
+
+/**
+ * Where a page is, below the prefix that the UI is served under.
+ *
+ * @example
+ * uiPath('trace', { traceId, search: 'find=SELECT' }); // '/trace/4bf92f3577b34da6a3ce929d0e0e4736?find=SELECT'
+ */
+export function uiPath(page: 'trace', options: Search & { readonly traceId: string }): string;
+export function uiPath(page: Exclude<UiPage, 'trace'>, options?: Search): string;
+export function uiPath(
+  page: UiPage,
+  { traceId = '', search = '' }: Search & { readonly traceId?: string } = {},
+): string {
+  const path = UI_PAGES[page].replace(':traceId', encodeURIComponent(traceId));
+  return search === '' ? path : `${path}?${search}`;
+}

@@ -9,7 +9,7 @@ import { Failure } from '../parts/failure.tsx';
 import { Icon } from '../parts/icon.tsx';
 import page from '../parts/page.module.css';
 import { usePageTitle } from '../parts/use-page-title.ts';
-import { readExploreState, writeExploreState, type ExploreState } from './state/explore-state.ts';
+import { exploreHref, readExploreState, type ExploreState } from './state/explore-state.ts';
 import { FilterBar } from './filter-bar.tsx';
 import { NothingFound } from './nothing-found.tsx';
 import { ResultList, ResultSkeleton } from './result-list.tsx';
@@ -34,12 +34,11 @@ export function ExplorePage() {
     for (const key of ['services', 'operations']) void queryClient.invalidateQueries({ queryKey: [key] });
   };
   const change = (changes: Partial<ExploreState>): void => {
-    const next = writeExploreState({ ...state, ...changes });
-    navigate(next === '' ? '/explore' : `/explore?${next}`);
+    navigate(exploreHref({ ...state, ...changes }));
   };
   const link = (): string => {
     const frozen = { ...state, time: freezeTimeRange(state.time, Date.now()) };
-    return `${collectorUrl()}/explore?${writeExploreState(frozen)}`;
+    return collectorUrl() + exploreHref(frozen);
   };
   return (
     <div className={page['page']}>

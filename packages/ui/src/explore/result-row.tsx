@@ -1,5 +1,5 @@
 import { formatDuration } from '@throughline/trace';
-import type { TraceSummary } from '@throughline/trace/client';
+import { uiPath, type TraceSummary } from '@throughline/trace/client';
 import { Link } from 'wouter';
 import { countOf } from '../parts/count-text.ts';
 import { Icon } from '../parts/icon.tsx';
@@ -31,7 +31,7 @@ export function ResultRow({ trace, headline, slowestNs, slots, nowMs }: ResultRo
   return (
     <li className={styles['row']}>
       <div className={styles['main']}>
-        <Link className={styles['headline']} href={`/trace/${trace.traceId}`}>
+        <Link className={styles['headline']} href={uiPath('trace', { traceId: trace.traceId })}>
           {headline || (
             <>
               {trace.rootService} <OperationName name={trace.rootOperation} />

@@ -1,4 +1,4 @@
-import type { SamplingResponse } from '@throughline/trace/client';
+import { uiPath, type SamplingResponse } from '@throughline/trace/client';
 import { useMemo, useState } from 'react';
 import { useLocation, useSearch } from 'wouter';
 import button from '../parts/button.module.css';
@@ -42,7 +42,7 @@ export function SamplingSection({ operations, settings, endpoint }: SamplingSect
         </div>
       )}
       {operations.length === 0 ? (
-        <NobodyAsks endpoint={endpoint} />
+        <NoRemoteSampling endpoint={endpoint} />
       ) : services.length === 0 ? (
         <p className={`${page['card']} ${styles['note']}`}>No operation of {service} is known here.</p>
       ) : (
@@ -63,7 +63,7 @@ export function SamplingSection({ operations, settings, endpoint }: SamplingSect
 }
 
 /** No application uses remote sampling: how one does. */
-function NobodyAsks({ endpoint }: Pick<SamplingSectionProps, 'endpoint'>) {
+function NoRemoteSampling({ endpoint }: Pick<SamplingSectionProps, 'endpoint'>) {
   const code = `import { remote, Tracer } from '@throughline/sdk';
 
 new Tracer({ service: 'shop', endpoint: '${endpoint}', sampling: remote() });`;
@@ -85,6 +85,6 @@ function useServiceFilter(): [service: string | null, change: (service: string |
   const [, navigate] = useLocation();
   const service = new URLSearchParams(useSearch()).get('service') || null;
   const change = (next: string | null): void =>
-    navigate(next === null ? '/system' : `/system?${new URLSearchParams({ service: next }).toString()}`);
+    navigate(uiPath('system', next === null ? {} : { search: new URLSearchParams({ service: next }).toString() }));
   return [service, change];
 }

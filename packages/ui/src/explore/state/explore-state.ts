@@ -1,4 +1,4 @@
-import { parseTag, writeTag, type Tag } from '@throughline/trace/client';
+import { parseTag, uiPath, writeTag, type Tag } from '@throughline/trace/client';
 import { parseDurationText, writeDurationText } from '../../time/duration-text.ts';
 import { defaultTimeRange, isLastRange, type TimeRange } from './time-range.ts';
 
@@ -70,8 +70,7 @@ export function writeExploreState(state: ExploreState): string {
 
 /** The path and query of the search that shows `changes` to the empty state. */
 export function exploreHref(changes: Partial<ExploreState>): string {
-  const search = writeExploreState({ ...emptyExploreState, ...changes });
-  return search === '' ? '/explore' : `/explore?${search}`;
+  return uiPath('explore', { search: writeExploreState({ ...emptyExploreState, ...changes }) });
 }
 
 function readTimeRange(params: URLSearchParams): TimeRange {
