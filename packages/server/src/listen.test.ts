@@ -3,7 +3,7 @@ import { createServer, type AddressInfo, type Server } from 'node:net';
 import pino from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
 import { configOf } from './config/testing/config-of.ts';
-import { listen, listenUnlessTaken, urlOf } from './listen.ts';
+import { listen, listenUnlessTaken } from './listen.ts';
 
 const servers: Server[] = [];
 afterEach(() => {
@@ -68,14 +68,4 @@ describe('the port of OTLP/gRPC', () => {
     await expect(start('EADDRINUSE', '--otlp-grpc-port', '4317')).rejects.toThrow('port 4317 on 127.0.0.1 is already');
     await expect(start('EACCES')).rejects.toThrow('permission denied to bind port 4317');
   });
-});
-
-it('shows a host that means all addresses as one that a browser can open', () => {
-  const address = { address: '', family: '', port: 4319 };
-  expect(['0.0.0.0', '::', '::1', 'shop.example'].map((host) => urlOf(host, address))).toEqual([
-    'http://localhost:4319',
-    'http://localhost:4319',
-    'http://[::1]:4319',
-    'http://shop.example:4319',
-  ]);
 });

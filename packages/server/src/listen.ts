@@ -1,4 +1,4 @@
-import { isIPv6, type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import type { Config } from './config/config.ts';
 import { SETTINGS, type Settings } from './config/settings.ts';
@@ -64,10 +64,4 @@ function whyNotListening(error: NodeJS.ErrnoException, config: Config, setting: 
 
 function whereToSet(name: keyof Settings): string {
   return `${SETTINGS[name].flag} or ${SETTINGS[name].env}`;
-}
-
-/** An address that means all of the machine's is shown as one that a browser can open. */
-export function urlOf(host: string, { port }: AddressInfo): string {
-  if (host === '0.0.0.0' || host === '::') return `http://localhost:${port}`;
-  return `http://${isIPv6(host) ? `[${host}]` : host}:${port}`;
 }

@@ -16,6 +16,7 @@ import type { Config } from './config/config.ts';
 import { isLoopback, ownHostNames } from './config/config.ts';
 import { LIMIT_SETTINGS } from './config/limit-settings.ts';
 import { storeUrls } from './config/store-urls.ts';
+import { urlOf } from './config/url-of.ts';
 import { ExactCounts } from './counts/exact-counts.ts';
 import { ArrivalClock } from './ingest/arrival-clock.ts';
 import { allowAll, type AccessCheck } from './http/access.ts';
@@ -29,7 +30,7 @@ import { findStoreFacts } from './query/store-facts.ts';
 import { TraceReader } from './query/trace-reader.ts';
 import { LimitCounter } from './limit-counter.ts';
 import { Jobs } from './jobs/jobs.ts';
-import { listen, listenUnlessTaken, urlOf } from './listen.ts';
+import { listen, listenUnlessTaken } from './listen.ts';
 import { collectProcessMetrics } from './process-metrics.ts';
 import { BeforeMigration } from './maintenance/before-migration.ts';
 import { bytesHeldBySnapshots } from './maintenance/held-bytes.ts';
@@ -471,9 +472,9 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     admitted.catch(() => {});
 
     return {
-      uiUrl: urlOf(config.host, uiAddress) + config.basePath,
-      otlpHttpUrl: urlOf(config.host, otlpHttpAddress),
-      otlpGrpcUrl: otlpGrpcAddress === null ? null : urlOf(config.host, otlpGrpcAddress),
+      uiUrl: urlOf(config.host, uiAddress.port) + config.basePath,
+      otlpHttpUrl: urlOf(config.host, otlpHttpAddress.port),
+      otlpGrpcUrl: otlpGrpcAddress === null ? null : urlOf(config.host, otlpGrpcAddress.port),
       ready,
       admitted,
       close: () => shutdown.run(),

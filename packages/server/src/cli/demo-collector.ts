@@ -1,6 +1,6 @@
-import { isIPv6 } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
+import { urlOf } from '../config/url-of.ts';
 import { startServer } from '../server.ts';
 import { createLog } from './log.ts';
 import { DemoError } from './demo-error.ts';
@@ -125,9 +125,4 @@ export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Pr
 
 function within(timeoutMs: number, signal: AbortSignal): AbortSignal {
   return AbortSignal.any([AbortSignal.timeout(timeoutMs), signal]);
-}
-
-function urlOf(host: string, port: number): string {
-  const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host;
-  return `http://${isIPv6(name) ? `[${name}]` : name}:${port}`;
 }
