@@ -36,7 +36,7 @@ export class Labels {
   /** `payment charge`, and `api.adyen.com POST` for a call to what sends no spans and is no database. */
   place(span: number): string {
     const dependency = dependencyOf(this.#trace, span);
-    const isHost = dependency !== undefined && !dependency.endsWith(' database') && !isQuery(this.#trace, span);
+    const isHost = dependency?.endsWith(' database') === false && databaseSystem(this.#trace, span) === '';
     return `${isHost ? this.text(dependency) : this.service(span)} ${this.shortOperation(span)}`;
   }
 
@@ -54,8 +54,13 @@ export class Labels {
     return this.placeBeside(span, who);
   }
 
-  /** `checkout POST /pay`; for a call also whom it calls: `fraud → fraud database SELECT checks`. */
+  /**
+   * `checkout POST /pay`; for a call also whom it calls, `shop → api.adyen.com POST`, and for a query the kind of its
+   * database, `fraud: SELECT checks (postgresql)`.
+   */
   span(span: number): string {
+    const system = dependencyOf(this.#trace, span) === undefined ? '' : databaseSystem(this.#trace, span);
+    if (system !== '') return `${this.service(span)}: ${this.operation(span)} (${this.text(system)})`;
     const callee = this.callee(span);
     const who = callee === undefined ? this.service(span) : `${this.service(span)} → ${callee}`;
     return `${who} ${this.operation(span)}`;
@@ -111,9 +116,11 @@ function shortName(trace: Trace, span: number): string {
 /** What is before the service's own name in `shop.inventory.v1.Inventory/Reserve`. */
 const RPC_PACKAGE = /^([a-z_]\w*\.)+(?=[A-Z]\w*\/\w+$)/;
 
-function isQuery(trace: Trace, span: number): boolean {
+/** `postgresql`; '' for a span that is no query. */
+function databaseSystem(trace: Trace, span: number): string {
   const { attributes } = trace.span(span);
-  return ['db.system.name', 'db.system'].some((key) => findAttribute(attributes, key) !== undefined);
+  const systems = ['db.system.name', 'db.system'].map((key) => attributeText(findAttribute(attributes, key)));
+  return systems.find((text) => text !== '') ?? '';
 }
 
 /**

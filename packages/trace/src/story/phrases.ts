@@ -23,7 +23,7 @@ export function percentText(partNs: number, wholeNs: number): string {
   return `${wholeNs === 0 ? 0 : Math.min(100, Math.round((100 * partNs) / wholeNs))}%`;
 }
 
-/** Where time went: `in fraud → fraud database SELECT checks`, `in transit payment → fraud`, `in checkout`. */
+/** Where time went: `in fraud: SELECT checks (postgresql)`, `in transit payment → fraud`, `in checkout`. */
 export function stepText(labels: Labels, step: Contribution): string {
   const first = step.spans[0]!;
   if (step.place === 'network') return wayText(labels, step);

@@ -70,9 +70,9 @@ describe('the story of a timeout', () => {
       '23 ms in payment',
       '8 ms in transit payment → fraud',
       '2 ms in fraud',
-      '1.99 s in fraud → fraud database SELECT fraud_checks',
+      '1.99 s in fraud: SELECT fraud_checks (postgresql)',
       'payment timed out on fraud after 2 s',
-      'fraud → fraud database SELECT fraud_checks kept running 3.2 s after that',
+      'fraud: SELECT fraud_checks (postgresql) kept running 3.2 s after that',
       'checkout POST /checkout recovered and continued for 23 ms',
     ]);
   });
@@ -80,7 +80,7 @@ describe('the story of a timeout', () => {
   test('puts both tries in one clause', () => {
     expect(textsOf(aCheckout({ tries: 2 }), 'stopped-waiting', 'kept-running', 'surfaced')).toEqual([
       'payment timed out on fraud 2 times after 2 s each',
-      '2 × fraud → fraud database SELECT fraud_checks kept running 3.2 s each after that',
+      '2 × fraud: SELECT fraud_checks (postgresql) kept running 3.2 s each after that',
       'the error reached web POST /buy after 4.15 s',
     ]);
   });
@@ -211,14 +211,14 @@ describe('the story of a slow trace', () => {
     const data = aTrace(shop(1300, calls));
     expect(storyOf(data).headline).toBe('GET /list slow: N+1, 120 sequential shop SELECT items (83% of 1.3 s)');
     expect(textsOf(data, 'repeated')).toEqual([
-      '120 × shop → stock database SELECT items ran one after another under shop GET /list: 1.08 s together, 9 ms each on average',
+      '120 × shop: SELECT items (postgresql) ran one after another under shop GET /list: 1.08 s together, 9 ms each on average',
     ]);
   });
 
   test('takes like calls at the same time for no loop', () => {
     const calls = Array.from({ length: 120 }, (_, index) => query(10 + index, 910 + index));
     expect(textsOf(aTrace(shop(1300, calls)), 'repeated')).toEqual([
-      '120 × shop → stock database SELECT items ran 120 at a time under shop GET /list: 900 ms each on average',
+      '120 × shop: SELECT items (postgresql) ran 120 at a time under shop GET /list: 900 ms each on average',
     ]);
   });
 
