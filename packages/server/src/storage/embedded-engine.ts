@@ -24,7 +24,7 @@ import { BLOCK_SETTINGS, insertTarget, TOKEN_SETTINGS } from './insert.ts';
 import { insertMissingSpans, SPAN_STRUCTURE } from './missing-spans.ts';
 import { MergeWatch, type TakesBackMerges } from './merge-watch.ts';
 import { migrate } from './migrations/migrate.ts';
-import type { MigratedEngine } from './migrations/migration.ts';
+import type { MigratedEngine } from './migrated-engine.ts';
 import { CHECKED_TABLES, findShortParts, PartCheck, type SelectRows } from './part-check.ts';
 import { sqlString } from './sql.ts';
 import { removeTornMutations } from './torn-mutations.ts';

@@ -1,4 +1,4 @@
-import type { MigratedEngine } from './migrations/migration.ts';
+import type { MigratedEngine } from './migrated-engine.ts';
 import { sqlIdentifier } from './sql.ts';
 import { DATABASE, IN_DATABASE } from './tables.ts';
 import { rowsOf } from './rows-of.ts';

@@ -2,7 +2,7 @@ import { link, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { replaceFile } from '../durable-file.ts';
 import type { Logger } from 'pino';
-import type { MigratedEngine } from './migrations/migration.ts';
+import type { MigratedEngine } from './migrated-engine.ts';
 import { findShortParts, TEXTS } from './part-check.ts';
 import { sqlIdentifier, sqlString } from './sql.ts';
 import { findReadError } from './verify-part.ts';

@@ -4,7 +4,7 @@ import { Counter, type Registry } from 'prom-client';
 import type { EngineLimits } from './engine-limits.ts';
 import { dayOfPartition, findDetached } from './lost-parts.ts';
 import { MergeCheck, type ShortMerge } from './merge-check.ts';
-import type { MigratedEngine } from './migrations/migration.ts';
+import type { MigratedEngine } from './migrated-engine.ts';
 import { CHECKED_TABLES, type SelectRows } from './part-check.ts';
 import { sqlString } from './sql.ts';
 import { IN_DATABASE } from './tables.ts';

@@ -3,7 +3,7 @@ import { SPAN_COLUMNS } from '../schema.ts';
 import { rebuildRollups } from '../rollup-rebuild.ts';
 import { sqlString } from '../sql.ts';
 import { IN_DATABASE, type TableName } from '../tables.ts';
-import type { MigratedEngine } from './migration.ts';
+import type { MigratedEngine } from '../migrated-engine.ts';
 import { rowsOf } from '../rows-of.ts';
 
 /** Where the spans of a store are that was made before there was a first release, until they have been moved. */

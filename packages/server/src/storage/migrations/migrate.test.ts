@@ -7,7 +7,7 @@ import { EngineProcess } from '../engine-process.ts';
 import { sampleOf } from '../testing/sample-of.ts';
 import { builtEngineProcess, countStored, startEngine, type StartedEngine } from '../testing/start-engine.ts';
 import { checksumOf, migrate, MIGRATIONS } from './migrate.ts';
-import type { MigratedEngine } from './migration.ts';
+import type { MigratedEngine } from '../migrated-engine.ts';
 import { singleServerTables } from '../tables.ts';
 
 const statements = readFileSync(new URL('../testing/first-landing.sql', import.meta.url), 'utf8')

@@ -1,6 +1,5 @@
 import type { Capabilities } from '../capabilities.ts';
-import type { Engine } from '../engine.ts';
-import type { CheckedTable } from '../part-check.ts';
+import type { MigratedEngine } from '../migrated-engine.ts';
 import { sqlString } from '../sql.ts';
 import { IN_DATABASE, type TableName, type Tables } from '../tables.ts';
 import { rowsOf } from '../rows-of.ts';
@@ -21,15 +20,6 @@ export interface NewColumn {
   readonly column: string;
   /** Its type and what follows it. */
   readonly definition: string;
-}
-
-export interface MigratedEngine extends Pick<Engine, 'query' | 'command' | 'tables'> {
-  /**
-   * Rejects where a part of the table is not what the engine has written, which it does not say of an insert, and drops
-   * it: call it before what was inserted is removed from where it was. Missing where nobody can look at the store's
-   * files.
-   */
-  expectWhole?(table: CheckedTable): Promise<void>;
 }
 
 export async function runStatement(engine: MigratedEngine, statement: string | NewColumn): Promise<void> {
