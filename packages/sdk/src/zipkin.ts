@@ -1,7 +1,7 @@
-import { resolveZipkin, type ZipkinOptions } from './config/zipkin.ts';
+import { resolveZipkin, type ZipkinOptions } from './config/resolve-zipkin.ts';
 import type { ExporterFactory } from './export/exporter.ts';
 
-export type { ZipkinOptions } from './config/zipkin.ts';
+export type { ZipkinOptions } from './config/resolve-zipkin.ts';
 export type { ExporterFactory } from './export/exporter.ts';
 
 /**

@@ -3,7 +3,7 @@ import { useId, useState, type SyntheticEvent } from 'react';
 import { useLocation } from 'wouter';
 import styles from './open-trace.module.css';
 import { Icon } from './parts/icon.tsx';
-import { findTraceId, NO_TRACE_ID } from './trace-id.ts';
+import { findTraceId, NO_TRACE_ID } from './find-trace-id.ts';
 
 /** Opens the trace whose id is pasted, whatever is around the id. */
 export function OpenTrace() {

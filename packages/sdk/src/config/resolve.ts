@@ -15,13 +15,13 @@ import { OPTION_NAMES, type Config, type TracerOptions } from './options.ts';
 import { ConfigEnvironment, type Environment } from './environment.ts';
 import { resolveExport } from './export.ts';
 import { firstNumber, resolveLimits, resolveRetry } from './limits.ts';
-import { resolvePropagators } from './propagators.ts';
-import { resolveResource } from './resource.ts';
+import { resolvePropagators } from './resolve-propagators.ts';
+import { resolveResource } from './resolve-resource.ts';
 import { LOG_LEVELS } from '../runtime/diagnostics.ts';
 import { ConfigError } from '../runtime/config-error.ts';
 import { property } from '../runtime/property.ts';
 import { resolveRequestMetrics, resolveSampling } from './sampling.ts';
-import { resolveZipkin } from './zipkin.ts';
+import { resolveZipkin } from './resolve-zipkin.ts';
 
 const UNSAMPLED_CHILDREN = ['shared', 'own'] as const;
 

@@ -25,7 +25,7 @@ import {
   withSpan,
   type ActiveContext,
 } from '../context/active-context.ts';
-import { StorageContextManager } from './context-manager.ts';
+import { StorageContextManager } from './storage-context-manager.ts';
 import type { LogLevel } from '../runtime/diagnostics.ts';
 import { lookForContextManager } from './look-for-context-manager.ts';
 import { SpanIdentity } from '../span/span-identity.ts';

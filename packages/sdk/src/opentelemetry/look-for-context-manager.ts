@@ -1,7 +1,7 @@
 import { context as contextApi } from '@opentelemetry/api';
 import { activeContext, runWith, useForeignContext, type ForeignContext } from '../context/active-store.ts';
 import { toOtel, fromOtelChecked, type ActiveContext } from '../context/active-context.ts';
-import { IS_OURS } from './context-manager.ts';
+import { IS_OURS } from './storage-context-manager.ts';
 import { property } from '../runtime/property.ts';
 
 /** Where `@opentelemetry/api` keeps what is registered, in whatever copy an application has. */

@@ -5,7 +5,7 @@ import type { OtlpKeyValue } from '../export/format/otlp-json.ts';
 import { OTLP_JSON } from '../export/format/body-format.ts';
 import { decodeErrorMessage } from '../export/format/otlp-response.ts';
 import type { OperationCounts } from './operation-counts.ts';
-import { writeMetrics } from './otlp-metrics.ts';
+import { writeMetrics } from './write-metrics.ts';
 
 export interface MetricExportOptions {
   /** Sends one request. Never rejects. */

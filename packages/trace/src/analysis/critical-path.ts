@@ -17,8 +17,8 @@ export interface CriticalSegment {
  * end to the child that finished last, from there to the one that had finished when that one started, and so on, in
  * every generation. Where none had finished by then the time is the span's own: a child that is still running when the
  * next one begins was not what that one waited for. Children of a span that stopped waiting are clipped to it. What
- * nobody waited for is not on the path: what a consumer does, what goes on after a parent that did not stop waiting, and
- * what was cancelled because another had failed or responded first.
+ * nobody waited for is not on the path: what a consumer does, what goes on after a parent that did not stop waiting,
+ * and what was cancelled because another had failed or responded first.
  *
  * The segments touch each other and add up to exactly the span's duration. Takes n log n time, and no call stack.
  * After CRISP (Zhang et al., USENIX ATC 2022). Empty for a trace without spans.

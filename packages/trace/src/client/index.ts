@@ -1,5 +1,5 @@
 export * from './api-types.ts';
 export { ApiClient, ApiClientError, type ApiClientOptions, type RequestOptions } from './api-client.ts';
 export { parseTag, writeTag, type Tag } from './tag.ts';
-export { parseTraceId, TRACE_ID_ACCEPTED } from './trace-id.ts';
+export { parseTraceId, TRACE_ID_ACCEPTED } from './parse-trace-id.ts';
 export { UI_PAGES, uiPath } from './ui-pages.ts';

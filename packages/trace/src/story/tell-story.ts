@@ -1,9 +1,9 @@
 import { criticalPath, type CriticalSegment } from '../analysis/critical-path.ts';
 import { type ErrorOrigin, errorOrigins } from '../analysis/error-origins.ts';
-import { writeClauses } from './clauses.ts';
+import { writeClauses } from './write-clauses.ts';
 import { gatherEvidence } from './evidence.ts';
-import { writeHeadline } from './headline.ts';
-import { summarise } from './summary.ts';
+import { writeHeadline } from './write-headline.ts';
+import { summarise } from './summarise.ts';
 import { judge } from './verdict.ts';
 import type { Story, StoryErrorOrigin, StoryOptions } from './story.ts';
 import type { Trace } from '../tree/trace.ts';

@@ -2,7 +2,7 @@ import type { TraceSummary } from '@throughline/trace/client';
 import { useMemo } from 'react';
 import button from '../parts/button.module.css';
 import { classNames } from '../parts/class-names.ts';
-import { describeFailure } from '../parts/failure-text.ts';
+import { describeFailure } from '../parts/describe-failure.ts';
 import page from '../parts/page.module.css';
 import { Skeleton } from '../parts/skeleton.tsx';
 import { useNow } from '../parts/use-now.ts';

@@ -1,5 +1,5 @@
 import button from './button.module.css';
-import { describeFailure } from './failure-text.ts';
+import { describeFailure } from './describe-failure.ts';
 import { Icon } from './icon.tsx';
 import { Notice } from './notice.tsx';
 

@@ -1,7 +1,7 @@
 import { useOtlpEndpoint } from '../api/use-otlp-endpoint.ts';
 import { Snippet } from '../parts/snippet.tsx';
 import styles from './first-span.module.css';
-import { sampleTraceCommand } from './sample-trace.ts';
+import { sampleTraceCommand } from './sample-trace-command.ts';
 
 /** A fresh collector: how to send something to it, while the page waits for the first span. */
 export function FirstSpan() {

@@ -6,7 +6,7 @@ import { Notice } from '../parts/notice.tsx';
 import page from '../parts/page.module.css';
 import { Skeleton } from '../parts/skeleton.tsx';
 import { usePageTitle } from '../parts/use-page-title.ts';
-import { describeTraceFailure } from './trace-failure-text.ts';
+import { describeTraceFailure } from './describe-trace-failure.ts';
 import { useGrowth } from './model/use-growth.ts';
 import { useTrace } from './model/use-trace.ts';
 import styles from './trace-page.module.css';

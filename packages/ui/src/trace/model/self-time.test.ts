@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { selfNs } from './self-time.ts';
+import { selfTimeNs } from './self-time.ts';
 
 /** A parent of 0 to 100 with children at these times; none has children of its own. */
 function family(...children: [start: number, end: number][]) {
@@ -13,15 +13,15 @@ function family(...children: [start: number, end: number][]) {
 
 describe('the time of a span itself', () => {
   it('is all of it without children', () => {
-    expect(selfNs(family(), 0)).toBe(100);
+    expect(selfTimeNs(family(), 0)).toBe(100);
   });
 
   it('counts time that several children share once', () => {
-    expect(selfNs(family([10, 40], [20, 30], [30, 60]), 0)).toBe(50);
+    expect(selfTimeNs(family([10, 40], [20, 30], [30, 60]), 0)).toBe(50);
   });
 
   it('counts of a child only what lies within the span', () => {
-    expect(selfNs(family([80, 400]), 0)).toBe(80);
-    expect(selfNs(family([120, 400]), 0)).toBe(100);
+    expect(selfTimeNs(family([80, 400]), 0)).toBe(80);
+    expect(selfTimeNs(family([120, 400]), 0)).toBe(100);
   });
 });

@@ -3,7 +3,7 @@ import type { TraceModel } from './trace-model.ts';
 type TimeColumns = Pick<TraceModel, 'startNs' | 'durationNs' | 'subtreeSize'>;
 
 /** The part of a span's duration in which none of its children was running. */
-export function selfNs({ startNs, durationNs, subtreeSize }: TimeColumns, index: number): number {
+export function selfTimeNs({ startNs, durationNs, subtreeSize }: TimeColumns, index: number): number {
   const start = startNs[index] ?? 0;
   const end = start + (durationNs[index] ?? 0);
   let coveredNs = 0;

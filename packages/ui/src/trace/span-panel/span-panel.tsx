@@ -5,7 +5,7 @@ import { Icon } from '../../parts/icon.tsx';
 import { OperationName } from '../../parts/operation-name.tsx';
 import { Skeleton } from '../../parts/skeleton.tsx';
 import { overflowText } from '../model/overflow.ts';
-import { selfNs } from '../model/self-time.ts';
+import { selfTimeNs } from '../model/self-time.ts';
 import type { SpanAddresses } from '../model/span-addresses.ts';
 import type { TraceModel } from '../model/trace-model.ts';
 import type { TraceSession } from '../model/trace-session.ts';
@@ -93,7 +93,7 @@ function Times({ model, index }: { readonly model: TraceModel; readonly index: n
   const facts = [
     ['Start offset', `+${formatDuration(model.startNs[index] ?? 0)}`],
     ['Duration', formatDuration(model.durationNs[index] ?? 0)],
-    ['Self time', formatDuration(selfNs(model, index))],
+    ['Self time', formatDuration(selfTimeNs(model, index))],
     ['On critical path', formatDuration(model.criticalNs[index] ?? 0)],
   ] as const;
   return (

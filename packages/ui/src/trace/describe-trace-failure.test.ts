@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { describeTraceFailure } from './trace-failure-text.ts';
+import { describeTraceFailure } from './describe-trace-failure.ts';
 
 const describeIt = (code: string, status: number) =>
   describeTraceFailure('abc', { code, status, message: 'the engine is opening' }, '127.0.0.1:4319');

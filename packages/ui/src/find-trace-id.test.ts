@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { findTraceId } from './trace-id.ts';
+import { findTraceId } from './find-trace-id.ts';
 
 const id = '4bf92f3577b34da6a3ce929d0e0e4736';
 

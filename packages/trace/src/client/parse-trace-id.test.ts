@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseTraceId } from './trace-id.ts';
+import { parseTraceId } from './parse-trace-id.ts';
 
 const id = '4bf92f3577b34da6a3ce929d0e0e4736';
 const short = 'a3ce929d0e0e4736';

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { sampleTraceCommand } from './sample-trace.ts';
+import { sampleTraceCommand } from './sample-trace-command.ts';
 
 /** The body that the shell would hand to curl. */
 function sentBody(command: string): unknown {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { context, createContextKey, propagation, ROOT_CONTEXT, trace, type Context } from '@opentelemetry/api';
 import { afterEach, describe, expect, it } from 'vitest';
 import { activeStoreOf } from '../context/active-store.ts';
-import { StorageContextManager } from './context-manager.ts';
+import { StorageContextManager } from './storage-context-manager.ts';
 import { createTestTracer } from '../testing.ts';
 
 const KEY = createContextKey('throughline test');
