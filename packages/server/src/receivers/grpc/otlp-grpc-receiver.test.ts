@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { connect, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
+import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { connect as connectSocket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -203,6 +203,27 @@ describe('spans sent over gRPC', () => {
     expect(await call(MESSAGE)).toEqual(Buffer.alloc(0));
     expect(await failure(Buffer.alloc(0), CHECK)).toMatchObject({ code: 7, details: 'spans alone' });
     expect(await storedRows()).toBe(1);
+  });
+
+  it('are counted as aborted where the sender goes while the check is waited for', async () => {
+    await stop();
+    const allow: (() => void)[] = [];
+    await start({
+      access: () => new Promise((resolve) => allow.push(() => resolve({ isAllowed: true }))),
+    });
+    const stream = session.request({ ':method': 'POST', ':path': EXPORT, 'content-type': 'application/grpc' });
+    stream.on('error', () => {});
+    stream.end(framed(MESSAGE));
+    await expect.poll(() => allow.length).toBe(1);
+    stream.close(constants.NGHTTP2_CANCEL);
+    // What comes later on the connection is read later.
+    const next = send(framed(MESSAGE));
+    await expect.poll(() => allow.length).toBe(2);
+    for (const each of allow) each();
+    expect(await next).toMatchObject({ code: 0 });
+    expect(await registry.metrics()).toContain('throughline_otlp_grpc_requests_total{outcome="ABORTED"} 1');
+    expect(logged).toEqual([]);
+    await expect.poll(() => budget.taken).toBe(0);
   });
 
   it.each([

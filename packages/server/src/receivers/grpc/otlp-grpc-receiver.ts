@@ -232,8 +232,13 @@ export class OtlpGrpcReceiver {
       this.#limitCounter.reached('otlpGrpc.callsMax');
       return this.#end(stream, this.#busy('too many concurrent calls (otlpGrpc.callsMax)'));
     }
+    let access = decision;
     // A check that waits for nothing costs no turn.
-    const access = decision instanceof Promise ? await decision : decision;
+    if (access instanceof Promise) {
+      access = await access;
+      // Nothing is taken for a stream that has ended: nobody would give it back.
+      if (stream.destroyed) throw new SenderGoneError('the sender has gone');
+    }
     if (!isAllowed(access)) throw new GrpcError(statusCodeOf(access.status), access.message);
     if (method instanceof GrpcError) throw method;
     const { headerBytesMax } = this.#limits;

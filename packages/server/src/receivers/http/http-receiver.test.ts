@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -278,6 +279,26 @@ describe('access control', () => {
     expect((await post(LINE))[0]).toBe(401);
     expect((await post(LINE, headers)).slice(0, 2)).toEqual([202, '1 spans']);
     expect((await post(gzipSync(LINE), { ...headers, 'content-encoding': 'gzip' }))[0]).toBe(202);
+  });
+
+  it('counts who has gone while the check was waited for, and logs nothing', async () => {
+    const asked: { readonly request: IncomingMessage; readonly allow: () => void }[] = [];
+    await start({
+      access: (request) =>
+        new Promise((resolve) => {
+          asked.push({ request: request as IncomingMessage, allow: () => resolve({ isAllowed: true }) });
+        }),
+    });
+    const leaving = new AbortController();
+    const init = { method: 'POST', headers: csv, body: LINE, signal: leaving.signal };
+    const left = send('/lines', init).catch(String);
+    await expect.poll(() => asked.length).toBe(1);
+    leaving.abort();
+    expect(await left).toContain('aborted');
+    await expect.poll(() => asked[0]?.request.destroyed).toBe(true);
+    asked[0]?.allow();
+    await expect.poll(() => registry.metrics()).toContain('throughline_otlp_http_requests_total{outcome="aborted"} 1');
+    expect(logged).toEqual([]);
   });
 
   it.each([

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { isAllowed, type AccessCheck } from '../../http/access.ts';
 import { HttpListener } from '../../http/http-listener.ts';
-import { toOriginForm } from '../../http/origin-form.ts';
+import { toOriginForm } from '../../http/to-origin-form.ts';
 import { overloaded, type Refusal } from '../../http/refusal.ts';
 import { isContinueExpected, requestProblem } from '../../http/request-problem.ts';
 import type { Route } from '../../http/route.ts';
@@ -176,9 +176,12 @@ export class HttpReceiver {
     if (match === undefined && matches[0]?.route.isForPages === true && isPreflight(request)) {
       return this.#preflight(request, endpoint);
     }
-    const decision = this.#access(request);
+    let access = this.#access(request);
     // A check that waits for nothing costs no turn.
-    const access = decision instanceof Promise ? await decision : decision;
+    if (access instanceof Promise) {
+      access = await access;
+      if (request.destroyed) throw new SenderGoneError('the sender has gone');
+    }
     if (!isAllowed(access)) return endpoint.refuse(access, form);
     const refusal = this.#refuse(request, found);
     if (refusal !== null) return endpoint.refuse(refusal, form);
