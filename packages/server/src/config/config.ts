@@ -24,8 +24,8 @@ export interface Config extends Settings {
 export const CONFIG_ENV = 'THROUGHLINE_CONFIG';
 
 /**
- * Flags, as `readCommandLine` gives them, win over the environment, it over the file, and that over the defaults. Throws
- * ConfigError.
+ * Flags, as `readCommandLine` gives them, win over the environment, it over the file, and that over the defaults.
+ * Throws ConfigError.
  */
 export function readConfig(
   flags: ReadonlyMap<string, string>,
