@@ -317,7 +317,7 @@ describe('a store that was damaged below the engine', () => {
 
   it('detaches no more parts than it may, and says so', async () => {
     const running = await startHarmed((data) => dataFiles(data, 'spans').forEach((file) => flipByte(file)), {
-      THROUGHLINE_DAMAGE_PARTS_SET_ASIDE_MAX: '0',
+      THROUGHLINE_DAMAGE_DETACHED_PARTS_MAX: '0',
     });
     try {
       expect(await statuses(running)).toEqual({ 'day-0': [200], 'day-1': [500], 'day-2': [200] });

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openTestSpool } from '../packages/server/src/spool/testing/open-test-spool.ts';
-import { decodeOtlpJson } from '../packages/server/src/receivers/otlp-json/otlp-json.ts';
+import { decodeOtlpJson } from '../packages/server/src/receivers/otlp-json/decode-otlp-json.ts';
 import { newDirectory, runCommand, startCollector, type Collector } from './support/collector.ts';
 import { eventually } from './support/processes.ts';
 import { aRequest, postJson, traceIdOf } from './support/traces.ts';

@@ -7,7 +7,7 @@ import { RejectedSpans } from '../../packages/server/dist/columns/rejected-spans
 import { SpanBlock } from '../../packages/server/dist/columns/span-block.js';
 import { parseJson } from '../../packages/server/dist/receivers/otlp-json/json-object.js';
 import { decodeJsonTree } from '../../packages/server/dist/receivers/otlp-json/otlp-json-tree.js';
-import { decodeOtlpJson } from '../../packages/server/dist/receivers/otlp-json/otlp-json.js';
+import { decodeOtlpJson } from '../../packages/server/dist/receivers/otlp-json/decode-otlp-json.js';
 import { JsonTemplate } from './json-template.mjs';
 import { RequestTemplate, SPANS_PER_REQUEST } from './payload.mjs';
 import { median, round } from './statistics.mjs';

@@ -4,7 +4,7 @@
  */
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { decodeOtlp } from '../../packages/server/dist/receivers/otlp/otlp-decoder.js';
+import { decodeOtlp } from '../../packages/server/dist/receivers/otlp/decode-otlp.js';
 import { ByteBuffer } from '../../packages/server/dist/columns/growable-buffers.js';
 import { RejectedSpans } from '../../packages/server/dist/columns/rejected-spans.js';
 import { writeNativeBlock } from '../../packages/server/dist/columns/write-native-block.js';

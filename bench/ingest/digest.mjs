@@ -8,7 +8,7 @@ import { INGEST_LIMITS } from '../../packages/server/dist/ingest/limits.js';
 import { RecentRequests } from '../../packages/server/dist/ingest/recent-requests.js';
 import { SpanBlock } from '../../packages/server/dist/columns/span-block.js';
 import { BodyMemory } from '../../packages/server/dist/receivers/body/body.js';
-import { decodeOtlp } from '../../packages/server/dist/receivers/otlp/otlp-decoder.js';
+import { decodeOtlp } from '../../packages/server/dist/receivers/otlp/decode-otlp.js';
 import { RequestTemplate, SPANS_PER_REQUEST } from './payload.mjs';
 import { median, round } from './statistics.mjs';
 

@@ -1,6 +1,6 @@
 /** Requests as the collector would write them into a segment. */
 import { writeFileSync } from 'node:fs';
-import { decodeOtlp } from '../../packages/server/dist/receivers/otlp/otlp-decoder.js';
+import { decodeOtlp } from '../../packages/server/dist/receivers/otlp/decode-otlp.js';
 import { ArrivalClock } from '../../packages/server/dist/ingest/arrival-clock.js';
 import { ByteBuffer } from '../../packages/server/dist/columns/growable-buffers.js';
 import { RejectedSpans } from '../../packages/server/dist/columns/rejected-spans.js';

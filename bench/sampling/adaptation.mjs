@@ -1,6 +1,6 @@
 import { remote } from '../../packages/sdk/dist/sampling/remote/remote.js';
 import { MessageReader } from '../../packages/server/dist/exchange/message-reader.js';
-import { SamplingController } from '../../packages/server/dist/sampling/controller.js';
+import { SamplingController } from '../../packages/server/dist/sampling/sampling-controller.js';
 import { SAMPLING_LIMITS } from '../../packages/server/dist/sampling/limits.js';
 import { readSamplingSettings } from '../../packages/server/dist/sampling/sampling-settings.js';
 import { SeededRandom } from './random.mjs';

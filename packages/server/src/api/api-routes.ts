@@ -10,7 +10,7 @@ import { Counter, type Registry } from 'prom-client';
 import type { Headlines } from '../query/headlines.ts';
 import type { QueryContext } from '../query/rows.ts';
 import { searchTraces } from '../query/search-traces.ts';
-import type { CountedUntil } from '../query/series.ts';
+import type { CountedUntil } from '../query/find-series.ts';
 import { findOperations, findServices } from '../query/services.ts';
 import type { TraceReader } from '../query/trace-reader.ts';
 import { withReasons, type ReasonOf } from '../query/trace-sampling.ts';

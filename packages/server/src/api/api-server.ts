@@ -8,7 +8,7 @@ import { HttpListener } from '../http/http-listener.ts';
 import { overloaded } from '../http/refusal.ts';
 import { isContinueExpected, requestProblem } from '../http/request-problem.ts';
 import { LimitCounter } from '../limit-counter.ts';
-import { toOriginForm } from '../http/origin-form.ts';
+import { toOriginForm } from '../http/to-origin-form.ts';
 import { matchMethod, methodNotAllowed, Router, type RouteMatch } from '../http/router.ts';
 import { refuseStrangeHost, refuseStrangePage } from '../http/strangers.ts';
 import { Limiter, QueueFullError } from '../limiter.ts';

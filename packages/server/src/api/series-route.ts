@@ -1,6 +1,6 @@
 import type { SeriesResponse } from '@throughline/trace/client';
 import type { QueryContext } from '../query/rows.ts';
-import { findSeries, type CountedUntil } from '../query/series.ts';
+import { findSeries, type CountedUntil } from '../query/find-series.ts';
 import { json } from '../http/response.ts';
 import { anyText, integer, oneOf, optional, spanName, time } from '../http/parameters.ts';
 import { Problem } from '../http/problem.ts';

@@ -12,7 +12,7 @@ import { expectFolder } from './expect-folder.ts';
 import { createLog } from './log.ts';
 import { reportFailure, reportInterrupted } from './report-failure.ts';
 import { apiOfRunning } from './running-collector.ts';
-import { stopOnSignal } from './stop-signal.ts';
+import { stopOnSignal } from './stop-on-signal.ts';
 import { readStoreOptions, type StoreCommand } from './store-options.ts';
 
 const USAGE = `Usage: throughline backup DIR [flags]

@@ -7,7 +7,7 @@ import { DemoProcesses } from './demo-processes.ts';
 import { requireShopPackages, startShop } from './demo-shop.ts';
 import { paint } from './paint.ts';
 import { reportFailure } from './report-failure.ts';
-import { stopOnSignal } from './stop-signal.ts';
+import { stopOnSignal } from './stop-on-signal.ts';
 
 /** What the demo found; the one line that `--json` prints. */
 interface DemoResult {

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
-import { restoreBackup } from '../maintenance/restore.ts';
+import { restoreBackup } from '../maintenance/restore-backup.ts';
 import { reportFailure, reportInterrupted } from './report-failure.ts';
-import { stopOnSignal } from './stop-signal.ts';
+import { stopOnSignal } from './stop-on-signal.ts';
 import { readStoreOptions, type StoreCommand } from './store-options.ts';
 
 const USAGE = `Usage: throughline restore DIR [flags]

@@ -13,7 +13,7 @@ import { growHeapWithBodies, QuietHeap } from './heap.ts';
 import { createLog } from './log.ts';
 import { paint } from './paint.ts';
 import { reportFailure } from './report-failure.ts';
-import { stopOnSignal } from './stop-signal.ts';
+import { stopOnSignal } from './stop-on-signal.ts';
 
 /** Shows the settings and where each comes from, and starts nothing. */
 const PRINT_FLAG = '--print-config';

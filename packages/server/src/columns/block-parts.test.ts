@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decodeOtlp } from '../receivers/otlp/otlp-decoder.ts';
+import { decodeOtlp } from '../receivers/otlp/decode-otlp.ts';
 import { arbitraryOtlp } from '../receivers/testing/arbitrary-otlp.ts';
 import { encodeOtlp } from '../receivers/testing/encode-otlp.ts';
 import { readNativeRows } from '../receivers/testing/read-native.ts';

@@ -9,7 +9,7 @@ import { CountsAs, RollupBounds, type RollupLimits } from '../columns/rollup-bou
 import { Spool } from '../spool/spool.ts';
 import type { SpoolStatus } from '../spool/spool-status.ts';
 import { LimitCounter } from '../limit-counter.ts';
-import { createDirectory } from '../storage/durable-directory.ts';
+import { createDurableDirectory } from '../storage/durable-directory.ts';
 import { isName, type RollupName } from '../storage/rollup-names.ts';
 import { CountedInserts, type EngineOfCounts } from './counted-inserts.ts';
 import { CountedMinutes } from './counted-minutes.ts';
@@ -131,7 +131,7 @@ export class ExactCounts {
 
   /** Recovers what an earlier process left. Call it before anything else. */
   async open(): Promise<void> {
-    await createDirectory(this.#options.directory);
+    await createDurableDirectory(this.#options.directory);
     await this.#spool.open();
     await this.#journal.open();
     await this.#inserts.open();

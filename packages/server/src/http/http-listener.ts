@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
-import { answerClientErrors, type ClientErrorResponse } from './client-error.ts';
+import { answerClientErrors, type ClientErrorResponse } from './answer-client-errors.ts';
 import { Listener } from './listener.ts';
 import type { Refusal } from './refusal.ts';
 import { RequestsInTurn } from './requests-in-turn.ts';

@@ -1,6 +1,6 @@
 import { parseTraceId, TRACE_ID_ACCEPTED } from '@throughline/trace/client';
 import { Problem } from './problem.ts';
-import { parseTime, TIME_ACCEPTED } from './time-parameter.ts';
+import { parseTime, TIME_ACCEPTED } from './parse-time.ts';
 
 /** One parameter of a query string: how it is read, and how OpenAPI describes it. */
 export interface Parameter<T> {

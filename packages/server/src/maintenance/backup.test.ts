@@ -9,7 +9,7 @@ import { writeBackup, type BackupSource } from './backup.ts';
 import { openUnlessTaken } from './check-stopped.ts';
 import { listFiles } from './file-list.ts';
 import { BackupError, manifestText, readManifest, type Manifest } from './manifest.ts';
-import { restoreBackup } from './restore.ts';
+import { restoreBackup } from './restore-backup.ts';
 
 let directory = '';
 beforeEach(() => void (directory = mkdtempSync(join(tmpdir(), 'throughline-backup-'))));

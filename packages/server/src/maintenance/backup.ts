@@ -1,7 +1,7 @@
 import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { replaceFile, syncDirectory } from '../durable-file.ts';
-import { createDirectory, missingFolders } from '../storage/durable-directory.ts';
+import { createDurableDirectory, missingFolders } from '../storage/durable-directory.ts';
 import { MIGRATIONS } from '../storage/migrations/migrate.ts';
 import { VERSION } from '../version.ts';
 import { copyHashed, type CopiedFile } from './copy-hashed.ts';
@@ -33,7 +33,7 @@ export async function writeBackup(source: BackupSource, directory: string, signa
   await expectEmptyOrNone(directory);
   const missing = missingFolders(directory);
   try {
-    await createDirectory(directory);
+    await createDurableDirectory(directory);
     // Fails where another one has begun here meanwhile: what is removed below is ours.
     await mkdir(join(directory, DATA), { mode: 0o700 });
   } catch (error) {

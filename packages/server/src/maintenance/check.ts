@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { checkSpool, type SpoolReport } from '../spool/spool-check.ts';
+import { checkSpool, type SpoolReport } from '../spool/check-spool.ts';
 import type { Engine } from '../storage/engine.ts';
 import { checkStore, type StoreCheckup, type StoreReport } from './check-store.ts';
 

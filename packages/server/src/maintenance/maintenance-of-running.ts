@@ -13,7 +13,7 @@ import type { StoreCheckup } from './check-store.ts';
 import type { InsertGate } from './insert-gate.ts';
 import type { MaintenanceLimits } from './limits.ts';
 import { RunningCheck, type CheckProgress } from './running-check.ts';
-import { takeSnapshot } from './snapshot.ts';
+import { takeSnapshot } from './take-snapshot.ts';
 import { Snapshots, type SnapshotInUse, type TakenSnapshot } from './snapshots.ts';
 
 /** Runs work while what it is responsible for stays as it is. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { effectiveNumber, errorRateInterval, estimateOf } from './estimate.ts';
-import { findSeries } from './series.ts';
+import { findSeries } from './find-series.ts';
 import { findOperations, findServices } from './services.ts';
 import { openTestStore, type TestStore } from './testing/test-store.ts';
 

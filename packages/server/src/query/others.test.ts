@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findSeries } from './series.ts';
+import { findSeries } from './find-series.ts';
 import type { SeriesQuery } from './series-sql.ts';
 import { findOperations, findServices } from './services.ts';
 import { aStoredSpan, openTestStore, type TestStore } from './testing/test-store.ts';

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ALL_COUNTED, type SpanView, type Visibility } from '../storage/span-visibility.ts';
 import type { QueryContext } from './rows.ts';
 import { searchTraces } from './search-traces.ts';
-import { findSeries } from './series.ts';
+import { findSeries } from './find-series.ts';
 import { findOperations, findServices } from './services.ts';
 import { EVERYTHING, plainSearch, randomSpans } from './testing/plain-search.ts';
 import { openTestStore, TEST_START_NS, type StoredSpan, type TestStore } from './testing/test-store.ts';

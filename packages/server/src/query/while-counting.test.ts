@@ -6,7 +6,7 @@ import { ROLLUPS } from '../storage/rollup-rebuild.ts';
 import { RollupJob } from '../storage/rollup-job.ts';
 import { SpanVisibility } from '../storage/span-visibility.ts';
 import type { QueryContext } from './rows.ts';
-import { findSeries } from './series.ts';
+import { findSeries } from './find-series.ts';
 import { findOperations, findServices } from './services.ts';
 import { randomSpans } from './testing/plain-search.ts';
 import { openTestStore, TEST_START_NS, type StoredSpan } from './testing/test-store.ts';

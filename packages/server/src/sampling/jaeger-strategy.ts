@@ -1,4 +1,4 @@
-import type { SamplingController } from './controller.ts';
+import type { SamplingController } from './sampling-controller.ts';
 
 /** The lower bound that Jaeger's clients sample of each operation: one trace in ten minutes. */
 const LOWER_BOUND_TRACES_PER_SECOND = 1 / 600;

@@ -1,6 +1,6 @@
 import { Counter, type Registry } from 'prom-client';
 import { registerGauge } from '../register-gauge.ts';
-import type { SamplingController } from './controller.ts';
+import type { SamplingController } from './sampling-controller.ts';
 
 export class SamplingMetrics {
   readonly exchanges: Counter<'outcome'>;

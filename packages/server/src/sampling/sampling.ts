@@ -8,13 +8,13 @@ import type { WireMessage } from '../exchange/wire-message.ts';
 import { MessageReader } from '../exchange/message-reader.ts';
 import type { Route } from '../http/route.ts';
 import type { Job } from '../jobs/jobs.ts';
-import { SamplingController } from './controller.ts';
+import { SamplingController } from './sampling-controller.ts';
 import { Forwarder } from './forwarder.ts';
 import { replaceFile } from '../durable-file.ts';
 import { readJsonFile } from './read-json-file.ts';
 import { SAMPLING_LIMITS, type SamplingLimits } from './limits.ts';
 import { SamplingMetrics } from './sampling-metrics.ts';
-import { samplingExchangeRoutes, type ExchangeResult } from './sampling-routes.ts';
+import { samplingExchangeRoutes, type ExchangeResult } from './sampling-exchange-routes.ts';
 import { readSavedState, stateToSave } from './saved-state.ts';
 import {
   readSamplingSettings,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { engineError } from '../storage/clickhouse-error.ts';
+import { toEngineError } from '../storage/to-engine-error.ts';
 import { EngineError, type Engine } from '../storage/engine.ts';
 import { eventually, silentLog as log, startEngine } from '../storage/testing/start-engine.ts';
 import { Ingest } from '../ingest/ingest.ts';
@@ -63,7 +63,7 @@ class JudgingEngine {
 }
 
 function clickhouseError(code: number): EngineError {
-  return engineError(code, `Code: ${code}. DB::Exception: so it is`);
+  return toEngineError(code, `Code: ${code}. DB::Exception: so it is`);
 }
 
 const INCORRECT_DATA = 117;
@@ -132,7 +132,7 @@ const PASSING: readonly (readonly [string, () => Error])[] = [
     (code) => [String(code), () => clickhouseError(code)] as const,
   ),
   ...[401, 403, 404, 429].map(
-    (status) => [`HTTP ${status}`, () => engineError(0, `http://store:8123 responded with ${status}: no`)] as const,
+    (status) => [`HTTP ${status}`, () => toEngineError(0, `http://store:8123 responded with ${status}: no`)] as const,
   ),
   ['an exception of ours', () => new TypeError('undefined is not a function')],
 ];

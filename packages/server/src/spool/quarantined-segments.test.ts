@@ -14,7 +14,7 @@ import { Registry } from 'prom-client';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { eventually, silentLog as log } from '../storage/testing/start-engine.ts';
 import { requestRetry } from './quarantined-segments.ts';
-import { checkSpool } from './spool-check.ts';
+import { checkSpool } from './check-spool.ts';
 import { listSpool, readSegmentBlocks } from './spool-contents.ts';
 import { Spool } from './spool.ts';
 

@@ -1,7 +1,7 @@
 import { link, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FileReplacement, replaceFile, syncDirectory } from '../durable-file.ts';
-import { createDirectory } from '../storage/durable-directory.ts';
+import { createDurableDirectory } from '../storage/durable-directory.ts';
 
 /**
  * The blocks of a segment, one after the other: of spans, a valid file in the Native format; of exact counts, lines of
@@ -131,7 +131,7 @@ export async function listQuarantined(directory: string): Promise<string[]> {
 
 async function rejectedDirectory(directory: string): Promise<string> {
   const rejected = join(directory, REJECTED_DIRECTORY);
-  await createDirectory(rejected);
+  await createDurableDirectory(rejected);
   return rejected;
 }
 

@@ -7,7 +7,7 @@ import { type BlockFacts, OpenSegment } from './open-segment.ts';
 import { DAMAGED_SUFFIX, findWithoutData, noteReason, quarantineSegment, takeRetries } from './quarantined-segments.ts';
 import { listQuarantined, listSegments, newestSegment, readSegment, removeSegment } from './segment-files.ts';
 import { syncDirectory } from '../durable-file.ts';
-import { createDirectory } from '../storage/durable-directory.ts';
+import { createDurableDirectory } from '../storage/durable-directory.ts';
 import { RemovalSync } from './removal-sync.ts';
 import { recoverSegment, type Segment } from './segment-recovery.ts';
 import { SpoolMetrics } from './spool-metrics.ts';
@@ -189,7 +189,7 @@ export class Spool {
   /** Creates the directory and recovers what an earlier process left. Call it before anything else. */
   async open(): Promise<void> {
     const { directory } = this.#options;
-    await createDirectory(directory);
+    await createDurableDirectory(directory);
     const names = await listSegments(directory);
     const withoutData = await findWithoutData(directory);
     const all = [...names, ...withoutData].toSorted();

@@ -4,7 +4,7 @@ import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import { readResponse } from './clickhouse-response.ts';
+import { readClickhouseResponse } from './read-clickhouse-response.ts';
 import { loginOf } from './clickhouse-login.ts';
 import { EngineError } from './engine.ts';
 import { UnreachableError } from './unreachable-error.ts';
@@ -66,7 +66,7 @@ export class ClickHouseHttp {
     this.#running.set(end, isRepeatable);
     try {
       const response = await this.#ask(statement, sent);
-      return await readResponse(response, this.origin, this.#options.resultBytesMax);
+      return await readClickhouseResponse(response, this.origin, this.#options.resultBytesMax);
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       if (error instanceof EngineError) throw error;

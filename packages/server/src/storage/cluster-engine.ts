@@ -19,7 +19,7 @@ import { EngineMetrics } from './engine-metrics.ts';
 import { BLOCK_SETTINGS, insertTarget, TOKEN_SETTINGS } from './insert.ts';
 import { underLease, type StoreLease } from './lease.ts';
 import { askCapabilities, migrate } from './migrations/migrate.ts';
-import { insertMissingSpans, SPAN_STRUCTURE } from './missing-spans.ts';
+import { insertMissingSpans, SPAN_STRUCTURE } from './insert-missing-spans.ts';
 import { acquireQuerySlot } from './acquire-query-slot.ts';
 import { sqlString } from './sql.ts';
 import { OtherStoreError, type StoreCheck } from './store-check.ts';

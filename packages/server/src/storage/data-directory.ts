@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import { replaceFileSync } from '../durable-file.ts';
 import { claimDirectory, isSocketAlive, type DirectoryClaim } from './directory-claim.ts';
 import { foreignFile } from './foreign-files.ts';
-import { createDirectory } from './durable-directory.ts';
+import { createDurableDirectory } from './durable-directory.ts';
 import { identifyProcess, isRunning, type ProcessIdentity } from './process-identity.ts';
 
 /** `data_directory_locked`: another collector holds it. `data_directory_unusable`: it cannot be created or written. */
@@ -135,7 +135,7 @@ export async function openDataDirectory(path: string, options: DataDirectoryOpti
 
 async function create(directory: string): Promise<void> {
   try {
-    await createDirectory(directory);
+    await createDurableDirectory(directory);
   } catch (error) {
     throw unusable(directory, explain(error), error);
   }

@@ -7,7 +7,7 @@ import { syncDirectory } from '../durable-file.ts';
  * Creates the directory, and its parents where they are missing, for its owner alone, so that a power failure does not
  * take it back. Nothing happens to one that is there. Rejects with Node's error.
  */
-export async function createDirectory(directory: string): Promise<void> {
+export async function createDurableDirectory(directory: string): Promise<void> {
   const missing = missingFolders(directory);
   // Not `recursive`: where the kernel refuses a folder as ENOENT, as below /proc, Node 20 tries for ever.
   for (const path of missing.toReversed()) {

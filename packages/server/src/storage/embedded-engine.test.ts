@@ -129,7 +129,7 @@ test('where the engine is not installed, the error says what to install', async 
   const directory = mkdtempSync(join(tmpdir(), 'throughline-bare-'));
   writeFileSync(join(directory, 'package.json'), '{"type": "module"}');
   mkdirSync(join(directory, 'storage'));
-  for (const name of ['storage/embedded-process.js', 'storage/unreadable-metadata.js', 'file-pages.js']) {
+  for (const name of ['storage/embedded-process.js', 'storage/explain-unopened.js', 'file-pages.js']) {
     copyFileSync(new URL(`../${name}`, builtEngineProcess), join(directory, name));
   }
   const engine = new EmbeddedEngine({

@@ -4,7 +4,7 @@ import type { Registry } from 'prom-client';
 import { LimitCounter } from '../limit-counter.ts';
 import { Limiter } from '../limiter.ts';
 import { StoreDefinitions } from './definitions/store-definitions.ts';
-import { createDirectory } from './durable-directory.ts';
+import { createDurableDirectory } from './durable-directory.ts';
 import {
   EngineError,
   type Engine,
@@ -21,13 +21,13 @@ import { createFreshTables, freshTable, FRESH_TABLES } from './fresh-tables.ts';
 import { IndexRepair, type RepairsIndexes } from './index-repair.ts';
 import { acquireQuerySlot } from './acquire-query-slot.ts';
 import { BLOCK_SETTINGS, insertTarget, TOKEN_SETTINGS } from './insert.ts';
-import { insertMissingSpans, SPAN_STRUCTURE } from './missing-spans.ts';
+import { insertMissingSpans, SPAN_STRUCTURE } from './insert-missing-spans.ts';
 import { MergeWatch, type TakesBackMerges } from './merge-watch.ts';
 import { migrate } from './migrations/migrate.ts';
 import type { MigratedEngine } from './migrated-engine.ts';
 import { CHECKED_TABLES, findShortParts, PartCheck, type SelectRows } from './part-check.ts';
 import { sqlString } from './sql.ts';
-import { removeTornMutations } from './torn-mutations.ts';
+import { removeTornMutations } from './remove-torn-mutations.ts';
 import { singleServerTables } from './tables.ts';
 import { rowsIn } from './rows-of.ts';
 
@@ -112,7 +112,7 @@ export class EmbeddedEngine implements Engine, SpanRecovery, PlainInserts, Repai
   }
 
   async start(): Promise<void> {
-    await createDirectory(this.#options.directory);
+    await createDurableDirectory(this.#options.directory);
     await this.#open();
   }
 

@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type * as Chdb from 'chdb';
 import type { Session } from 'chdb';
 import { FilePages, loadUnmap } from '../file-pages.ts';
-import { explainUnopened } from './unreadable-metadata.ts';
+import { explainUnopened } from './explain-unopened.ts';
 import type { EngineArguments, EngineReply, EngineRequest, SessionKind } from './embedded-protocol.ts';
 
 // The channel closes when the collector is gone, however it went. SIGKILL, because an ordinary exit waits for running

@@ -99,8 +99,8 @@ export class EngineMetrics {
   }
 
   statementFailed(error: unknown): void {
-    const engineError = error instanceof EngineError ? error : null;
-    const limit = engineError?.code === 'timeout' ? 'timeout' : LIMIT_CODES.get(engineError?.clickhouseCode ?? 0);
+    const toEngineError = error instanceof EngineError ? error : null;
+    const limit = toEngineError?.code === 'timeout' ? 'timeout' : LIMIT_CODES.get(toEngineError?.clickhouseCode ?? 0);
     this.#errors.inc({ code: limit ?? 'other' });
   }
 }

@@ -1,5 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process';
-import { engineError } from './clickhouse-error.ts';
+import { toEngineError } from './to-engine-error.ts';
 import { EngineError } from './engine.ts';
 import type { EngineArguments, EngineReply, EngineRequest, SessionKind } from './embedded-protocol.ts';
 
@@ -159,7 +159,7 @@ export class EngineProcess {
     if (reply.kind === 'opened') pending?.resolve(new Uint8Array());
     else if (reply.kind === 'failed') pending?.reject(new EngineError(reply.code, reply.message));
     else if (reply.kind === 'done') pending?.resolve(reply.bytes);
-    else pending?.reject(engineError(reply.clickhouseCode, reply.message));
+    else pending?.reject(toEngineError(reply.clickhouseCode, reply.message));
   }
 }
 

@@ -1,6 +1,6 @@
 import { ZSTDDecoder } from 'zstddec';
 import { BodyError } from './body-error.ts';
-import { measureFrames } from './zstd-frames.ts';
+import { measureFrames } from './measure-frames.ts';
 
 /** The reference implementation as WebAssembly: Node 20 has none of its own. */
 const decoder = new ZSTDDecoder();

@@ -8,9 +8,9 @@ import { writeNativeBlock } from '../../columns/write-native-block.ts';
 import { MalformedRequestError } from '../../columns/ingest-result.ts';
 import { SpanBlock } from '../../columns/span-block.ts';
 import { parseJson } from '../otlp-json/json-object.ts';
-import { decodeOtlp } from '../otlp/otlp-decoder.ts';
+import { decodeOtlp } from '../otlp/decode-otlp.ts';
 import { decodeJsonTree } from '../otlp-json/otlp-json-tree.ts';
-import { decodeOtlpJson } from '../otlp-json/otlp-json.ts';
+import { decodeOtlpJson } from '../otlp-json/decode-otlp-json.ts';
 import { bytes, encodeOtlp, fixed64, rawVarint, text, varint } from '../testing/encode-otlp.ts';
 import { readNativeRows } from '../testing/read-native.ts';
 

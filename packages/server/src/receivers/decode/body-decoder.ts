@@ -8,7 +8,7 @@ import type { BodyResponse, BodyForm, BodyJob, BodyOutcome, BodyThreadData } fro
 import type { Body, BodyMemory } from '../body/body.ts';
 import { countProtobufRecords } from './count-records.ts';
 import { RECEIVER_LIMITS, type ReceiverLimits } from '../limits.ts';
-import { decodeOtlp } from '../otlp/otlp-decoder.ts';
+import { decodeOtlp } from '../otlp/decode-otlp.ts';
 import type { OtherSignals } from '../otlp/other-signals.ts';
 import type { Signal } from '../otlp/signals.ts';
 

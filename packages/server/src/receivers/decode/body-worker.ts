@@ -8,8 +8,8 @@ import { RollupBounds } from '../../columns/rollup-bounds.ts';
 import { SpanBlock } from '../../columns/span-block.ts';
 import type { BodyResponse, BodyJob, BodyOutcome, BodyThreadData } from './body-thread-messages.ts';
 import { countJsonRecords, countProtobufRecords } from './count-records.ts';
-import { decodeOtlp } from '../otlp/otlp-decoder.ts';
-import { decodeOtlpJson } from '../otlp-json/otlp-json.ts';
+import { decodeOtlp } from '../otlp/decode-otlp.ts';
+import { decodeOtlpJson } from '../otlp-json/decode-otlp-json.ts';
 
 const { limits, rollupLimits, seed } = workerData as BodyThreadData;
 const block = new SpanBlock(seed, limits);

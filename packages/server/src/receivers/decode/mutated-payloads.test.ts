@@ -24,8 +24,8 @@ const GROWTH_BYTES_MAX = 192 * 1024 * 1024;
 // Before the modules that it looks at.
 const coverage = startBranchCoverage();
 const { PayloadJudge } = await import('../testing/payload-judge.ts');
-const { decodeOtlp } = await import('../otlp/otlp-decoder.ts');
-const { decodeOtlpJson } = await import('../otlp-json/otlp-json.ts');
+const { decodeOtlp } = await import('../otlp/decode-otlp.ts');
+const { decodeOtlpJson } = await import('../otlp-json/decode-otlp-json.ts');
 const { readMessage } = await import('../grpc/grpc-message.ts');
 const { ByteBudget } = await import('../body/byte-budget.ts');
 const { Decompressor } = await import('../body/decompressor.ts');

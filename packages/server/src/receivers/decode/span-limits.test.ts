@@ -3,8 +3,8 @@ import { expect, test } from 'vitest';
 import { RejectedSpans } from '../../columns/rejected-spans.ts';
 import { BLOCK_LIMITS, type BlockLimits } from '../../columns/limits.ts';
 import { SpanBlock } from '../../columns/span-block.ts';
-import { decodeOtlp } from '../otlp/otlp-decoder.ts';
-import { decodeOtlpJson } from '../otlp-json/otlp-json.ts';
+import { decodeOtlp } from '../otlp/decode-otlp.ts';
+import { decodeOtlpJson } from '../otlp-json/decode-otlp-json.ts';
 import { encodeOtlp } from '../testing/encode-otlp.ts';
 
 const GOOD: Span = {

@@ -5,8 +5,8 @@ import { RejectedSpans, type Decode } from '../../columns/rejected-spans.ts';
 import { writeNativeBlock } from '../../columns/write-native-block.ts';
 import { SpanBlock } from '../../columns/span-block.ts';
 import { REPAIRED_TEXTS } from '../../columns/repaired-text.ts';
-import { decodeOtlp } from '../otlp/otlp-decoder.ts';
-import { decodeOtlpJson } from '../otlp-json/otlp-json.ts';
+import { decodeOtlp } from '../otlp/decode-otlp.ts';
+import { decodeOtlpJson } from '../otlp-json/decode-otlp-json.ts';
 import { encodeOtlp } from '../testing/encode-otlp.ts';
 
 /** Of as many bytes as `BROKEN`, which takes its place. */

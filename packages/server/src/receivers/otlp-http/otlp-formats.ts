@@ -6,7 +6,7 @@ import { countJsonRecords } from '../decode/count-records.ts';
 import type { BodyForm } from '../http/body-form.ts';
 import type { SpanFormat } from '../http/span-format.ts';
 import { OTLP_HTTP_LIMITS, type OtlpHttpLimits } from '../limits.ts';
-import { decodeOtlpJson } from '../otlp-json/otlp-json.ts';
+import { decodeOtlpJson } from '../otlp-json/decode-otlp-json.ts';
 import { CONTENT_TYPES, encodeStatus, encodeSuccess, statusCodeOf, type OtlpEncoding } from '../otlp/otlp-response.ts';
 import type { OtherSignals } from '../otlp/other-signals.ts';
 import { signalAliases, signalPath, type Signal } from '../otlp/signals.ts';

@@ -1,6 +1,6 @@
 import type { AttributeColumns } from '../../columns/attribute-columns.ts';
 import { appendJsonValue, ValueTooDeepError, type JsonAnyValue } from '../otlp/any-value.ts';
-import { readAnyValue } from './json-any-value.ts';
+import { readAnyValue } from './read-any-value.ts';
 import { isString, type JsonObject } from './json-object.ts';
 import type { TextSource } from './text-source.ts';
 

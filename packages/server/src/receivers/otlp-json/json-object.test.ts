@@ -3,7 +3,7 @@ import { MalformedRequestError } from '../../columns/ingest-result.ts';
 import { RejectedSpans } from '../../columns/rejected-spans.ts';
 import { SpanBlock } from '../../columns/span-block.ts';
 import { parseJson } from './json-object.ts';
-import { decodeOtlpJson } from './otlp-json.ts';
+import { decodeOtlpJson } from './decode-otlp-json.ts';
 import { TextSource } from './text-source.ts';
 
 const LONG = '1234567890123456789';

@@ -1,7 +1,7 @@
 import type { RejectedSpans } from '../../columns/rejected-spans.ts';
 import type { SpanBlock } from '../../columns/span-block.ts';
 import { SpanFields, type LinkFields } from '../../columns/span-fields.ts';
-import { walkAttributes } from './json-attribute-walker.ts';
+import { walkAttributes } from './walk-attributes.ts';
 import { fallBackToParser, type JsonCursor } from './json-cursor.ts';
 import { MemberNames } from './member-names.ts';
 import { emptyLink, ENUMERATION_MAX, SPAN_KINDS, STATUS_CODES } from '../otlp/otlp-fields.ts';

@@ -2,7 +2,7 @@ import type { BigIntStats } from 'node:fs';
 import { lstat, readdir, readFile, readlink, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { replaceFile } from '../../durable-file.ts';
-import { createDirectory } from '../durable-directory.ts';
+import { createDurableDirectory } from '../durable-directory.ts';
 import { DATABASE } from '../tables.ts';
 
 /** A file in which the engine says what a table, or the database, is. */
@@ -140,7 +140,7 @@ export class DefinitionFiles {
       path === DATABASE_DEFINITION
         ? join(this.#store, DATABASE_DEFINITION)
         : join(this.#directoryOf(database), `${tableOf(path)}.sql`);
-    await createDirectory(dirname(target));
+    await createDurableDirectory(dirname(target));
     await replaceFile(target, Buffer.from(text, ENCODING), { temporary });
     return { text, inode: (await lstat(target, { bigint: true })).ino };
   }

@@ -5,7 +5,7 @@ import { basename, join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { replaceFile } from '../../durable-file.ts';
-import { createDirectory } from '../durable-directory.ts';
+import { createDurableDirectory } from '../durable-directory.ts';
 import { EngineError } from '../engine.ts';
 import { pathOfCopy } from './changed-definitions.ts';
 import {
@@ -142,7 +142,7 @@ export class StoreDefinitions {
       }
       const texts = new Map(Array.from(current, ([path, { text }]) => [path, text]));
       if (!isSame(texts, await this.#noted.read())) {
-        await createDirectory(this.#directory);
+        await createDurableDirectory(this.#directory);
         await this.#noted.write(texts);
       }
       current.delete(DATABASE_DEFINITION);
@@ -254,7 +254,7 @@ export class StoreDefinitions {
   ): Promise<Definition> {
     const damaged = join(this.#directory, 'damaged');
     try {
-      await createDirectory(damaged);
+      await createDurableDirectory(damaged);
       const content = Buffer.from(found ?? '', 'latin1');
       const kept = `${basename(path)}.${createHash('sha256').update(content).digest('hex').slice(0, 8)}`;
       if ((await readdir(damaged)).length < KEPT_MAX) await replaceFile(join(damaged, kept), content);
@@ -276,7 +276,7 @@ export class StoreDefinitions {
     const expected = join(this.#directory, 'expected');
     const file = join(expected, basename(path));
     try {
-      await createDirectory(expected);
+      await createDurableDirectory(expected);
       await replaceFile(file, Buffer.from(text, 'latin1'));
       return file;
     } catch {
@@ -303,7 +303,7 @@ export class StoreDefinitions {
   /** Null where it cannot be started, for want of room for one: the store may open all the same. */
   async #openScratch(): Promise<ScratchStore | null> {
     try {
-      await createDirectory(this.#directory);
+      await createDurableDirectory(this.#directory);
       return await ScratchStore.open(this.#directory, this.#options.startScratch, this.#options.adaptTables);
     } catch (error) {
       const isNotInstalled = error instanceof EngineError && error.code === 'not_installed';

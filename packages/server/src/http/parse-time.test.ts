@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseTime } from './time-parameter.ts';
+import { parseTime } from './parse-time.ts';
 
 describe('parseTime', () => {
   it('tells the unit of a count from its digits', () => {

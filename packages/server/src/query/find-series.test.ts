@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ALL_COUNTED, type SpanView } from '../storage/span-visibility.ts';
-import { findSeries } from './series.ts';
+import { findSeries } from './find-series.ts';
 import { seriesNamesSql, seriesSql, type SeriesQuery } from './series-sql.ts';
 import type { StoredSpan, TestStore } from './testing/test-store.ts';
 import { aStoredSpan, openTestStore } from './testing/test-store.ts';

@@ -6,7 +6,7 @@ import { parseJson } from './json-object.ts';
 import { checkObjectCount } from './check-object-count.ts';
 import { OTLP_HTTP_LIMITS } from '../limits.ts';
 import { decodeJsonTree } from './otlp-json-tree.ts';
-import { walkOtlpJson } from './otlp-json-walker.ts';
+import { walkOtlpJson } from './walk-otlp-json.ts';
 
 /**
  * Appends the spans of an ExportTraceServiceRequest in OTLP's JSON encoding: protobuf's JSON mapping, with ids in

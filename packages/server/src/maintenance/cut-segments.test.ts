@@ -7,9 +7,9 @@ import { Spool } from '../spool/spool.ts';
 import { silentLog as log } from '../storage/testing/start-engine.ts';
 import { writeBackup } from './backup.ts';
 import { readSnapshotList } from './file-list.ts';
-import { restoreBackup } from './restore.ts';
-import { copyOrder } from './segment-end.ts';
-import { takeSnapshot } from './snapshot.ts';
+import { restoreBackup } from './restore-backup.ts';
+import { copyOrder } from './cut-segments.ts';
+import { takeSnapshot } from './take-snapshot.ts';
 import { singleServerTables } from '../storage/tables.ts';
 
 const going = new AbortController().signal;

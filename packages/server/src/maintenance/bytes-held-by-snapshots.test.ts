@@ -5,8 +5,8 @@ import { Registry } from 'prom-client';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Retention } from '../storage/retention.ts';
 import { eventually, silentLog as log, startEngine, type StartedEngine } from '../storage/testing/start-engine.ts';
-import { bytesHeldBySnapshots } from './held-bytes.ts';
-import { takeSnapshot } from './snapshot.ts';
+import { bytesHeldBySnapshots } from './bytes-held-by-snapshots.ts';
+import { takeSnapshot } from './take-snapshot.ts';
 
 const NOON_S = Date.UTC(2026, 10, 10, 12) / 1_000;
 const DAY_S = 86_400;

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
-import { collectProcessMetrics, LAG_SAMPLE_MS } from './process-metrics.ts';
+import { collectProcessMetrics, LAG_SAMPLE_MS } from './collect-process-metrics.ts';
 
 const LAG = /^nodejs_eventloop_lag_(\w+)_seconds (\S+)$/gm;
 

@@ -15,7 +15,7 @@ import { openDataDirectory } from '../storage/data-directory.ts';
 import { silentLog as log } from '../storage/testing/start-engine.ts';
 import { writeBackup } from './backup.ts';
 import { listFiles } from './file-list.ts';
-import { restoreBackup } from './restore.ts';
+import { restoreBackup } from './restore-backup.ts';
 
 const going = new AbortController().signal;
 

@@ -1,4 +1,4 @@
-import type { SamplingController } from './controller.ts';
+import type { SamplingController } from './sampling-controller.ts';
 import type { ProbabilityReason } from './operation-state.ts';
 import type { RuleSettings } from './sampling-settings.ts';
 

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { pipeline, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { engineError } from './clickhouse-error.ts';
+import { toEngineError } from './to-engine-error.ts';
 import { EngineError } from './engine.ts';
 import { UnreachableError } from './unreachable-error.ts';
 
@@ -9,7 +9,11 @@ import { UnreachableError } from './unreachable-error.ts';
  * The bytes of one answer, decompressed, and at most `bytesMax` of them. Rejects with `EngineError` for what is no
  * answer: an error of ClickHouse, wherever it stands, and whatever a proxy says. `origin` is for messages.
  */
-export async function readResponse(response: IncomingMessage, origin: string, bytesMax: number): Promise<Uint8Array> {
+export async function readClickhouseResponse(
+  response: IncomingMessage,
+  origin: string,
+  bytesMax: number,
+): Promise<Uint8Array> {
   const chunks: Buffer[] = [];
   let broken: unknown = null;
   let bytes = 0;
@@ -32,7 +36,7 @@ export async function readResponse(response: IncomingMessage, origin: string, by
   if (statusCode !== 200 || code !== 0) throw problem(origin, statusCode, code, body);
   const exception = exceptionAtEnd(body, headers);
   if (exception !== null && (broken === null || codeOf(exception) !== 0)) {
-    throw engineError(codeOf(exception), exception);
+    throw toEngineError(codeOf(exception), exception);
   }
   // Of the answer's beginning alone nothing is known.
   if (broken !== null) throw broken;
@@ -50,7 +54,7 @@ function contentOf(response: IncomingMessage): Readable {
 function problem(origin: string, status: number, exceptionCode: number, body: Buffer): EngineError {
   const text = body.toString('utf8').trim();
   const code = exceptionCode === 0 ? codeOf(text) : exceptionCode;
-  if (code !== 0) return engineError(code, text === '' ? `${origin} responded with ${status}` : text);
+  if (code !== 0) return toEngineError(code, text === '' ? `${origin} responded with ${status}` : text);
   // Not ClickHouse's own words: a proxy in front of it, which may have handed the statement on.
   const words = text
     .replaceAll(/<[^>]*>/g, ' ')

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { answerClientErrors } from './client-error.ts';
+import { answerClientErrors } from './answer-client-errors.ts';
 
 let server: Server;
 beforeEach(async () => {

@@ -1,7 +1,7 @@
 import type { RejectedSpans } from '../../columns/rejected-spans.ts';
 import { MalformedRequestError, RequestTooLargeError } from '../../columns/ingest-result.ts';
 import type { SpanBlock } from '../../columns/span-block.ts';
-import { walkAttributes } from './json-attribute-walker.ts';
+import { walkAttributes } from './walk-attributes.ts';
 import { fallBackToParser, JsonCursor, FallbackNeeded } from './json-cursor.ts';
 import { JsonObject, parseText } from './json-object.ts';
 import { JsonSpanWalker, seenOnce, skipUnknown, walkText } from './json-span-walker.ts';

@@ -6,7 +6,7 @@ import { ByteBuffer } from '../columns/growable-buffers.ts';
 import { RejectedSpans } from '../columns/rejected-spans.ts';
 import { writeNativeBlock } from '../columns/write-native-block.ts';
 import { SpanBlock } from '../columns/span-block.ts';
-import { decodeOtlpJson } from '../receivers/otlp-json/otlp-json.ts';
+import { decodeOtlpJson } from '../receivers/otlp-json/decode-otlp-json.ts';
 import { arbitraryOtlp } from '../receivers/testing/arbitrary-otlp.ts';
 import { startEngine } from './testing/start-engine.ts';
 

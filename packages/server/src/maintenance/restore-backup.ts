@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { syncDirectory } from '../durable-file.ts';
 import { holderOf, RESTORING_FOLDER } from '../storage/data-directory.ts';
 import { isSocketName } from '../storage/directory-claim.ts';
-import { createDirectory, missingFolders } from '../storage/durable-directory.ts';
+import { createDurableDirectory, missingFolders } from '../storage/durable-directory.ts';
 import { LOST_AND_FOUND } from '../storage/foreign-files.ts';
 import { copyHashed } from './copy-hashed.ts';
 import { isWithin } from './is-within.ts';
@@ -22,7 +22,7 @@ export async function restoreBackup(directory: string, dataDirectory: string, si
   }
   const missing = missingFolders(target);
   try {
-    await createDirectory(target);
+    await createDurableDirectory(target);
     await inRestoringFolder(target, async (restoring) => {
       await copyInto(restoring, directory, manifest, signal);
       await moveUp(restoring, target);

@@ -7,7 +7,7 @@ import { json } from '../http/response.ts';
 import { route, type Route } from '../http/route.ts';
 import { closed, count, nullable, oneOf } from '../schema/json-schema.ts';
 import { responseSchema } from '../schema/response-schema.ts';
-import type { ExchangeResponse, SamplingController } from './controller.ts';
+import type { ExchangeResponse, SamplingController } from './sampling-controller.ts';
 import { FORWARDED_HEADER } from './forwarder.ts';
 import { jaegerStrategy, type JaegerStrategy } from './jaeger-strategy.ts';
 import type { SamplingLimits } from './limits.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { SamplingController } from './controller.ts';
+import { SamplingController } from './sampling-controller.ts';
 import type { ExchangeMessage, ReportedOperation } from '../exchange/exchange-message.ts';
-import { reasonFor } from './reason.ts';
+import { reasonFor } from './reason-for.ts';
 import { readSamplingSettings } from './sampling-settings.ts';
 
 class Fleet {

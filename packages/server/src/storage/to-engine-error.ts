@@ -15,7 +15,7 @@ const QUERY_LIMIT = /query memory limit|\(for query\)/i;
 const PASSING_CODES = new Set([74, 75, 76, 173, 202, 225, 236, 241, 242, 243, 252, 319, 394, 439, 999]);
 
 /** `clickhouseCode` is the engine's own number for the error, 0 where it gave none. */
-export function engineError(clickhouseCode: number, message: string): EngineError {
+export function toEngineError(clickhouseCode: number, message: string): EngineError {
   if (clickhouseCode === TIMEOUT_EXCEEDED) return new EngineError('timeout', message, { clickhouseCode });
   if (clickhouseCode === RESULT_TOO_LARGE) return new EngineError('too_large', message, { clickhouseCode });
   if (clickhouseCode === MEMORY_LIMIT_EXCEEDED && QUERY_LIMIT.test(message)) {

@@ -12,8 +12,8 @@ import { BLOCK_LIMITS } from '../../columns/limits.ts';
 import { SpanBlock } from '../../columns/span-block.ts';
 import { OTLP_HTTP_LIMITS } from '../limits.ts';
 import type { JsonAnyValue } from './any-value.ts';
-import { decodeOtlp } from './otlp-decoder.ts';
-import { decodeOtlpJson } from '../otlp-json/otlp-json.ts';
+import { decodeOtlp } from './decode-otlp.ts';
+import { decodeOtlpJson } from '../otlp-json/decode-otlp-json.ts';
 import { arbitraryOtlp } from '../testing/arbitrary-otlp.ts';
 import { bytes, encodeOtlp, fixed64, text, varint } from '../testing/encode-otlp.ts';
 

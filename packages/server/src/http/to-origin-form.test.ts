@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { expect, test } from 'vitest';
-import { toOriginForm } from './origin-form.ts';
+import { toOriginForm } from './to-origin-form.ts';
 
 test.each([
   ['http://box:4318/v1/traces?a=b', '/v1/traces?a=b', 'box:4318'],

@@ -5,7 +5,7 @@ import type { TakesBackMerges } from '../storage/merge-watch.ts';
 import { CHECKED_TABLES, faultOf } from '../storage/part-check.ts';
 import { sqlString } from '../storage/sql.ts';
 import { KEPT, listFiles, writeSnapshotList } from './file-list.ts';
-import { copyOrder, cutSegments } from './segment-end.ts';
+import { copyOrder, cutSegments } from './cut-segments.ts';
 import { IN_DATABASE } from '../storage/tables.ts';
 import { rowsOf } from '../storage/rows-of.ts';
 
