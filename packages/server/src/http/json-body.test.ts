@@ -16,7 +16,7 @@ const problemOf = (read: () => unknown): [number, string, string] | null => {
 };
 
 it('returns what fits its schema, and rejects the rest with what is wrong, which is counted', () => {
-  const onRejected = vi.fn();
+  const onRejected = vi.fn<() => void>();
   const body = jsonBody(closed({ times: count({ maximum: 5 }) }), { ...options, onRejected });
   // A part of a larger buffer, as bodies are.
   const whole = Buffer.from('xx{"times":3}xx');
