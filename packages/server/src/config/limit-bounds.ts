@@ -19,7 +19,7 @@ const INSERT_MEMORY_BYTES = 192 * MIB;
 const REJECTED_MESSAGES = 'throughline_sampling_exchanges_total{outcome="rejected"}';
 
 /** The compiler holds that no limit of a module is forgotten here. */
-export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limits[G]]: Bounds } } = {
+export const LIMIT_BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limits[G]]: Bounds } } = {
   receivers: {
     bytesInFlightMax: [
       MIB,

@@ -1,4 +1,4 @@
-import { BOUNDS, type Bounds } from './limit-bounds.ts';
+import { LIMIT_BOUNDS, type Bounds } from './limit-bounds.ts';
 import { DEFAULT_LIMITS, type Limits } from './limits.ts';
 import { quantity, setting, unitOf, type Setting } from './setting.ts';
 
@@ -13,15 +13,17 @@ interface LimitSetting extends Setting<number> {
 }
 
 /** A setting for every limit. */
-export const LIMIT_SETTINGS: readonly LimitSetting[] = (Object.keys(BOUNDS) as (keyof Limits)[]).flatMap((group) => {
-  const defaults = DEFAULT_LIMITS[group] as unknown as Readonly<Record<string, number>>;
-  return Object.entries<Bounds>(BOUNDS[group]).map(([name, [min, max, help, counter]]) => {
-    const key = `${group}.${name}`;
-    const text = quantity(unitOf(name), min, max);
-    const described = setting(key, help, text, () => defaults[name] ?? 0);
-    return { ...described, counter: counter === undefined ? limitCounter(key) : counter, group, name };
-  });
-});
+export const LIMIT_SETTINGS: readonly LimitSetting[] = (Object.keys(LIMIT_BOUNDS) as (keyof Limits)[]).flatMap(
+  (group) => {
+    const defaults = DEFAULT_LIMITS[group] as unknown as Readonly<Record<string, number>>;
+    return Object.entries<Bounds>(LIMIT_BOUNDS[group]).map(([name, [min, max, help, counter]]) => {
+      const key = `${group}.${name}`;
+      const text = quantity(unitOf(name), min, max);
+      const described = setting(key, help, text, () => defaults[name] ?? 0);
+      return { ...described, counter: counter === undefined ? limitCounter(key) : counter, group, name };
+    });
+  },
+);
 
 /** The limits with these values by key; every key of `LIMIT_SETTINGS` is there. */
 export function limitsFrom(values: ReadonlyMap<string, unknown>): Limits {

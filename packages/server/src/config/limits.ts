@@ -10,7 +10,7 @@ import {
 } from '../spool/limits.ts';
 import { INGEST_LIMITS, type IngestLimits } from '../ingest/limits.ts';
 import { MAINTENANCE_LIMITS, type MaintenanceLimits } from '../maintenance/limits.ts';
-import { DEFAULT_QUERY_LIMITS, type QueryLimits } from '../query/limits.ts';
+import { QUERY_LIMITS, type QueryLimits } from '../query/limits.ts';
 import {
   OTLP_GRPC_LIMITS,
   OTLP_HTTP_LIMITS,
@@ -64,6 +64,6 @@ export const DEFAULT_LIMITS: Limits = {
   sampling: SAMPLING_LIMITS,
   counts: COUNTS_LIMITS,
   maintenance: MAINTENANCE_LIMITS,
-  query: DEFAULT_QUERY_LIMITS,
+  query: QUERY_LIMITS,
   http: API_LIMITS,
 };

@@ -2,13 +2,13 @@ import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sqlHex } from '../storage/sql.ts';
 import { Headlines } from './headlines.ts';
-import { DEFAULT_QUERY_LIMITS } from './limits.ts';
+import { QUERY_LIMITS } from './limits.ts';
 import { EngineError, type QueryContext } from './rows.ts';
 import type { TestStore } from './testing/test-store.ts';
 import { aStoredSpan, openTestStore } from './testing/test-store.ts';
 import { TraceReader } from './trace-reader.ts';
 
-const traces = new TraceReader({ registry: new Registry(), limits: DEFAULT_QUERY_LIMITS });
+const traces = new TraceReader({ registry: new Registry(), limits: QUERY_LIMITS });
 const ids = Array.from({ length: 5 }, (_, i) => `${i + 1}`.repeat(32));
 
 describe('Headlines', () => {

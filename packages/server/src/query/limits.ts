@@ -30,7 +30,7 @@ export interface QueryLimits {
   readonly headlineConcurrency: number;
 }
 
-export const DEFAULT_QUERY_LIMITS: QueryLimits = {
+export const QUERY_LIMITS: QueryLimits = {
   queryTimeoutMs: 15_000,
   traceSpansMax: 100_000,
   traceBytesMax: 128 * 1024 * 1024,

@@ -1,6 +1,6 @@
 import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { DEFAULT_QUERY_LIMITS } from './limits.ts';
+import { QUERY_LIMITS } from './limits.ts';
 import { aStoredSpan, openTestStore, TEST_START_NS, type TestStore } from './testing/test-store.ts';
 import { TraceReader, type TraceReaderOptions } from './trace-reader.ts';
 import { TraceThread } from './trace-thread.ts';
@@ -47,7 +47,7 @@ describe('a trace that is', () => {
   /** As if every trace were large. */
   const start = (limits: Partial<TraceReaderOptions['limits']> = { traceInlineBytesMax: 0 }): TraceReader => {
     registry = new Registry();
-    reader = new TraceReader({ registry, limits: { ...DEFAULT_QUERY_LIMITS, ...limits }, workerPath });
+    reader = new TraceReader({ registry, limits: { ...QUERY_LIMITS, ...limits }, workerPath });
     return reader;
   };
   beforeEach(() => void start());

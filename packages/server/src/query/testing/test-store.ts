@@ -10,7 +10,7 @@ import { RollupJob } from '../../storage/rollup-job.ts';
 import { SpanVisibility } from '../../storage/span-visibility.ts';
 import { AttributeType } from '../../storage/schema.ts';
 import { sqlString } from '../../storage/sql.ts';
-import { DEFAULT_QUERY_LIMITS } from '../limits.ts';
+import { QUERY_LIMITS } from '../limits.ts';
 import type { QueryContext } from '../rows.ts';
 
 /** The real engine on a directory of its own; what a test stores goes past the spool, and is counted at once. */
@@ -114,7 +114,7 @@ export async function openTestStore(): Promise<TestStore> {
     await rm(directory, { recursive: true, force: true });
   };
   return {
-    context: { engine, limits: DEFAULT_QUERY_LIMITS, signal: new AbortController().signal },
+    context: { engine, limits: QUERY_LIMITS, signal: new AbortController().signal },
     store: async (spans) => {
       arrival += 1;
       await put(spans, arrival);
