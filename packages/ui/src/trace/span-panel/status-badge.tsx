@@ -18,8 +18,8 @@ export function StatusBadge({ status }: { readonly status: SpanStatus | undefine
     );
   }
   return (
-    <span className={styles['unset']} title="Status unset: the application has not set any">
-      Unset
+    <span className={styles['unset']} title="The application has not set a status">
+      status unset
     </span>
   );
 }
