@@ -27,7 +27,7 @@ declare const requestCounter: sdk.SpanProcessor;
 import {
   attributeText, criticalNs, criticalPath, errorOrigins, findAttribute, formatDuration, inferredDependency, tellStory, traceFromOtlp, type Trace, type TracesData,
 } from '@throughline/trace';
-import { ApiClient, ApiClientError, parseTag, parseTraceId, writeTag } from '@throughline/trace/client';
+import { ApiClient, ApiClientError, parseTag, parseTraceId, uiPath, writeTag } from '@throughline/trace/client';
 declare const otlpJson: TracesData;
 declare const trace: Trace;
 `,

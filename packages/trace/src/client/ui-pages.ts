@@ -21,7 +21,7 @@ interface Search {
  * Where a page is, below the prefix that the UI is served under.
  *
  * @example
- * uiPath('trace', { traceId, search: 'find=SELECT' }); // '/trace/4bf92f3577b34da6a3ce929d0e0e4736?find=SELECT'
+ * uiPath('explore', { search: 'service=web' }); // '/explore?service=web'
  */
 export function uiPath(page: 'trace', options: Search & { readonly traceId: string }): string;
 export function uiPath(page: Exclude<UiPage, 'trace'>, options?: Search): string;
