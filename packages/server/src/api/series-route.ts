@@ -31,7 +31,7 @@ export function seriesRoute(
     summary:
       'Requests, errors and durations over time, of every service or of the operations of one. Requests are SERVER and ' +
       'CONSUMER spans and those whose parent is missing or remote; percentiles are off by at most 4.4%. Steps of whole ' +
-      'minutes are answered by the exact counters of the SDKs where there are any, once all counts of the step have ' +
+      'minutes are answered by the request metrics of the SDKs where there are any, once all counts of the step have ' +
       'arrived; the last minutes are estimated from spans and their weights; `estimate` gives the accuracy',
     parameters: {
       service: anyText('Only this service'),

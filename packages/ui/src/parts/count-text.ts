@@ -47,7 +47,7 @@ export function rateText(perSecond: number): string {
 export interface CountEstimate {
   /** What is stored. */
   readonly stored: number;
-  /** Σ sampling weight, or what counters report. */
+  /** Σ sampling weight, or what request metrics report. */
   readonly estimated: number;
   readonly estimate: Estimate;
   /** A part of it at least is counted by the applications. */
@@ -56,7 +56,7 @@ export interface CountEstimate {
 
 /** The count as it is shown: `12,345` where it is exact, else `≈12.3k`. */
 export function estimatedText({ stored, estimated, estimate: { basis } }: CountEstimate): string {
-  // Counters know of more than is stored.
+  // Request metrics count more than is stored.
   if (basis === 'exact') return countText(Math.max(stored, Math.round(estimated)));
   return `≈${shortCountText(estimated)}`;
 }
