@@ -42,7 +42,7 @@ export const allowedSkips = [
     when: isShort,
   },
   {
-    file: 'packages/server/src/storage/store-damage.test.ts',
+    file: 'packages/server/src/storage/damage/store-damage.test.ts',
     test: /somebody has removed while /,
     why: LONG,
     when: isShort,

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { takeSnapshot } from '../packages/server/src/maintenance/take-snapshot.ts';
-import { damageFiles, StoreDamage } from '../packages/server/src/storage/store-damage.ts';
+import { damageFiles, StoreDamage } from '../packages/server/src/storage/damage/store-damage.ts';
 import { shortMerges } from '../packages/server/src/storage/testing/merged-parts.ts';
 import { sampleOf } from '../packages/server/src/storage/testing/sample-of.ts';
 import { silentLog, startEngine, type StartedEngine } from '../packages/server/src/storage/testing/start-engine.ts';

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Loader } from '../packages/server/src/spool/loader.ts';
 import { aSpan, appendSpan } from '../packages/server/src/columns/testing/append-span.ts';
 import { openTestSpool } from '../packages/server/src/spool/testing/open-test-spool.ts';
-import { ClusterEngine } from '../packages/server/src/storage/cluster-engine.ts';
+import { ClusterEngine } from '../packages/server/src/storage/cluster/cluster-engine.ts';
 import { startClickHouseHttp, type ClickHouseHttp } from './support/clickhouse-http/server.ts';
 
 /** It cannot read the files of the collector: it gets them once more, and compares. */

@@ -2,7 +2,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Seeded } from '../packages/server/src/columns/testing/seeded.ts';
-import { CHECKED_TABLES } from '../packages/server/src/storage/part-check.ts';
+import { CHECKED_TABLES } from '../packages/server/src/storage/damage/part-check.ts';
 import { isSpoolEmpty, newDirectory, startCollector } from './support/collector.ts';
 import { canInjectFaults, FaultInjection, type FaultKind, type FaultRule } from './support/fault-injection.ts';
 import { FaultyCollector } from './support/faulty-collector.ts';

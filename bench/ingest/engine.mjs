@@ -1,6 +1,6 @@
 /** The engine without a collector. */
 import { createRequire } from 'node:module';
-import { EmbeddedEngine } from '../../packages/server/dist/storage/embedded-engine.js';
+import { EmbeddedEngine } from '../../packages/server/dist/storage/embedded/embedded-engine.js';
 
 export const { Registry } = createRequire(new URL('../../packages/server/package.json', import.meta.url))(
   'prom-client',

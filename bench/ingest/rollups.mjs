@@ -1,5 +1,5 @@
 /** The collector's own job for derived tables, on an engine that no collector runs on. */
-import { RollupJob } from '../../packages/server/dist/storage/rollup-job.js';
+import { RollupJob } from '../../packages/server/dist/storage/rollups/rollup-job.js';
 import { SpanVisibility } from '../../packages/server/dist/storage/span-visibility.js';
 import { Registry, SILENT } from './engine.mjs';
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { readiness, type Findings } from './readiness.ts';
-import type { LostPart } from './storage/lost-parts.ts';
+import type { LostPart } from './storage/damage/lost-parts.ts';
 
 const WORKING = { backlogSegments: 0, backlogBytes: 0, backlogAgeMs: 0, blockedBy: null, quarantinedSegments: [] };
 

@@ -1,7 +1,7 @@
 import type { LoaderFailure, LoaderStatus } from './spool/loader.ts';
 import type { SpoolStatus } from './spool/spool-status.ts';
 import type { EngineState } from './storage/engine.ts';
-import type { LostPart } from './storage/lost-parts.ts';
+import type { LostPart } from './storage/damage/lost-parts.ts';
 import { withoutPasswords } from './without-passwords.ts';
 
 /** Whether the collector accepts spans and answers queries, and what is wrong. */

@@ -19,7 +19,7 @@ import { unlike, type JsonSchema } from './api/testing/unlike.ts';
 import { configOf } from './config/testing/config-of.ts';
 import type { RunningServer } from './server.ts';
 import { startServer } from './server.ts';
-import { identifyProcess } from './storage/process-identity.ts';
+import { identifyProcess } from './storage/directory/process-identity.ts';
 
 const TRACE_ID = '0af7651916cd43dd8448eb211c80319c';
 
@@ -101,7 +101,7 @@ const SENT: TracesData = {
 
 const log = pino({ level: 'silent' });
 const options = {
-  engineProcessPath: new URL('../dist/storage/embedded-process.js', import.meta.url),
+  engineProcessPath: new URL('../dist/storage/process/embedded-process.js', import.meta.url),
   bodyWorkerPath: new URL('../dist/receivers/decode/body-worker.js', import.meta.url),
 };
 

@@ -1,4 +1,4 @@
-import { ROLLUP_LIMITS, type RollupLimits } from '../storage/rollup-limits.ts';
+import { ROLLUP_LIMITS, type RollupLimits } from '../storage/rollups/rollup-limits.ts';
 import { DAY_MS } from '../storage/utc-day.ts';
 import type { LowCardinalityColumn } from './low-cardinality-column.ts';
 

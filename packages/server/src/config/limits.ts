@@ -20,11 +20,16 @@ import {
   type ReceiverLimits,
 } from '../receivers/limits.ts';
 import { SAMPLING_LIMITS, type SamplingLimits } from '../sampling/limits.ts';
-import { DAMAGE_LIMITS, type DamageLimits } from '../storage/damage-limits.ts';
+import { DAMAGE_LIMITS, type DamageLimits } from '../storage/damage/damage-limits.ts';
 import { ENGINE_LIMITS, type EngineLimits } from '../storage/engine-limits.ts';
-import { CLUSTER_LIMITS, type ClusterLimits } from '../storage/cluster-limits.ts';
-import { ROLLUP_JOB_LIMITS, ROLLUP_LIMITS, type RollupJobLimits, type RollupLimits } from '../storage/rollup-limits.ts';
-import { RETENTION_LIMITS, type RetentionLimits } from '../storage/retention-limits.ts';
+import { CLUSTER_LIMITS, type ClusterLimits } from '../storage/cluster/cluster-limits.ts';
+import {
+  ROLLUP_JOB_LIMITS,
+  ROLLUP_LIMITS,
+  type RollupJobLimits,
+  type RollupLimits,
+} from '../storage/rollups/rollup-limits.ts';
+import { RETENTION_LIMITS, type RetentionLimits } from '../storage/retention/retention-limits.ts';
 
 /** The limits, queues and waits of every module. */
 export interface Limits {

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Engine, PlainInserts } from '../storage/engine.ts';
-import { sqlName } from '../storage/rollup-names.ts';
+import { sqlName } from '../storage/rollups/rollup-names.ts';
 import { sqlUInt64 } from '../storage/sql.ts';
 import type { CountedPart, CountedRow, CountedTable } from './counted-minutes.ts';
 import { writeNativeRows } from './write-native-rows.ts';

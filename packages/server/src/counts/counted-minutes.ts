@@ -1,4 +1,4 @@
-import type { RollupName } from '../storage/rollup-names.ts';
+import type { RollupName } from '../storage/rollups/rollup-names.ts';
 import type { Total } from '../exchange/exchange-message.ts';
 import type { CountsRecord } from './totals.ts';
 import { DAY_SECONDS } from '../storage/utc-day.ts';

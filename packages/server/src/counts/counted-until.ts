@@ -1,4 +1,4 @@
-import type { RollupName } from '../storage/rollup-names.ts';
+import type { RollupName } from '../storage/rollups/rollup-names.ts';
 
 /** A process, as far as its reports show. */
 export interface HeardProcess {

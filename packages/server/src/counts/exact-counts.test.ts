@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { EngineError } from '../storage/engine.ts';
 import { eventually, silentLog as log, startEngine, type StartedEngine } from '../storage/testing/start-engine.ts';
 import type { EngineOfCounts } from './counted-inserts.ts';
-import { readName, selectName } from '../storage/rollup-names.ts';
+import { readName, selectName } from '../storage/rollups/rollup-names.ts';
 import { ExactCounts, type ExactCountsOptions } from './exact-counts.ts';
 import type { CountsMessage } from '../exchange/exchange-message.ts';
 

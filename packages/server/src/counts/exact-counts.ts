@@ -9,8 +9,8 @@ import { CountsAs, RollupBounds, type RollupLimits } from '../columns/rollup-bou
 import { Spool } from '../spool/spool.ts';
 import type { SpoolStatus } from '../spool/spool-status.ts';
 import { LimitCounter } from '../limit-counter.ts';
-import { createDurableDirectory } from '../storage/durable-directory.ts';
-import { isName, type RollupName } from '../storage/rollup-names.ts';
+import { createDurableDirectory } from '../storage/directory/durable-directory.ts';
+import { isName, type RollupName } from '../storage/rollups/rollup-names.ts';
 import { CountedInserts, type EngineOfCounts } from './counted-inserts.ts';
 import { CountedMinutes } from './counted-minutes.ts';
 import { countedUntil } from './counted-until.ts';

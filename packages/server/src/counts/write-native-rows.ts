@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { ByteBuffer } from '../columns/growable-buffers.ts';
-import { COUNTED_COLUMNS } from '../storage/counted-columns.ts';
-import { OTHERS_BYTES, type RollupName } from '../storage/rollup-names.ts';
+import { COUNTED_COLUMNS } from '../storage/rollups/counted-columns.ts';
+import { OTHERS_BYTES, type RollupName } from '../storage/rollups/rollup-names.ts';
 import type { CountedRow } from './counted-minutes.ts';
 
 type ColumnName = (typeof COUNTED_COLUMNS)[number][0];

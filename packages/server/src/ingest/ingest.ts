@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { LimitCounter } from '../limit-counter.ts';
-import type { Present } from '../storage/known-time.ts';
+import type { Present } from '../storage/retention/known-time.ts';
 import { DAY_MS } from '../storage/utc-day.ts';
 import { ArrivalClock } from './arrival-clock.ts';
 import type { DecodedSpans } from '../columns/decoded-spans.ts';

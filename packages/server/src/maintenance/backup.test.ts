@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { openDataDirectory } from '../storage/data-directory.ts';
+import { openDataDirectory } from '../storage/directory/data-directory.ts';
 import { MIGRATIONS } from '../storage/migrations/migrate.ts';
 import { silentLog as log } from '../storage/testing/start-engine.ts';
 import { writeBackup, type BackupSource } from './backup.ts';

@@ -1,7 +1,7 @@
 import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { replaceFile, syncDirectory } from '../durable-file.ts';
-import { createDurableDirectory, missingFolders } from '../storage/durable-directory.ts';
+import { createDurableDirectory, missingFolders } from '../storage/directory/durable-directory.ts';
 import { MIGRATIONS } from '../storage/migrations/migrate.ts';
 import { VERSION } from '../version.ts';
 import { copyHashed, type CopiedFile } from './copy-hashed.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { Retention } from '../storage/retention.ts';
+import { Retention } from '../storage/retention/retention.ts';
 import { eventually, silentLog as log, startEngine, type StartedEngine } from '../storage/testing/start-engine.ts';
 import { bytesHeldBySnapshots } from './bytes-held-by-snapshots.ts';
 import { takeSnapshot } from './take-snapshot.ts';

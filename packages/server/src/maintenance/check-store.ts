@@ -7,10 +7,10 @@ import {
   NOT_FRESH,
   type LostPart,
   type PartName,
-} from '../storage/lost-parts.ts';
-import { ROLLUPS } from '../storage/rollup-rebuild.ts';
+} from '../storage/damage/lost-parts.ts';
+import { ROLLUPS } from '../storage/rollups/rollup-rebuild.ts';
 import { sqlString } from '../storage/sql.ts';
-import { verifyPart } from '../storage/verify-part.ts';
+import { verifyPart } from '../storage/damage/verify-part.ts';
 import { compareDay, type WrongDay } from './compare-day.ts';
 import { IN_DATABASE } from '../storage/tables.ts';
 import { rowsOf } from '../storage/rows-of.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { rebuildDays } from '../storage/rebuild-days.ts';
-import { ROLLUPS } from '../storage/rollup-rebuild.ts';
+import { rebuildDays } from '../storage/rollups/rebuild-days.ts';
+import { ROLLUPS } from '../storage/rollups/rollup-rebuild.ts';
 import { countStored, startEngine, type StartedEngine } from '../storage/testing/start-engine.ts';
 import { compareDay, findProgress } from './compare-day.ts';
 

@@ -8,15 +8,15 @@ import {
   SLOT_OF_VALUES,
   VALUES_PER_BATCH,
   WITH_ATTRIBUTES,
-} from '../storage/attribute-values.ts';
-import { readProgress } from '../storage/rollup-progress.ts';
-import { ROLLUP_JOB_LIMITS } from '../storage/rollup-limits.ts';
-import { BATCH_SETTINGS } from '../storage/rollup-rebuild.ts';
-import { OPERATION_NAME, SERVICE_NAME } from '../storage/rollup-names.ts';
-import { BUCKETS_PER_OCTAVE, IS_REQUEST, LONG_TRACE_SECONDS, startOf } from '../storage/rollups.ts';
-import { RARE } from '../storage/rare-columns.ts';
+} from '../storage/rollups/attribute-values.ts';
+import { readProgress } from '../storage/rollups/rollup-progress.ts';
+import { ROLLUP_JOB_LIMITS } from '../storage/rollups/rollup-limits.ts';
+import { BATCH_SETTINGS } from '../storage/rollups/rollup-rebuild.ts';
+import { OPERATION_NAME, SERVICE_NAME } from '../storage/rollups/rollup-names.ts';
+import { BUCKETS_PER_OCTAVE, IS_REQUEST, LONG_TRACE_SECONDS, startOf } from '../storage/rollups/rollups.ts';
+import { RARE } from '../storage/rollups/rare-columns.ts';
 import { sqlString, sqlUInt64 } from '../storage/sql.ts';
-import { IS_UNKNOWN } from '../storage/weights.ts';
+import { IS_UNKNOWN } from '../storage/rollups/weights.ts';
 import type { Table, Tables } from '../storage/tables.ts';
 import { rowsOf } from '../storage/rows-of.ts';
 

@@ -11,7 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { openDataDirectory } from '../storage/data-directory.ts';
+import { openDataDirectory } from '../storage/directory/data-directory.ts';
 import { silentLog as log } from '../storage/testing/start-engine.ts';
 import { writeBackup } from './backup.ts';
 import { listFiles } from './file-list.ts';

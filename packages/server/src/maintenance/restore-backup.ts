@@ -1,10 +1,10 @@
 import { mkdir, readdir, rename, rm, rmdir, symlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { syncDirectory } from '../durable-file.ts';
-import { holderOf, RESTORING_FOLDER } from '../storage/data-directory.ts';
-import { isSocketName } from '../storage/directory-claim.ts';
-import { createDurableDirectory, missingFolders } from '../storage/durable-directory.ts';
-import { LOST_AND_FOUND } from '../storage/foreign-files.ts';
+import { holderOf, RESTORING_FOLDER } from '../storage/directory/data-directory.ts';
+import { isSocketName } from '../storage/directory/directory-claim.ts';
+import { createDurableDirectory, missingFolders } from '../storage/directory/durable-directory.ts';
+import { LOST_AND_FOUND } from '../storage/directory/foreign-files.ts';
 import { copyHashed } from './copy-hashed.ts';
 import { isWithin } from './is-within.ts';
 import { BackupError, DATA, MANIFEST, readManifest, type Manifest } from './manifest.ts';

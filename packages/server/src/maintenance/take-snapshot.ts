@@ -1,8 +1,8 @@
 import { copyFile, cp, link, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Engine } from '../storage/engine.ts';
-import type { TakesBackMerges } from '../storage/merge-watch.ts';
-import { CHECKED_TABLES, faultOf } from '../storage/part-check.ts';
+import type { TakesBackMerges } from '../storage/damage/merge-watch.ts';
+import { CHECKED_TABLES, faultOf } from '../storage/damage/part-check.ts';
 import { sqlString } from '../storage/sql.ts';
 import { KEPT, listFiles, writeSnapshotList } from './file-list.ts';
 import { copyOrder, cutSegments } from './cut-segments.ts';

@@ -1,5 +1,5 @@
 import type { AttributeKeySummary, AttributeValueSummary } from '@throughline/trace/client';
-import { COUNTS_PER_KEY, VALUES_KEY_SLOTS } from '../storage/attribute-values.ts';
+import { COUNTS_PER_KEY, VALUES_KEY_SLOTS } from '../storage/rollups/attribute-values.ts';
 import { sqlString } from '../storage/sql.ts';
 import type { QueryContext, TimeRange } from './rows.ts';
 import { IN_TENANT, queryRows, where, withView } from './rows.ts';

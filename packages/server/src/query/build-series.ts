@@ -1,6 +1,6 @@
 import { OTHER_NAME, type Estimate, type RequestSeries } from '@throughline/trace/client';
-import { readName, type RollupName } from '../storage/rollup-names.ts';
-import { BUCKETS_PER_OCTAVE } from '../storage/rollups.ts';
+import { readName, type RollupName } from '../storage/rollups/rollup-names.ts';
+import { BUCKETS_PER_OCTAVE } from '../storage/rollups/rollups.ts';
 import { effectiveNumber, errorRateInterval, estimateOf, type Weighed } from './estimate.ts';
 import type { JsonRow } from './rows.ts';
 import { pointsOf, type SeriesQuery } from './series-sql.ts';

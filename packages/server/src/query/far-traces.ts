@@ -1,4 +1,4 @@
-import { LONG_TRACE_SECONDS } from '../storage/rollups.ts';
+import { LONG_TRACE_SECONDS } from '../storage/rollups/rollups.ts';
 import type { SpanView } from '../storage/span-visibility.ts';
 import { timeCondition } from './candidates.ts';
 import { IN_TENANT, queryRows, where, type QueryContext, type TimeRange } from './rows.ts';

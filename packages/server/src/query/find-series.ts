@@ -1,6 +1,6 @@
 import type { RequestSeries } from '@throughline/trace/client';
-import { readName, type RollupName } from '../storage/rollup-names.ts';
-import { REQUEST_1M } from '../storage/rollups.ts';
+import { readName, type RollupName } from '../storage/rollups/rollup-names.ts';
+import { REQUEST_1M } from '../storage/rollups/rollups.ts';
 import type { SpanView } from '../storage/span-visibility.ts';
 import { type JsonRow, type QueryContext, queryRows, withRollup } from './rows.ts';
 import { pointsOf, rangeOf, seriesNamesSql, seriesSql, type SeriesQuery } from './series-sql.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ALL_RARE, emptyColumns } from '../storage/rare-columns.ts';
+import { ALL_RARE, emptyColumns } from '../storage/rollups/rare-columns.ts';
 import { SPAN_FIELDS } from '../storage/schema.ts';
 import { ALL_COUNTED, type SpanView } from '../storage/span-visibility.ts';
 import type { QueryContext } from './rows.ts';

@@ -1,5 +1,5 @@
 import type { Engine } from '../storage/engine.ts';
-import type { Rollup } from '../storage/rollups.ts';
+import type { Rollup } from '../storage/rollups/rollups.ts';
 import { ALL_COUNTED, type SpanView, type Visibility } from '../storage/span-visibility.ts';
 import { sqlInt64 } from '../storage/sql.ts';
 import type { QueryLimits } from './limits.ts';

@@ -1,5 +1,5 @@
-import { OPERATION_NAME, SERVICE_NAME, selectName, sqlName, type RollupName } from '../storage/rollup-names.ts';
-import { BUCKETS_PER_OCTAVE, IS_REQUEST } from '../storage/rollups.ts';
+import { OPERATION_NAME, SERVICE_NAME, selectName, sqlName, type RollupName } from '../storage/rollups/rollup-names.ts';
+import { BUCKETS_PER_OCTAVE, IS_REQUEST } from '../storage/rollups/rollups.ts';
 import type { SpanView } from '../storage/span-visibility.ts';
 import { sqlString } from '../storage/sql.ts';
 import type { TimeRange } from './rows.ts';

@@ -1,6 +1,6 @@
 import { OTHER_NAME, type OperationSummary, type ServiceSummary } from '@throughline/trace/client';
-import { OPERATION_NAME, readName, SERVICE_NAME, selectName } from '../storage/rollup-names.ts';
-import { OPERATION_15M } from '../storage/rollups.ts';
+import { OPERATION_NAME, readName, SERVICE_NAME, selectName } from '../storage/rollups/rollup-names.ts';
+import { OPERATION_15M } from '../storage/rollups/rollups.ts';
 import type { SpanView } from '../storage/span-visibility.ts';
 import { sqlString } from '../storage/sql.ts';
 import { errorRateInterval, estimateOf, type Weighed } from './estimate.ts';

@@ -29,7 +29,7 @@ export function secondsOf(view: SpanView, counted: TraceTimes | null): Seconds[]
 export interface TraceTimes {
   /** In which they start. */
   readonly seconds: Seconds;
-  /** The groups of rare columns that they have something in; see `storage/rare-columns.ts`. */
+  /** The groups of rare columns that they have something in; see `storage/rollups/rare-columns.ts`. */
   readonly rare: number;
 }
 

@@ -1,5 +1,5 @@
 import type { InstrumentationScope, Resource, ResourceSpans, ScopeSpans, TracesData } from '@throughline/trace';
-import { emptyColumns } from '../storage/rare-columns.ts';
+import { emptyColumns } from '../storage/rollups/rare-columns.ts';
 import { SPAN_FIELDS } from '../storage/schema.ts';
 import { ALL_COUNTED, type SpanView } from '../storage/span-visibility.ts';
 import { sqlHex, sqlInt64 } from '../storage/sql.ts';

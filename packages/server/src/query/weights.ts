@@ -1,4 +1,4 @@
-import { readName, selectName, type RollupName } from '../storage/rollup-names.ts';
+import { readName, selectName, type RollupName } from '../storage/rollups/rollup-names.ts';
 import { sqlString } from '../storage/sql.ts';
 import type { Weighed } from './estimate.ts';
 import { IN_TENANT, queryRows, where, type QueryContext, type TimeRange } from './rows.ts';

@@ -1,7 +1,7 @@
 import { link, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FileReplacement, replaceFile, syncDirectory } from '../durable-file.ts';
-import { createDurableDirectory } from '../storage/durable-directory.ts';
+import { createDurableDirectory } from '../storage/directory/durable-directory.ts';
 
 /**
  * The blocks of a segment, one after the other: of spans, a valid file in the Native format; of exact counts, lines of

@@ -7,7 +7,7 @@ import { type BlockFacts, OpenSegment } from './open-segment.ts';
 import { DAMAGED_SUFFIX, findWithoutData, noteReason, quarantineSegment, takeRetries } from './quarantined-segments.ts';
 import { listQuarantined, listSegments, newestSegment, readSegment, removeSegment } from './segment-files.ts';
 import { syncDirectory } from '../durable-file.ts';
-import { createDurableDirectory } from '../storage/durable-directory.ts';
+import { createDurableDirectory } from '../storage/directory/durable-directory.ts';
 import { RemovalSync } from './removal-sync.ts';
 import { recoverSegment, type Segment } from './segment-recovery.ts';
 import { SpoolMetrics } from './spool-metrics.ts';

@@ -1,7 +1,14 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
 import { EngineError } from './engine.ts';
-import type { EngineUsage } from './engine-process.ts';
 import { registerGauge } from '../register-gauge.ts';
+
+/** What a process uses; the CPU time since it began. */
+export interface EngineUsage {
+  readonly residentBytes: number;
+  readonly cpuSeconds: number;
+  /** By `FilePages`. */
+  readonly unmappedBytes: number;
+}
 
 /** What is read whenever the metrics are. */
 export interface EngineNow {

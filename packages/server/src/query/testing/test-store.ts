@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { Jobs } from '../../jobs/jobs.ts';
-import { EmbeddedEngine } from '../../storage/embedded-engine.ts';
-import { RollupJob } from '../../storage/rollup-job.ts';
+import { EmbeddedEngine } from '../../storage/embedded/embedded-engine.ts';
+import { RollupJob } from '../../storage/rollups/rollup-job.ts';
 import { SpanVisibility } from '../../storage/span-visibility.ts';
 import { AttributeType } from '../../storage/schema.ts';
 import { sqlString } from '../../storage/sql.ts';
@@ -82,7 +82,7 @@ export async function openTestStore(): Promise<TestStore> {
     directory,
     log,
     registry,
-    processPath: new URL('../../../dist/storage/embedded-process.js', import.meta.url),
+    processPath: new URL('../../../dist/storage/process/embedded-process.js', import.meta.url),
   });
   await engine.start();
   let arrival = 0;

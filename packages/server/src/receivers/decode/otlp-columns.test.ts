@@ -7,7 +7,7 @@ import { RejectedSpans } from '../../columns/rejected-spans.ts';
 import { writeNativeBlock } from '../../columns/write-native-block.ts';
 import { RollupBounds } from '../../columns/rollup-bounds.ts';
 import { SpanBlock } from '../../columns/span-block.ts';
-import { selectName } from '../../storage/rollup-names.ts';
+import { selectName } from '../../storage/rollups/rollup-names.ts';
 import { countStored, startEngine, type StartedEngine } from '../../storage/testing/start-engine.ts';
 import { decodeOtlp } from '../otlp/decode-otlp.ts';
 import { decodeOtlpJson } from '../otlp-json/decode-otlp-json.ts';

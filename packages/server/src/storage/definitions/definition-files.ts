@@ -2,7 +2,7 @@ import type { BigIntStats } from 'node:fs';
 import { lstat, readdir, readFile, readlink, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { replaceFile } from '../../durable-file.ts';
-import { createDurableDirectory } from '../durable-directory.ts';
+import { createDurableDirectory } from '../directory/durable-directory.ts';
 import { DATABASE } from '../tables.ts';
 
 /** A file in which the engine says what a table, or the database, is. */

@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { EngineProcess } from '../engine-process.ts';
+import type { EngineProcess } from '../process/engine-process.ts';
 import { migrate } from '../migrations/migrate.ts';
-import type { MigratedEngine } from '../migrated-engine.ts';
+import type { MigratedEngine } from '../damage/migrated-engine.ts';
 import { sqlIdentifier, sqlString } from '../sql.ts';
 import { ensureStoreId } from '../store-id.ts';
 import { DefinitionFiles, statementOf, uuidOfDatabase } from './definition-files.ts';

@@ -5,7 +5,7 @@ import { basename, join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { replaceFile } from '../../durable-file.ts';
-import { createDurableDirectory } from '../durable-directory.ts';
+import { createDurableDirectory } from '../directory/durable-directory.ts';
 import { EngineError } from '../engine.ts';
 import { pathOfCopy } from './changed-definitions.ts';
 import {

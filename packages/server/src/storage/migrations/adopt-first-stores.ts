@@ -1,9 +1,9 @@
 import { deleteRows } from '../delete-rows.ts';
 import { SPAN_COLUMNS } from '../schema.ts';
-import { rebuildRollups } from '../rollup-rebuild.ts';
+import { rebuildRollups } from '../rollups/rollup-rebuild.ts';
 import { sqlString } from '../sql.ts';
 import { IN_DATABASE, type TableName } from '../tables.ts';
-import type { MigratedEngine } from '../migrated-engine.ts';
+import type { MigratedEngine } from '../damage/migrated-engine.ts';
 import { rowsOf } from '../rows-of.ts';
 
 /** Where the spans of a store are that was made before there was a first release, until they have been moved. */

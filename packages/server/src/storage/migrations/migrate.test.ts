@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { capabilitiesOf } from '../capabilities.ts';
-import { EngineProcess } from '../engine-process.ts';
+import { EngineProcess } from '../process/engine-process.ts';
 import { sampleOf } from '../testing/sample-of.ts';
 import { builtEngineProcess, countStored, startEngine, type StartedEngine } from '../testing/start-engine.ts';
 import { checksumOf, migrate, MIGRATIONS } from './migrate.ts';
-import type { MigratedEngine } from '../migrated-engine.ts';
+import type { MigratedEngine } from '../damage/migrated-engine.ts';
 import { singleServerTables } from '../tables.ts';
 
 const statements = readFileSync(new URL('../testing/first-landing.sql', import.meta.url), 'utf8')

@@ -9,7 +9,7 @@ import { arrayElements } from './0002-array-elements.ts';
 import { longTraces } from './0003-long-traces.ts';
 import { rareColumns } from './0004-rare-columns.ts';
 import { elementsByOwner } from './0005-elements-by-owner.ts';
-import type { MigratedEngine } from '../migrated-engine.ts';
+import type { MigratedEngine } from '../damage/migrated-engine.ts';
 import { runStatement, type Migration } from './migration.ts';
 import { rowsOf } from '../rows-of.ts';
 

@@ -1,5 +1,5 @@
 import type { Capabilities } from '../capabilities.ts';
-import type { MigratedEngine } from '../migrated-engine.ts';
+import type { MigratedEngine } from '../damage/migrated-engine.ts';
 import { sqlString } from '../sql.ts';
 import { IN_DATABASE, type TableName, type Tables } from '../tables.ts';
 import { rowsOf } from '../rows-of.ts';

@@ -5,14 +5,14 @@ import { join } from 'node:path';
 import pino, { type Logger } from 'pino';
 import { Registry } from 'prom-client';
 import { Jobs } from '../../jobs/jobs.ts';
-import { EmbeddedEngine } from '../embedded-engine.ts';
+import { EmbeddedEngine } from '../embedded/embedded-engine.ts';
 import type { Engine } from '../engine.ts';
 import type { EngineLimits } from '../engine-limits.ts';
-import { RollupJob } from '../rollup-job.ts';
+import { RollupJob } from '../rollups/rollup-job.ts';
 import { SpanVisibility } from '../span-visibility.ts';
 
 /** The engine's process runs what `tsc -b packages/server` has made of it. */
-export const builtEngineProcess = new URL('../../../dist/storage/embedded-process.js', import.meta.url);
+export const builtEngineProcess = new URL('../../../dist/storage/process/embedded-process.js', import.meta.url);
 
 export const silentLog = pino({ level: 'silent' });
 

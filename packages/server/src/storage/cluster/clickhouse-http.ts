@@ -1,0 +1,156 @@
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import { readClickhouseResponse } from './read-clickhouse-response.ts';
+import { loginOf } from './clickhouse-login.ts';
+import { EngineError } from '../engine.ts';
+import { UnreachableError } from './unreachable-error.ts';
+
+export interface HttpStatement {
+  readonly sql: string;
+  /** Settings of ClickHouse, as parameters of the URL. */
+  readonly settings: Readonly<Record<string, string | number>>;
+  /** The statement's data; the statement goes into the URL then. */
+  readonly file?: string;
+  /** It changes nothing, so that it may be sent a second time. */
+  readonly isRepeatable: boolean;
+  readonly timeoutMs: number;
+  /** Nobody waits for the answer any more; `run` rejects with its reason. */
+  readonly signal?: AbortSignal;
+}
+
+export interface ClickHouseHttpOptions {
+  readonly resultBytesMax: number;
+  /** Of gzip, for data and answers; 0 for none. */
+  readonly compressionLevel: number;
+}
+
+/** One ClickHouse server, over its HTTP interface. */
+export class ClickHouseHttp {
+  /** Without user and password, for messages. */
+  readonly origin: string;
+  readonly #url: URL;
+  readonly #headers: Readonly<Record<string, string>>;
+  readonly #agent: HttpAgent | HttpsAgent;
+  readonly #options: ClickHouseHttpOptions;
+  /** Statements under way, and whether they are repeatable. */
+  readonly #running = new Map<AbortController, boolean>();
+
+  /** `url`: `http(s)://[user[:password]@]host[:port]`. */
+  constructor(url: string, options: ClickHouseHttpOptions) {
+    const login = loginOf(url);
+    this.#url = login.url;
+    this.#headers = login.headers;
+    this.origin = this.#url.origin;
+    this.#agent =
+      this.#url.protocol === 'https:' ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true });
+    this.#options = options;
+  }
+
+  /** The answer's bytes. Rejects with `EngineError`, with `UnreachableError` where the server did not answer. */
+  async run(statement: HttpStatement): Promise<Uint8Array> {
+    const { file, isRepeatable, timeoutMs, signal: left } = statement;
+    const dataBytes = file === undefined ? 0 : (await stat(file)).size;
+    const end = new AbortController();
+    const { signal } = end;
+    const sent: Sent = { dataBytes, signal, isSent: false };
+    const leave = (): void => end.abort(left?.reason);
+    left?.addEventListener('abort', leave, { once: true });
+    if (left?.aborted === true) leave();
+    const timer = setTimeout(() => {
+      end.abort(new EngineError('timeout', `${this.origin} did not respond within ${timeoutMs} ms`));
+    }, timeoutMs);
+    this.#running.set(end, isRepeatable);
+    try {
+      const response = await this.#ask(statement, sent);
+      return await readClickhouseResponse(response, this.origin, this.#options.resultBytesMax);
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      if (error instanceof EngineError) throw error;
+      const message = error instanceof Error ? error.message : String(error);
+      throw new UnreachableError(`${this.origin} cannot be reached: ${message}`, !sent.isSent, { cause: error });
+    } finally {
+      this.#running.delete(end);
+      clearTimeout(timer);
+      left?.removeEventListener('abort', leave);
+    }
+  }
+
+  /** Ends what only reads; everything that still runs rejects with `reason`. */
+  endQueries(reason: EngineError): void {
+    for (const [end, isRepeatable] of this.#running) if (isRepeatable) end.abort(reason);
+  }
+
+  close(reason: EngineError): void {
+    for (const end of this.#running.keys()) end.abort(reason);
+    this.#agent.destroy();
+  }
+
+  /**
+   * A server closes connections that are quiet, and may do so while a request is on its way: whether it has read the
+   * request, nobody can know. So what must not be done twice has a connection of its own, and the rest is repeated.
+   */
+  async #ask(statement: HttpStatement, sent: Sent): Promise<IncomingMessage> {
+    if (!statement.isRepeatable) return this.#send(statement, sent, false);
+    try {
+      return await this.#send(statement, sent, this.#agent);
+    } catch (error) {
+      if (!(error instanceof StaleConnectionError) || sent.signal.aborted) throw error;
+      return this.#send(statement, sent, false);
+    }
+  }
+
+  #send(
+    { sql, settings, file }: HttpStatement,
+    sent: Sent,
+    agent: HttpAgent | HttpsAgent | false,
+  ): Promise<IncomingMessage> {
+    const { compressionLevel } = this.#options;
+    const isCompressed = compressionLevel > 0;
+    const url = new URL('/', this.#url);
+    // An error that comes after the first rows must not look like the end of them.
+    url.searchParams.set('wait_end_of_query', '1');
+    if (isCompressed) url.searchParams.set('enable_http_compression', '1');
+    for (const [name, value] of Object.entries(settings)) url.searchParams.set(name, String(value));
+    if (file !== undefined) url.searchParams.set('query', sql);
+    const headers = {
+      ...this.#headers,
+      ...(isCompressed && { 'accept-encoding': 'gzip' }),
+      // How long compressed data is, is known too late.
+      ...(isCompressed && file !== undefined
+        ? { 'content-encoding': 'gzip', 'transfer-encoding': 'chunked' }
+        : { 'content-length': file === undefined ? Buffer.byteLength(sql) : sent.dataBytes }),
+    };
+    const isSecure = url.protocol === 'https:';
+    return new Promise((resolve, reject) => {
+      const send = isSecure ? httpsRequest : httpRequest;
+      const request = send(url, { method: 'POST', agent, headers, signal: sent.signal });
+      request.once('response', resolve).on('error', (error) => {
+        reject(request.reusedSocket ? new StaleConnectionError(error.message, { cause: error }) : error);
+      });
+      request.once('socket', (socket) => {
+        if (socket.connecting) socket.once(isSecure ? 'secureConnect' : 'connect', () => (sent.isSent = true));
+        else sent.isSent = true;
+      });
+      if (file === undefined) request.end(sql);
+      else if (isCompressed) {
+        pipeline(createReadStream(file), createGzip({ level: compressionLevel }), request).catch(reject);
+      } else pipeline(createReadStream(file), request).catch(reject);
+    });
+  }
+}
+
+interface Sent {
+  readonly dataBytes: number;
+  readonly signal: AbortSignal;
+  /** A server may have seen the statement. */
+  isSent: boolean;
+}
+
+/** A connection that was kept from a request before has ended without an answer to this one. */
+class StaleConnectionError extends Error {
+  override readonly name = 'StaleConnectionError';
+}

@@ -1,0 +1,424 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import { LimitCounter } from '../../limit-counter.ts';
+import { Limiter } from '../../limiter.ts';
+import type { Capabilities } from '../capabilities.ts';
+import { ClickHouseHttp, type HttpStatement } from './clickhouse-http.ts';
+import { CLUSTER_LIMITS, type ClusterLimits } from './cluster-limits.ts';
+import {
+  EngineError,
+  type Engine,
+  type EngineState,
+  type PlainInserts,
+  type QueryOptions,
+  type SpanRecovery,
+} from '../engine.ts';
+import { EngineMetrics } from '../engine-metrics.ts';
+import { BLOCK_SETTINGS, insertTarget, TOKEN_SETTINGS } from '../insert.ts';
+import { underLease, type StoreLease } from './lease.ts';
+import { askCapabilities, migrate } from '../migrations/migrate.ts';
+import { insertMissingSpans, SPAN_STRUCTURE } from '../insert-missing-spans.ts';
+import { acquireQuerySlot } from '../acquire-query-slot.ts';
+import { sqlString } from '../sql.ts';
+import { OtherStoreError, type StoreCheck } from './store-check.ts';
+import { UnreachableError } from './unreachable-error.ts';
+import { singleServerTables } from '../tables.ts';
+
+export interface ClusterEngineOptions {
+  /** `http(s)://[user[:password]@]host[:port]` of servers that share their tables; the first that answers is used. */
+  readonly urls: readonly string[];
+  readonly log: Logger;
+  readonly registry: Registry;
+  readonly limits?: Partial<ClusterLimits>;
+  /** Taken before the schema is touched; without one, nobody is kept from the store. */
+  readonly lease?: StoreLease;
+  /** Tells the store that is meant from others; without it, each URL is believed. */
+  readonly check?: StoreCheck;
+  /** Called when no server can be used at the start, and one is waited for. */
+  readonly onAway?: () => void;
+}
+
+/** ClickHouse servers over HTTP. One of them is used until it does not answer, and then the next that does. */
+export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
+  readonly tables = singleServerTables();
+  readonly #options: ClusterEngineOptions;
+  readonly #limits: ClusterLimits;
+  readonly #servers: readonly ClickHouseHttp[];
+  readonly #limiter: Limiter;
+  readonly #onQueueFull: () => void;
+  readonly #metrics: EngineMetrics;
+  readonly #closing = new AbortController();
+  #current = 0;
+  #isOpen = false;
+  #state: EngineState = { kind: 'starting' };
+  #capabilities: Capabilities | null = null;
+  #runningInsert: Promise<unknown> = Promise.resolve();
+  /** By token: when it was first checked whether an insert still runs on a server that does not answer. */
+  readonly #unansweredSince = new Map<string, number>();
+
+  constructor(options: ClusterEngineOptions) {
+    if (options.urls.length === 0) throw new RangeError('no URL of a ClickHouse server was given');
+    this.#options = options;
+    this.#limits = { ...CLUSTER_LIMITS, ...options.limits };
+    this.#servers = options.urls.map((url) => new ClickHouseHttp(url, this.#limits));
+    const limitCounter = new LimitCounter(options.registry);
+    this.#onQueueFull = (): void => limitCounter.reached('cluster.queuedQueriesMax');
+    this.#limiter = new Limiter({
+      name: 'query',
+      concurrent: this.#limits.concurrentQueries,
+      waitingMax: this.#limits.queuedQueriesMax,
+    });
+    this.#metrics = new EngineMetrics(options.registry, {
+      up: () => (this.#state.kind === 'ready' ? 1 : 0),
+      runningQueries: () => this.#limiter.running,
+      queuedQueries: () => this.#limiter.waiting,
+      usage: null,
+    });
+  }
+
+  /** Spans are found when they are stored. */
+  readonly fresh = null;
+
+  get hasAttributeFilter(): boolean {
+    return this.#capabilities?.bloomFilters === true;
+  }
+
+  get state(): EngineState {
+    return this.#state;
+  }
+
+  /**
+   * Waits with the state `down` for servers that are unreachable or reject the login; meanwhile the spool keeps what
+   * arrives.
+   */
+  async start(): Promise<void> {
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
+      try {
+        await this.#open();
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        if (!(error instanceof EngineError) || !passes(error)) throw error;
+        this.#options.check?.acceptOtherStore(this.#servers);
+        this.#becomes(error.message);
+        this.#options.onAway?.();
+        await delay(this.#limits.startRetryMs, undefined, { signal }).catch(() => {});
+      }
+    }
+  }
+
+  async #open(): Promise<void> {
+    const { lease, check } = this.#options;
+    const direct = {
+      tables: this.tables,
+      query: (sql: string, options: QueryOptions) => this.#select(sql, options),
+      command: (sql: string, timeoutMs?: number) => this.#command(sql, timeoutMs),
+    };
+    this.#capabilities = await askCapabilities(direct);
+    await lease?.take(direct);
+    const engine = lease === undefined ? direct : underLease(direct, lease);
+    await check?.settle(engine);
+    await migrate(engine);
+    const { version, deduplicationTokens } = this.#capabilities;
+    if (!deduplicationTokens) {
+      const sentence = `ClickHouse ${version} does not deduplicate inserts: if the outcome of an insert is unknown, its spans may be stored twice; use 22.2 or later`;
+      this.#options.log.warn(sentence);
+    }
+    if (this.#closing.signal.aborted) return;
+    this.#isOpen = true;
+    this.#becomes(null);
+    void this.#watch();
+  }
+
+  async query(sql: string, options: QueryOptions): Promise<Uint8Array> {
+    options.signal?.throwIfAborted();
+    this.#checkOpen();
+    const begin = performance.now();
+    try {
+      const release = await acquireQuerySlot(this.#limiter, options.timeoutMs, options.signal, this.#onQueueFull);
+      try {
+        // It may have been closed meanwhile.
+        this.#checkOpen();
+        const timeoutMs = Math.max(1, Math.round(options.timeoutMs - (performance.now() - begin)));
+        const bytes = await this.#select(sql, { ...options, timeoutMs });
+        this.#metrics.queryEnded('ok', performance.now() - begin);
+        return bytes;
+      } finally {
+        release();
+      }
+    } catch (error) {
+      this.#metrics.queryFailed(error, options.signal?.aborted === true, performance.now() - begin);
+      throw error;
+    }
+  }
+
+  async command(sql: string): Promise<void> {
+    this.#checkOpen();
+    await this.#command(sql);
+  }
+
+  async insertNativeFile(table: string, path: string, deduplicationToken: string): Promise<void> {
+    this.#checkOpen();
+    const takesTokens = this.#capabilities?.deduplicationTokens === true;
+    await this.#asRunningInsert(
+      this.#run({
+        sql: `INSERT INTO ${insertTarget(this.tables, table)} FORMAT Native`,
+        file: path,
+        isRepeatable: false,
+        settings: {
+          ...this.#insertSettings(deduplicationToken),
+          ...(takesTokens && { insert_deduplication_token: deduplicationToken }),
+        },
+        timeoutMs: this.#limits.insertTimeoutMs,
+      }),
+    );
+  }
+
+  async insertPlainFile(table: string, path: string, name: string): Promise<void> {
+    this.#checkOpen();
+    await this.#asRunningInsert(
+      this.#run({
+        sql: `INSERT INTO ${insertTarget(this.tables, table)} FORMAT Native`,
+        file: path,
+        isRepeatable: false,
+        settings: this.#plainSettings(name),
+        timeoutMs: this.#limits.insertTimeoutMs,
+      }),
+    );
+  }
+
+  async checkInsertEnded(name: string): Promise<void> {
+    this.#checkOpen();
+    await this.#checkEnded(name);
+  }
+
+  async insertMissingSpans(path: string, deduplicationToken: string): Promise<number> {
+    this.#checkOpen();
+    await this.#checkEnded(deduplicationToken);
+    return await this.#asRunningInsert(this.#insertMissing(path, deduplicationToken));
+  }
+
+  /**
+   * The server cannot read our file: it gets the segment into a table of its own, which is gone with it at the latest.
+   */
+  async #insertMissing(path: string, token: string): Promise<number> {
+    const { insertTimeoutMs: timeoutMs } = this.#limits;
+    const copy = this.tables.named(`in_doubt_${token.replaceAll('-', '_')}`).local;
+    const settings = this.#plainSettings(token);
+    await this.#command(`DROP TABLE IF EXISTS ${copy}`);
+    await this.#command(`CREATE TABLE ${copy} (${SPAN_STRUCTURE}) ENGINE = Memory`);
+    try {
+      await this.#run({
+        sql: `INSERT INTO ${copy} FORMAT Native`,
+        file: path,
+        isRepeatable: false,
+        settings,
+        timeoutMs,
+      });
+      return await insertMissingSpans(copy, {
+        tables: this.tables,
+        select: (sql) => this.#select(sql, { format: 'JSONCompactEachRow', timeoutMs }),
+        insert: async (sql) => void (await this.#run({ sql, isRepeatable: false, settings, timeoutMs })),
+      });
+    } finally {
+      // One that stays is dropped when the segment comes again.
+      await this.#command(`DROP TABLE IF EXISTS ${copy}`).catch(() => {});
+    }
+  }
+
+  /**
+   * An insert whose answer was lost, by us or by a collector before us, may still run. Its server ends it at its time
+   * limit.
+   */
+  async #checkEnded(token: string): Promise<void> {
+    const { insertTimeoutMs, pingTimeoutMs } = this.#limits;
+    const sql = `SELECT toUInt32(count()) FROM system.processes WHERE position(query_id, ${sqlString(queryIdOf(token, ''))}) = 1 FORMAT CSV`;
+    let unanswered: string | null = null;
+    for (const server of this.#servers) {
+      let running = '';
+      try {
+        running = Buffer.from(
+          await server.run({ sql, settings: {}, isRepeatable: true, timeoutMs: pingTimeoutMs }),
+        ).toString('utf8');
+      } catch (error) {
+        unanswered = error instanceof Error ? error.message : String(error);
+        continue;
+      }
+      if (running.trim() === '0') continue;
+      throw new EngineError(
+        'unavailable',
+        `an earlier insert of segment ${token} is still running on ${server.origin}`,
+      );
+    }
+    if (unanswered !== null) {
+      const sinceMs = this.#unansweredSince.get(token) ?? performance.now();
+      this.#unansweredSince.set(token, sinceMs);
+      if (performance.now() - sinceMs < insertTimeoutMs) {
+        const sentence = `an earlier insert of segment ${token} may still be running on a server that does not respond`;
+        throw new EngineError('unavailable', `${sentence}: ${unanswered}`);
+      }
+    }
+    this.#unansweredSince.delete(token);
+  }
+
+  #insertSettings(token: string): Record<string, string | number> {
+    const takesTokens = this.#capabilities?.deduplicationTokens === true;
+    return {
+      ...BLOCK_SETTINGS,
+      ...(takesTokens && TOKEN_SETTINGS),
+      ...this.#compatibility(),
+      query_id: queryIdOf(token, randomBytes(6).toString('hex')),
+      max_execution_time: Math.max(1, Math.ceil(this.#limits.insertTimeoutMs / 1000)),
+    };
+  }
+
+  #plainSettings(token: string): Record<string, string | number> {
+    const takesTokens = this.#capabilities?.deduplicationTokens === true;
+    return { ...this.#insertSettings(token), ...(takesTokens && { insert_deduplicate: 0 }) };
+  }
+
+  /** Spans and exact counts may be inserted at the same time. */
+  async #asRunningInsert<T>(insert: Promise<T>): Promise<T> {
+    const before = this.#runningInsert;
+    this.#runningInsert = insert.catch(() => {}).then(() => before);
+    return await insert;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort();
+    this.#state = { kind: 'closed' };
+    const reason = new EngineError('unavailable', 'the engine is closed');
+    for (const server of this.#servers) server.endQueries(reason);
+    await Promise.race([this.#runningInsert, delay(this.#limits.closeTimeoutMs, undefined, { ref: false })]);
+    for (const server of this.#servers) server.close(reason);
+  }
+
+  #checkOpen(): void {
+    if (this.#state.kind === 'closed') throw new EngineError('unavailable', 'the engine is closed', { isUnseen: true });
+    if (this.#isOpen) return;
+    const reason = this.#state.kind === 'down' ? this.#state.reason : 'the engine is starting';
+    throw new EngineError('unavailable', reason, { isUnseen: true });
+  }
+
+  async #select(
+    sql: string,
+    { format, timeoutMs, signal }: QueryOptions,
+    run = (statement: HttpStatement): Promise<Uint8Array> => this.#run(statement),
+  ): Promise<Uint8Array> {
+    const isOld = this.#capabilities?.rowsInLines !== true;
+    const asked = format === 'JSONCompactEachRow' && isOld ? 'JSONCompact' : format;
+    const bytes = await run({
+      sql: `${sql}\nFORMAT ${asked}`,
+      settings: {
+        max_execution_time: Math.max(1, Math.ceil(timeoutMs / 1000)),
+        max_memory_usage: this.#limits.queryMemoryBytesMax,
+        max_result_bytes: this.#limits.resultBytesMax,
+        // ClickHouse does it for a statement that changes nothing.
+        ...(this.#capabilities?.cancelsWithConnection === true && {
+          readonly: 2,
+          cancel_http_readonly_queries_on_client_close: 1,
+        }),
+        ...this.#compatibility(),
+      },
+      isRepeatable: true,
+      timeoutMs,
+      ...(signal !== undefined && { signal }),
+    });
+    return asked === format ? bytes : rowsInLines(bytes);
+  }
+
+  async #command(sql: string, timeoutMs = this.#limits.commandTimeoutMs): Promise<void> {
+    await this.#run({
+      sql,
+      // A server goes on with what it began to write after we have left: what we repeat would be written twice.
+      settings: { max_execution_time: Math.max(1, Math.floor(timeoutMs / 1000)), ...this.#compatibility() },
+      isRepeatable: false,
+      timeoutMs,
+    });
+  }
+
+  /** Before the version is known nothing is created. */
+  #compatibility(): Record<string, number> {
+    return this.#capabilities === null || this.#capabilities.lowCardinality
+      ? {}
+      : { allow_experimental_low_cardinality_type: 1 };
+  }
+
+  /** Asks the next server where one has certainly not seen the statement, and the state follows. */
+  async #run(statement: HttpStatement): Promise<Uint8Array> {
+    let last: unknown;
+    for (let tried = 0; tried < this.#servers.length; tried++) {
+      const index = this.#current;
+      const server = this.#servers[index] as ClickHouseHttp;
+      try {
+        await this.#options.check?.admit(server, {
+          tables: this.tables,
+          query: (sql, options) => this.#select(sql, options, (asked) => server.run(asked)),
+        });
+        const bytes = await server.run(statement);
+        this.#becomes(null);
+        return bytes;
+      } catch (error) {
+        last = error;
+        if (!(error instanceof UnreachableError)) throw error;
+        if (!(error instanceof OtherStoreError)) this.#options.check?.forget(server);
+        if (this.#current === index) this.#current = (index + 1) % this.#servers.length;
+        if (!error.isUnseen) break;
+      }
+    }
+    this.#becomes(last instanceof Error ? last.message : String(last));
+    throw last;
+  }
+
+  #becomes(problem: string | null): void {
+    if (this.#state.kind === 'closed') return;
+    if (problem !== null) {
+      if (this.#state.kind !== 'down') this.#options.log.error({ reason: problem }, 'ClickHouse unreachable; retrying');
+      this.#state = { kind: 'down', reason: problem };
+    } else if (this.#isOpen) {
+      if (this.#state.kind === 'down') this.#options.log.info('ClickHouse reachable again');
+      this.#state = { kind: 'ready' };
+    }
+  }
+
+  /** The state is known even while no query comes in. */
+  async #watch(): Promise<void> {
+    const { signal } = this.#closing;
+    const { pingIntervalMs, pingTimeoutMs } = this.#limits;
+    while (!signal.aborted) {
+      await delay(pingIntervalMs, undefined, { signal, ref: false }).catch(() => {});
+      if (signal.aborted) return;
+      // A server may be replaced between two statements.
+      this.#options.check?.askAgain(this.#servers[this.#current] as ClickHouseHttp);
+      const ping = { sql: 'SELECT 1', settings: {}, isRepeatable: true, timeoutMs: pingTimeoutMs };
+      const asked = this.#current;
+      await this.#run(ping).catch((error: unknown) => {
+        this.#becomes(error instanceof Error ? error.message : String(error));
+        // One that takes too long, or rejects the login, is no better than one that is unreachable.
+        if (this.#current === asked) this.#current = (asked + 1) % this.#servers.length;
+      });
+    }
+  }
+}
+
+/** Somebody may be about to change a password or a grant: what is acknowledged meanwhile is not lost for it. */
+const LOGIN_CODES: ReadonlySet<number> = new Set([192, 193, 194, 497, 516]);
+
+function passes({ code, clickhouseCode }: EngineError): boolean {
+  return code === 'unavailable' || LOGIN_CODES.has(clickhouseCode);
+}
+
+/** What a server's list of running statements knows an insert by; each attempt has one of its own. */
+function queryIdOf(token: string, attempt: string): string {
+  return `throughline-insert-${token}-${attempt}`;
+}
+
+/** What `JSONCompactEachRow` would have answered. */
+function rowsInLines(json: Uint8Array): Uint8Array {
+  const { data } = JSON.parse(new TextDecoder().decode(json)) as { data: unknown[] };
+  return Buffer.from(data.map((row) => `${JSON.stringify(row)}\n`).join(''));
+}

@@ -1,0 +1,325 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Registry } from 'prom-client';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Jobs } from '../../jobs/jobs.ts';
+import type { Engine } from '../engine.ts';
+import { RollupJob } from './rollup-job.ts';
+import { SpanVisibility } from '../span-visibility.ts';
+import { ROLLUP_AUDITS } from '../testing/rollup-audit.ts';
+import { lastCommands, sampleOf } from '../testing/sample-of.ts';
+import { eventually, silentLog as log, startEngine, type StartedEngine } from '../testing/start-engine.ts';
+
+let store: StartedEngine;
+beforeEach(async () => void (store = await startEngine()));
+afterEach(() => store[Symbol.asyncDispose]());
+
+/** Spans of two days and so many hours, sampled and not, of services that are told apart and of others. */
+async function storeSpans(arrival: number, count: number, hours = 5): Promise<void> {
+  const number = `(number + ${arrival * 100_000})`;
+  await store.engine.command(`INSERT INTO throughline.spans
+  (arrival, trace_id, span_id, parent_span_id, service, name, kind, status_code, flags, start_s, start_ns, duration_ns, trace_state,
+  attrs_k, attrs_v, attrs_t, res_k, res_v, res_t, rollup_other)
+SELECT ${arrival}, toFixedString(unhex(leftPad(hex(intDiv(${number}, 5) + 1), 32, '0')), 16),
+  toFixedString(unhex(leftPad(hex(${number} + 1), 16, '0')), 8), toFixedString(unhex(leftPad(hex(number % 3), 16, '0')), 8),
+  concat('service-', toString(number % 4)), concat('operation-', toString(number % 7)), number % 6, number % 3, if(number % 11 = 0, 768, 1),
+  toDateTime(1795000000 + number % ${hours} * ${80_000 / (hours - 1)}, 'UTC') AS s, toInt64(toUnixTimestamp(s)) * 1000000000 + number, number * number,
+  if(number % 5 = 0, 'ot=th:c', ''), ['k', 'list'], [toString(number % 9), '{"values":[]}'], [1, 6], ['r'], ['v'], [1], if(number % 13 = 0, 2, number % 17 = 0)
+FROM numbers(${count})`);
+}
+
+function jobOf(
+  engine: Pick<Engine, 'query' | 'command' | 'tables'>,
+  arrivals: { stored: number; first: number | null },
+): RollupJob {
+  return new RollupJob({
+    engine,
+    visibility: new SpanVisibility(),
+    log,
+    registry: new Registry(),
+    jobs: new Jobs({ log, registry: new Registry() }),
+    firstUnstored: () => arrivals.first,
+    lastArrival: () => arrivals.stored,
+  });
+}
+
+/** The tables that do not hold what the spans say. */
+async function wrongTables(): Promise<string[]> {
+  const wrong: string[] = [];
+  for (const { name, table, spans } of ROLLUP_AUDITS) {
+    const [held, said] = [await store.rows(table), await store.rows(spans)];
+    if (JSON.stringify(held) !== JSON.stringify(said)) wrong.push(name);
+  }
+  return wrong;
+}
+
+describe('RollupJob', () => {
+  it('lets small batches wait while nobody asks, and counts them soon after a query', async () => {
+    const visibility = new SpanVisibility();
+    const arrivals = { stored: 0, first: null };
+    const job = new RollupJob({
+      engine: store.engine,
+      visibility,
+      log,
+      registry: new Registry(),
+      jobs: new Jobs({ log, registry: new Registry() }),
+      firstUnstored: () => arrivals.first,
+      lastArrival: () => arrivals.stored,
+      limits: { intervalMs: 5, idleIntervalMs: 1_000_000 },
+    });
+    await job.start();
+    await storeSpans(1, 100);
+    arrivals.stored = 1;
+    visibility.stored({ arrivals: { first: 1, last: 1 }, seconds: { first: 1795000000, last: 1795080000 }, rows: 100 });
+    await delay(100);
+    expect(visibility.countedUntil).toBe(0);
+    await visibility.published();
+    await eventually(() => visibility.countedUntil === 1);
+    expect(await wrongTables()).toEqual([]);
+    await job.stop(1_000);
+  });
+
+  it('adds every span once to every derived table, batch by batch', async () => {
+    const arrivals = { stored: 0, first: null };
+    const job = jobOf(store.engine, arrivals);
+    for (const batch of [1, 2, 3]) {
+      await storeSpans(batch, 300);
+      arrivals.stored = batch;
+      await job.run(true);
+      expect(await wrongTables()).toEqual([]);
+      await job.run(true);
+      expect(await wrongTables()).toEqual([]);
+    }
+  });
+
+  it('counts nothing that arrived behind a block that is not stored yet', async () => {
+    await storeSpans(1, 100);
+    await storeSpans(3, 100);
+    const arrivals = { stored: 3, first: 2 as number | null };
+    const job = jobOf(store.engine, arrivals);
+    await job.run(true);
+    expect(await store.rows('SELECT sum(spans) FROM throughline.operation_15m')).toEqual([[100]]);
+    await storeSpans(2, 100);
+    arrivals.first = null;
+    await job.run(true);
+    expect(await wrongTables()).toEqual([]);
+  });
+
+  it('counts spans that are stored late: a segment that failed, was quarantined, or came from another data directory', async () => {
+    await storeSpans(3, 100);
+    const arrivals = { stored: 3, first: null as number | null };
+    const job = jobOf(store.engine, arrivals);
+    await job.run(true);
+    await job.noteLate({ first: 2, last: 2 });
+    arrivals.first = 2;
+    await job.run(true);
+    await storeSpans(2, 100);
+    // A process of its own goes on.
+    arrivals.first = null;
+    const next = jobOf(store.engine, arrivals);
+    await next.start();
+    await next.stop(1_000);
+    expect(await wrongTables()).toEqual([]);
+  });
+
+  it('counts a segment that is handed back while a batch is under way', async () => {
+    await storeSpans(3, 100);
+    const arrivals = { stored: 3, first: null as number | null };
+    const handBack = { isDone: false };
+    const job: RollupJob = jobOf(
+      {
+        tables: store.engine.tables,
+        query: (...asked) => store.engine.query(...asked),
+        command: async (sql) => {
+          if (!handBack.isDone && sql.includes('INTO throughline.operation_15m')) {
+            handBack.isDone = true;
+            await job.noteLate({ first: 2, last: 2 });
+            await storeSpans(2, 100);
+          }
+          await store.engine.command(sql);
+        },
+      },
+      arrivals,
+    );
+    await job.run(true);
+    expect(handBack.isDone).toBe(true);
+    await job.run(true);
+    expect(await wrongTables()).toEqual([]);
+  });
+
+  it('counts at the start what an earlier process stored, also where nothing remembers the last arrival', async () => {
+    await storeSpans(3, 100);
+    const job = jobOf(store.engine, { stored: 0, first: null });
+    await job.start();
+    await job.stop(1_000);
+    expect(await wrongTables()).toEqual([]);
+  });
+
+  it('counts each span once whichever statement fails, is lost after it was carried out, or is the last of the process', async () => {
+    const counting = { commands: 0 };
+    await storeSpans(1, 200, 2);
+    await jobOf(
+      {
+        tables: store.engine.tables,
+        query: (...asked) => store.engine.query(...asked),
+        command: (sql) => (counting.commands++, store.engine.command(sql)),
+      },
+      { stored: 1, first: null },
+    ).run(true);
+    expect(await wrongTables()).toEqual([]);
+    let batch = 1;
+    for (const { last, isCarriedOut } of sampleOf(lastCommands(counting.commands), 3, 1)) {
+      batch += 1;
+      await storeSpans(batch, 150, 2);
+      let left = last;
+      const failing: Pick<Engine, 'query' | 'command' | 'tables'> = {
+        tables: store.engine.tables,
+        query: (...asked) => store.engine.query(...asked),
+        command: async (sql) => {
+          if (left-- > 0) return store.engine.command(sql);
+          if (isCarriedOut) await store.engine.command(sql);
+          throw new Error('lost');
+        },
+      };
+      const interrupted = jobOf(failing, { stored: batch, first: null });
+      await interrupted.start();
+      await interrupted.stop(1_000);
+      // A process of its own goes on, or this one does.
+      const next = jobOf(store.engine, { stored: batch, first: null });
+      await next.start();
+      await next.stop(1_000);
+      expect(await wrongTables(), `${last} ${isCarriedOut}`).toEqual([]);
+    }
+  });
+
+  it.each<[string, readonly string[] | 'all', string]>([
+    ['of which one table lacks everything', [], 'ALTER TABLE throughline.operation_15m DROP PARTITION'],
+    ['that was named as damaged', ['2026-11-19'], 'ALTER TABLE throughline.request_1h DROP PARTITION'],
+    ['of a store of which nothing is known', 'all', 'ALTER TABLE throughline.weight_15m DROP PARTITION'],
+  ])('makes a day %s anew, whichever statement of that is the last of the process', async (_, damaged, harm) => {
+    await storeSpans(1, 300);
+    const arrivals = { stored: 1, first: null };
+    await jobOf(store.engine, arrivals).run(true);
+    const harmADay = (): Promise<void> => store.engine.command(`${harm} '2026-11-19'`);
+    await harmADay();
+    let commands = 0;
+    const counting = jobOf(
+      {
+        tables: store.engine.tables,
+        query: (...asked) => store.engine.query(...asked),
+        command: (sql) => (commands++, store.engine.command(sql)),
+      },
+      arrivals,
+    );
+    await counting.start(damaged);
+    await counting.stop(1_000);
+    expect(await wrongTables()).toEqual([]);
+    expect(commands).toBeGreaterThan(10);
+    for (const { last, isCarriedOut } of sampleOf(lastCommands(commands), 2, damaged.length)) {
+      await harmADay();
+      let left = last;
+      const killed = jobOf(
+        {
+          tables: store.engine.tables,
+          query: (...asked) => store.engine.query(...asked),
+          command: async (sql) => {
+            if (left-- > 0) return store.engine.command(sql);
+            if (isCarriedOut && left === -1) await store.engine.command(sql);
+            throw new Error('killed');
+          },
+        },
+        arrivals,
+      );
+      await killed.start(damaged);
+      await killed.stop(1_000);
+      // What was named as damaged is named until it is known to be mended; what disagrees is found once.
+      const next = jobOf(store.engine, arrivals);
+      await next.start(damaged);
+      await next.stop(1_000);
+      expect(await wrongTables(), `${last} ${isCarriedOut}`).toEqual([]);
+    }
+  });
+
+  it('goes on with days that were being made anew in a process that names none, and then forgets them', async () => {
+    await storeSpans(1, 300);
+    const arrivals = { stored: 1, first: null };
+    await jobOf(store.engine, arrivals).run(true);
+    const killed = jobOf(
+      {
+        tables: store.engine.tables,
+        query: (...asked) => store.engine.query(...asked),
+        command: (sql) =>
+          sql.includes('INTO throughline.attribute_values')
+            ? Promise.reject(new Error('killed'))
+            : store.engine.command(sql),
+      },
+      arrivals,
+    );
+    await killed.start();
+    void killed.rebuildDays(['2026-11-19']);
+    await expect.poll(wrongTables).toContain('attribute_values, values');
+    await killed.stop(1_000);
+    for (const commandsAtMost of [Infinity, 0]) {
+      let commands = 0;
+      const next = jobOf(
+        {
+          tables: store.engine.tables,
+          query: (...asked) => store.engine.query(...asked),
+          command: (sql) => (commands++, store.engine.command(sql)),
+        },
+        arrivals,
+      );
+      await next.start();
+      await next.stop(1_000);
+      expect(await wrongTables()).toEqual([]);
+      expect(commands).toBeLessThanOrEqual(commandsAtMost);
+    }
+  });
+
+  it('makes every day anew again where it ended while it did so because nothing was known, and did not note that', async () => {
+    await storeSpans(1, 300);
+    const arrivals = { stored: 1, first: null };
+    await jobOf(store.engine, arrivals).run(true);
+    await store.engine.command('TRUNCATE TABLE throughline.rollup_progress');
+    const killed = jobOf(
+      {
+        tables: store.engine.tables,
+        query: (...asked) => store.engine.query(...asked),
+        command: (sql) =>
+          sql.includes('INTO throughline.request_1h') ? Promise.reject(new Error('killed')) : store.engine.command(sql),
+      },
+      arrivals,
+    );
+    await killed.start([]);
+    await killed.stop(1_000);
+    const next = jobOf(store.engine, arrivals);
+    await next.start([]);
+    await next.stop(1_000);
+    expect(await wrongTables()).toEqual([]);
+  });
+
+  it('adds spans of more days at once than a statement may insert', async () => {
+    await store.engine.command(`INSERT INTO throughline.spans (arrival, trace_id, span_id, start_s, start_ns)
+SELECT 1, toFixedString(unhex(leftPad(hex(number + 1), 32, '0')), 16), toFixedString(unhex(leftPad(hex(number + 1), 16, '0')), 8),
+  toDateTime(1700000000 + number * 86400) AS s, toInt64(toUnixTimestamp(s)) * 1000000000
+FROM numbers(150) SETTINGS max_partitions_per_insert_block = 0`);
+    await jobOf(store.engine, { stored: 1, first: null }).run(true);
+    expect(await store.rows('SELECT sum(spans) FROM throughline.operation_15m')).toEqual([[150]]);
+    expect(await store.rows('SELECT uniqExact(trace_id) FROM throughline.trace_times')).toEqual([[150]]);
+  });
+
+  it('goes on by itself after a failure, and makes anew what it was about to add', async () => {
+    await storeSpans(1, 200);
+    let failures = 4;
+    const job = jobOf(
+      {
+        tables: store.engine.tables,
+        query: (...asked) => store.engine.query(...asked),
+        command: (sql) => (failures-- === 0 ? Promise.reject(new Error('away')) : store.engine.command(sql)),
+      },
+      { stored: 1, first: null },
+    );
+    await expect(job.run(true)).rejects.toThrow('away');
+    await job.run(true);
+    expect(await wrongTables()).toEqual([]);
+  });
+});

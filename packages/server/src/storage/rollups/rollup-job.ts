@@ -1,0 +1,408 @@
+import { setImmediate, setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { Counter, Histogram, type Registry } from 'prom-client';
+import { arrivalSlices, arrivedWithin } from './arrival-slices.ts';
+import { signOfDamage } from '../damage-signs.ts';
+import type { Job, Jobs, RunningJob } from '../../jobs/jobs.ts';
+import type { Engine } from '../engine.ts';
+import { findDays, findDaysThatDisagree, rebuildDays } from './rebuild-days.ts';
+import { ROLLUP_JOB_LIMITS, type RollupJobLimits } from './rollup-limits.ts';
+import { RollupProgress } from './rollup-progress.ts';
+import { BATCH_SETTINGS, rebuildRollups, ROLLUP_GROUPS } from './rollup-rebuild.ts';
+import type { Rollup } from './rollups.ts';
+import type { ArrivalRange, Seconds, SpanVisibility } from '../span-visibility.ts';
+import { registerGauge } from '../../register-gauge.ts';
+import { rowsOf } from '../rows-of.ts';
+
+export interface RollupJobOptions {
+  readonly engine: Pick<Engine, 'query' | 'command' | 'tables'>;
+  readonly visibility: SpanVisibility;
+  /** Runs it again and again. */
+  readonly jobs: Pick<Jobs, 'start'>;
+  readonly log: Logger;
+  readonly registry: Registry;
+  /** When the oldest block came that is not stored yet; null where all are. */
+  readonly firstUnstored: () => number | null;
+  /** When the newest block came. */
+  readonly lastArrival: () => number;
+  readonly limits?: Partial<RollupJobLimits>;
+}
+
+interface Batch {
+  /** Together they find its spans, each of them those of no more days than one statement may insert. */
+  readonly wheres: readonly string[];
+  readonly spans: number;
+  readonly seconds: Seconds;
+  readonly newest: number;
+}
+
+const QUERY_TIMEOUT_MS = 60_000;
+/** So long a batch waits for the queries that are being answered. */
+const ANSWER_MS_MAX = 1_000;
+const HOUR = 3_600;
+/** ClickHouse refuses an insert of more than 100 partitions, which are days. */
+const STATEMENT_SECONDS = 64 * 86_400;
+/** A start goes on after so many damaged parts that were detached while it counted. */
+const DAMAGED_AT_START_MAX = 20;
+
+/**
+ * Adds what has been stored to the tables that are derived from `spans`, a batch at a time, in the order of arrival:
+ * each span once. What is about to be counted, or made anew, is noted before. A batch of which it is not known whether
+ * all of it was added is not added again; the hours that it touches are made anew out of the spans.
+ */
+export class RollupJob {
+  readonly #options: RollupJobOptions;
+  readonly #limits: RollupJobLimits;
+  readonly #progress: RollupProgress;
+  readonly #batches: Counter<'outcome'>;
+  readonly #seconds: Histogram;
+  readonly #stopping = new AbortController();
+  #starting: Promise<void> = Promise.resolve();
+  #running: RunningJob | null = null;
+  /** The end of a batch that was begun, and may have been added in part. */
+  #pendingUntil = 0;
+  /** Whether an earlier process noted anything. */
+  #isNoted = false;
+  /**
+   * The last arrival of a run that was begun: what is handed in behind it meanwhile may be counted in part, or not at
+   * all.
+   */
+  #runsUntil = 0;
+  /** The newest arrival of what an earlier process stored. */
+  #storedBefore = 0;
+  readonly #late: ArrivalRange[] = [];
+  #hasFailed = false;
+  /** One batch, one rebuild or one reader that needs the tables as they are. */
+  #turn: Promise<unknown> = Promise.resolve();
+  /** Asked by the last look, and for how long there has been something to count and no query. */
+  #queries = 0;
+  #idleMs = 0;
+  #lostDays: { readonly days: readonly string[] | 'all'; readonly done: () => void }[] = [];
+
+  constructor(options: RollupJobOptions) {
+    this.#options = options;
+    this.#limits = { ...ROLLUP_JOB_LIMITS, ...options.limits };
+    this.#progress = new RollupProgress(options.engine);
+    const registers = [options.registry];
+    this.#batches = new Counter({
+      name: 'throughline_rollup_batches_total',
+      help: 'Batches of stored spans that were added to the derived tables, by outcome: added, rebuilt after a failure, failed',
+      labelNames: ['outcome'],
+      registers,
+    });
+    for (const outcome of ['added', 'rebuilt', 'failed']) this.#batches.inc({ outcome }, 0);
+    this.#seconds = new Histogram({
+      name: 'throughline_rollup_batch_seconds',
+      help: 'Time to add one batch to the derived tables',
+      buckets: [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5, 30],
+      registers,
+    });
+    const { visibility } = options;
+    const help = 'Stored spans that are not in the derived tables yet';
+    registerGauge(options.registry, 'throughline_rollup_waiting_spans', help, () => visibility.uncountedRows);
+  }
+
+  /**
+   * Counts what an earlier process stored and did not count. Call it before queries are answered.
+   * @param damaged of a store whose parts may be lost: the days (`YYYY-MM-DD`) whose derived tables are made anew, or
+   * `all` where it is not known what has been counted. Days of which the derived tables do not agree with the spans, or
+   * with each other, are then found as well.
+   */
+  async start(damaged: readonly string[] | 'all' | null = null): Promise<void> {
+    this.#starting = this.#start(damaged);
+    await this.#starting;
+  }
+
+  async #start(damaged: readonly string[] | 'all' | null): Promise<void> {
+    const begun = await this.#restore();
+    await this.#noticeStored();
+    if (damaged === null && begun.length > 0) this.#lostDays.push({ days: begun, done: () => {} });
+    // Queries add what is not counted: what fails here is no reason not to answer them.
+    const isMended = damaged === null || (await this.#mend(unionOf(damaged, begun)));
+    if (isMended) await this.#attempt(true).catch((error: unknown) => this.#logFailure(error));
+    else this.#hasFailed = true;
+    if (this.#stopping.signal.aborted) return;
+    this.#running = this.#options.jobs.start(this.#job);
+  }
+
+  get #job(): Job {
+    return {
+      name: 'rollups',
+      everyMs: () => (this.#hasFailed ? this.#limits.retryMs : this.#limits.intervalMs),
+      startsLater: true,
+      needsLease: true,
+      run: async () => {
+        if (this.#hasFailed || !this.#mayWaitLonger()) await this.#attempt(false);
+      },
+    };
+  }
+
+  /** Makes anew what was damaged while nothing ran. False where it failed; it is then done again. */
+  async #mend(damaged: readonly string[] | 'all'): Promise<boolean> {
+    const isUnknown = damaged === 'all' || (!this.#isNoted && (await this.#holdsAnything()));
+    const named = new Set(isUnknown ? [] : damaged);
+    for (let parts = 0; ; parts++) {
+      try {
+        if (isUnknown) {
+          this.#pendingUntil = 0;
+          await this.#inTurn(() => this.#rebuildDays('all', this.#countableUntil()));
+        } else await this.run(true);
+        const until = this.#options.visibility.countedUntil;
+        for (const day of await findDaysThatDisagree(this.#options.engine, until)) named.add(day);
+        if (named.size > 0) await this.#inTurn(() => this.#rebuildDays([...named], until));
+        return true;
+      } catch (error) {
+        // The part has been detached, if it could be.
+        if (parts < DAMAGED_AT_START_MAX && signOfDamage(error) !== null) continue;
+        // What a stop interrupts is rebuilt by the next start.
+        if (!this.#stopping.signal.aborted)
+          this.#options.log.warn({ err: error }, 'rebuilding derived tables failed; will retry');
+        this.#lostDays.push({ days: isUnknown ? 'all' : [...named], done: () => {} });
+        return false;
+      }
+    }
+  }
+
+  /** Resolves when the derived tables of these days have been made anew; goes on after failures until it is stopped. */
+  async rebuildDays(days: readonly string[] | 'all'): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#lostDays.push({ days, done: resolve });
+      this.#running?.wake();
+    });
+  }
+
+  /** Runs what needs the derived tables to stay as they are: nothing is counted meanwhile. */
+  whileStill<T>(work: () => Promise<T>): Promise<T> {
+    return this.#inTurn(work);
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => {});
+    return done;
+  }
+
+  /**
+   * Call it before a segment is stored, with its arrivals: what is behind the last batch already is counted all the
+   * same, by making its hours anew. Rejects with `EngineError`.
+   */
+  async noteLate(arrivals: ArrivalRange | null): Promise<void> {
+    const begun = Math.max(this.#options.visibility.countedUntil, this.#runsUntil);
+    if (arrivals === null || arrivals.first > begun) return;
+    const { first, last } = arrivals;
+    if (this.#late.some((late) => late.first === first && late.last === last)) return;
+    await this.#progress.noteLate(arrivals, false);
+    this.#late.push({ first, last });
+  }
+
+  /** More has been stored. */
+  notice(): void {
+    if (this.#options.visibility.uncountedRows >= this.#limits.rowsMax) this.#running?.wake();
+  }
+
+  /** Resolves when a batch that is being added has been, or after the timeout: the next start goes on. */
+  async stop(timeoutMs: number): Promise<void> {
+    this.#stopping.abort();
+    const ended = this.#starting.catch(() => {}).then(() => this.#running?.stop(timeoutMs));
+    await Promise.race([ended, delay(timeoutMs, undefined, { ref: false })]);
+  }
+
+  /** Counts everything that is stored, up to the oldest span that is not, in batches. Rejects with `EngineError`. */
+  run(isEverything = false): Promise<void> {
+    return this.#inTurn(() => this.#run(isEverything));
+  }
+
+  #countableUntil(): number {
+    const { visibility, firstUnstored, lastArrival } = this.#options;
+    const first = firstUnstored();
+    return first === null ? Math.max(lastArrival(), visibility.countedUntil, this.#storedBefore) : first - 1;
+  }
+
+  async #run(isEverything: boolean): Promise<void> {
+    const { visibility, firstUnstored } = this.#options;
+    const first = firstUnstored();
+    const until = this.#countableUntil();
+    this.#runsUntil = Math.max(this.#runsUntil, until);
+    for (let lost = this.#lostDays[0]; lost !== undefined; lost = this.#lostDays[0]) {
+      if (this.#pendingUntil > 0) await this.#rebuild({ first: visibility.countedUntil + 1, last: this.#pendingUntil });
+      await this.#rebuildDays(lost.days, visibility.countedUntil);
+      this.#lostDays.shift();
+      lost.done();
+    }
+    if (this.#pendingUntil > 0) await this.#rebuild({ first: visibility.countedUntil + 1, last: this.#pendingUntil });
+    for (const late of this.#late.filter(({ last }) => last <= until || first === null)) {
+      await this.#rebuild(late);
+      await this.#progress.noteLate(late, true);
+      this.#late.splice(this.#late.indexOf(late), 1);
+    }
+    if (until <= visibility.countedUntil || (!isEverything && visibility.uncountedRows === 0)) return;
+    const end = this.#seconds.startTimer();
+    do {
+      await this.#add(until);
+    } while (visibility.countedUntil < until && !this.#stopping.signal.aborted);
+    end();
+  }
+
+  /** Queries to a table that wait for a batch shall not meet the next one each time they ask. */
+  async #letRespond(tables: readonly string[]): Promise<void> {
+    await setImmediate();
+    await Promise.race([this.#options.visibility.released(tables), delay(ANSWER_MS_MAX, undefined, { ref: false })]);
+  }
+
+  /** A batch costs much the same however small it is, and saves something to those who ask only. */
+  #mayWaitLonger(): boolean {
+    const { intervalMs, idleIntervalMs, rowsMax } = this.#limits;
+    const { queries, uncountedRows } = this.#options.visibility;
+    const isAsked = queries !== this.#queries;
+    this.#queries = queries;
+    this.#idleMs = isAsked || uncountedRows === 0 ? 0 : this.#idleMs + intervalMs;
+    const mayWait = !isAsked && this.#lostDays.length === 0 && uncountedRows < rowsMax;
+    if (mayWait && this.#idleMs < idleIntervalMs) return true;
+    this.#idleMs = 0;
+    return false;
+  }
+
+  async #attempt(isEverything: boolean): Promise<void> {
+    try {
+      await this.run(isEverything);
+      this.#hasFailed = false;
+    } catch (error) {
+      this.#batches.inc({ outcome: 'failed' });
+      this.#hasFailed = true;
+      throw error;
+    }
+  }
+
+  #logFailure(error: unknown): void {
+    // What a stop interrupts is added at the next start.
+    if (!this.#stopping.signal.aborted)
+      this.#options.log.warn({ err: error }, 'adding spans to the derived tables failed; will retry');
+  }
+
+  async #add(until: number): Promise<void> {
+    const { engine, visibility } = this.#options;
+    const all = await this.#batchOf(visibility.countedUntil, until);
+    if (all === null) {
+      await visibility.count(until, () => this.#progress.note(until, 0));
+      return;
+    }
+    const { batchRowsMax } = this.#limits;
+    if (all.spans > batchRowsMax) {
+      const [first] = await arrivalSlices(engine, '1', { after: visibility.countedUntil, until }, batchRowsMax);
+      if (first !== undefined && first.until < until) return this.#add(first.until);
+    }
+    const sources = all.wheres.map((where) => `(SELECT * FROM ${engine.tables.spans.read} WHERE ${where})`);
+    await this.#progress.note(visibility.countedUntil, until);
+    this.#pendingUntil = until;
+    for (const group of ROLLUP_GROUPS) {
+      const tables = group.map(({ table }) => table);
+      await this.#letRespond(tables);
+      await visibility.fill(tables, until, async () => {
+        for (const rollup of group) {
+          for (const source of sources) await this.#insert(rollup, source, all.spans);
+        }
+      });
+    }
+    await this.#progress.note(until, 0);
+    this.#pendingUntil = 0;
+    visibility.counted(until);
+    this.#batches.inc({ outcome: 'added' });
+  }
+
+  /** How many spans arrived behind `after`, up to `until`, and how they are found; null where there are none. */
+  async #batchOf(after: number, until: number): Promise<Batch | null> {
+    const arrived = arrivedWithin({ after, until });
+    const [[spans = 0, first = 0, last = 0, newest = 0] = []] = await numbers(
+      this.#options.engine,
+      `SELECT count(), toUInt32(min(start_s)), toUInt32(max(start_s)), max(arrival) FROM ${this.#options.engine.tables.spans.read} WHERE ${arrived}`,
+    );
+    if (spans === 0) return null;
+    const wheres: string[] = [];
+    for (let begin = first; begin <= last; begin += STATEMENT_SECONDS) {
+      const end = Math.min(begin + STATEMENT_SECONDS - 1, last);
+      wheres.push(`${arrived} AND start_s >= toDateTime(${begin}) AND start_s <= toDateTime(${end})`);
+    }
+    return { wheres, spans, seconds: { first, last }, newest };
+  }
+
+  /** Of an earlier process: until it is counted, queries look at it. */
+  async #noticeStored(): Promise<void> {
+    const { visibility } = this.#options;
+    const { countedUntil } = visibility;
+    const batch = await this.#batchOf(countedUntil, Number.MAX_SAFE_INTEGER);
+    if (batch === null) return;
+    this.#storedBefore = batch.newest;
+    const arrivals = { first: countedUntil + 1, last: batch.newest };
+    visibility.stored({ arrivals, seconds: batch.seconds, rows: batch.spans });
+  }
+
+  async #insert({ table, columns, select }: Rollup, source: string, spans: number): Promise<void> {
+    const names = columns.join(', ');
+    const { engine } = this.#options;
+    await engine.command(`INSERT INTO ${engine.tables[table].write} (${names})
+SELECT ${names} FROM (\n${select(source, spans)}\n) SETTINGS ${BATCH_SETTINGS}`);
+  }
+
+  /** Makes the hours anew in which these spans start: they may have been added in part, or not at all. */
+  async #rebuild({ first, last }: ArrivalRange): Promise<void> {
+    const { engine, visibility, log } = this.#options;
+    const until = Math.max(visibility.countedUntil, this.#pendingUntil);
+    const hours = await numbers(
+      engine,
+      `SELECT DISTINCT intDiv(toUInt32(start_s), ${HOUR}) * ${HOUR} AS hour FROM ${engine.tables.spans.read}
+WHERE ${arrivedWithin({ after: first - 1, until: last })} ORDER BY hour`,
+    );
+    log.info(
+      { hours: hours.length },
+      'adding spans to the derived tables was interrupted, or late; rebuilding the affected hours',
+    );
+    const all = hours.map(([hour]) => Number(hour));
+    await visibility.count(until, async () => {
+      await rebuildRollups(engine, all, until, this.#limits.batchRowsMax);
+      await this.#progress.note(until, 0);
+      this.#pendingUntil = 0;
+    });
+    this.#batches.inc({ outcome: 'rebuilt' });
+  }
+
+  /**
+   * Makes whole days anew out of the spans that arrived up to `until`. What ends in between, the next start does again.
+   */
+  async #rebuildDays(days: readonly string[] | 'all', until: number): Promise<void> {
+    const { engine, visibility, log } = this.#options;
+    const concerned = days === 'all' ? await findDays(engine) : days;
+    log.info({ days: concerned }, 'rebuilding the derived tables of the affected days');
+    await this.#progress.noteDays(days, visibility.countedUntil, false);
+    await visibility.count(until, async () => {
+      await rebuildDays(engine, concerned, until, this.#limits.batchRowsMax);
+      await this.#progress.note(until, 0);
+      this.#pendingUntil = 0;
+    });
+    await this.#progress.noteDays(days, until, true);
+    this.#batches.inc({ outcome: 'rebuilt' });
+  }
+
+  async #holdsAnything(): Promise<boolean> {
+    const { engine } = this.#options;
+    const [[rows = 0] = []] = await numbers(engine, `SELECT count() FROM ${engine.tables.operation_15m.read}`);
+    return rows > 0;
+  }
+
+  /** Returns the days that were being made anew. */
+  async #restore(): Promise<readonly string[] | 'all'> {
+    const { countedUntil, pendingUntil, late, days, isNoted } = await this.#progress.restore();
+    this.#isNoted = isNoted;
+    this.#pendingUntil = pendingUntil;
+    this.#options.visibility.startAt(countedUntil);
+    this.#late.push(...late);
+    return days;
+  }
+}
+
+function unionOf(a: readonly string[] | 'all', b: readonly string[] | 'all'): readonly string[] | 'all' {
+  return a === 'all' || b === 'all' ? 'all' : [...new Set([...a, ...b])];
+}
+
+async function numbers(engine: Pick<Engine, 'query'>, sql: string): Promise<number[][]> {
+  return (await rowsOf(engine, sql, QUERY_TIMEOUT_MS)).map((row) => row.map(Number));
+}
