@@ -130,7 +130,7 @@ test('where the engine is not installed, the error says what to install', async 
   writeFileSync(join(directory, 'package.json'), '{"type": "module"}');
   mkdirSync(join(directory, 'storage/process'), { recursive: true });
   for (const name of ['storage/process/embedded-process.js', 'storage/process/explain-unopened.js', 'file-pages.js']) {
-    copyFileSync(new URL(`../${name}`, builtEngineProcess), join(directory, name));
+    copyFileSync(new URL(`../../${name}`, builtEngineProcess), join(directory, name));
   }
   const engine = new EmbeddedEngine({
     directory: join(directory, 'store'),
