@@ -1,3 +1,4 @@
+import type { AddressInfo } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -49,10 +50,10 @@ import { reasonFor } from './sampling/reason-for.ts';
 import { Sampling } from './sampling/sampling.ts';
 import { answersWhenOpen } from './storage/answers-when-open.ts';
 import { ClusterEngine } from './storage/cluster/cluster-engine.ts';
-import { openDataDirectory } from './storage/directory/data-directory.ts';
+import { openDataDirectory, type DataDirectory } from './storage/directory/data-directory.ts';
 import { EmbeddedEngine } from './storage/embedded/embedded-engine.ts';
 import { KnownTime } from './storage/retention/known-time.ts';
-import { HELD_BY_DIRECTORY, loadsUnderLease, registerLease, StoreLease } from './storage/cluster/lease.ts';
+import { HELD_BY_DIRECTORY, loadsUnderLease, registerLease, StoreLease, type Lease } from './storage/cluster/lease.ts';
 import { NotedDays } from './storage/retention/noted-days.ts';
 import { Retention } from './storage/retention/retention.ts';
 import { RollupJob } from './storage/rollups/rollup-job.ts';
@@ -121,346 +122,42 @@ const RETENTION_STOP_TIMEOUT_MS = 500;
 /** How long a start that is interrupted may take to end, once the engine is closed. */
 const OPENING_STOP_TIMEOUT_MS = 500;
 
+/** What the parts of one collector share. */
+interface Scope {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly options: ServerOptions;
+  readonly registry: Registry;
+  readonly limitCounter: LimitCounter;
+  readonly shutdown: Shutdown<(typeof STOP_ORDER)[number]>;
+  readonly dataDirectory: DataDirectory;
+  readonly storeLease: StoreLease;
+  /** Of the store that is used: the embedded one needs none beside its directory. */
+  readonly lease: Lease;
+  readonly jobs: Jobs;
+  readonly access: AccessCheck;
+  readonly hostNames: readonly string[];
+  /** What is there once the store is open. */
+  readonly later: {
+    fresh: FreshSpans | null;
+    loader: Loader | null;
+    rollups: RollupJob | null;
+    isOpen: boolean;
+  };
+}
+
 /** Starts everything. Rejects with one clear message, and leaves nothing behind, when it cannot. */
 export async function startServer(config: Config, log: Logger, options: ServerOptions = {}): Promise<RunningServer> {
   const shutdown = new Shutdown(STOP_ORDER, log);
   try {
-    const registry = new Registry();
-    collectProcessMetrics(registry);
-    new LimitCounter(registry).declare(LIMIT_SETTINGS.filter(countsHits).map(({ key }) => key));
-    const { limits } = config;
-    const urls = storeUrls(config);
-    const hostNames = ownHostNames(config);
-
-    const dataDirectory = await openDataDirectory(config.dataDirectory, { log });
-    shutdown.register('dataDirectory', () => dataDirectory.release());
-
-    const leasing = new AbortController();
-    const storeLease = new StoreLease({
-      collector: new NotedId(join(dataDirectory.path, 'collector-id')).ensure(),
-      description: `host ${hostname()}, process ${process.pid}, data directory ${dataDirectory.path}`,
-      log,
-      limits: limits.cluster,
-      signal: leasing.signal,
-    });
-    const lease = config.store === 'embedded' ? HELD_BY_DIRECTORY : storeLease;
-    registerLease(registry, lease);
-    shutdown.register('lease', () => lease.release().finally(() => leasing.abort()));
-    const jobs = new Jobs({
-      log,
-      registry,
-      lease: {
-        get isHeld() {
-          return lease.lostBecause === null;
-        },
-      },
-    });
-
-    const arrivals = new ArrivalClock(join(dataDirectory.path, 'last-arrival'));
-    const visibility = new SpanVisibility();
-    let fresh: FreshSpans | null = null;
-    const spool = new Spool({
-      directory: dataDirectory.spoolPath,
-      log,
-      registry,
-      limits: limits.spool,
-      onDurable: (block) => fresh?.take(block),
-      sealAfterMs: (segment) =>
-        fresh?.publishes(segment) === true ? limits.spool.segmentAgeMs : limits.fresh.publishMs,
-    });
-    await spool.open();
-    for (const segment of spool.sealed) arrivals.startAfter(segment.arrivals?.last ?? 0);
-    shutdown.register('spool', () => spool.close());
-
-    const { retentionDays, retentionDiskShare } = config;
-    const time = new KnownTime({ retentionDays, lastArrivalMs: arrivals.last / 1_000 });
-    const notedDays = new NotedDays(join(dataDirectory.path, 'stored-days'), log);
-    time.noteStored(notedDays.days);
-    // Spans are taken from here on, even while the store is not open: the spool keeps them.
-    const ingest = new Ingest({
-      spool,
-      arrivals,
-      registry,
-      log,
-      limits: limits.ingest,
-      rollupLimits: limits.rollups,
-      retentionDays,
-      present: () => time.present,
-    });
-    const otherSignals = new OtherSignals({ log, registry });
-    const access: AccessCheck = allowAll;
-    const receiving = {
-      access,
-      ingest,
-      budget: new ByteBudget({ registry, bytesMax: limits.receivers.bytesInFlightMax }),
-      decompressor: new Decompressor({ registry, limits: limits.receivers }),
-      decoder: new BodyDecoder({
-        ingest,
-        otherSignals,
-        registry,
-        limits: limits.receivers,
-        ...(options.bodyWorkerPath !== undefined && { workerPath: options.bodyWorkerPath }),
-      }),
-      otherSignals,
-      log,
-      registry,
-    };
-    const counts = new ExactCounts({
-      directory: join(dataDirectory.path, 'counts'),
-      log,
-      registry,
-      limits: limits.counts,
-      loaderLimits: limits.loader,
-      rollupLimits: limits.rollups,
-    });
-    await counts.open();
-    shutdown.register('counts', () => counts.close());
-    const hasBacklog = spool.status.backlogSegments + counts.status.backlogSegments > 0;
-    const limitCounter = new LimitCounter(registry);
-    const sampling = new Sampling({
-      directory: join(dataDirectory.path, 'sampling'),
-      log,
-      registry,
-      limits: limits.sampling,
-      takeTotals: (message, isForwarded) => counts.take(message, !isForwarded),
-      onLimit: (limit) => limitCounter.reached(`sampling.${limit}`),
-    });
-    const samplingJobs = sampling.jobs.map((job) => jobs.start(job));
-    shutdown.register('sampling', async () => {
-      await Promise.all(samplingJobs.map((job) => job.stop(0)));
-      await sampling.close();
-    });
-    const formats = otlpFormats({ ...receiving, limits: limits.otlpHttp });
-    const otlpHttp = new HttpReceiver({
-      ...receiving,
-      port: OTLP_HTTP_PORT,
-      formats,
-      routes: sampling.routes,
-      limits: limits.otlpHttp,
-      corsOrigins: config.corsOrigins,
-      hosts: { names: new Set(hostNames), isStrict: isLoopback(config.host) },
-    });
-    const otlpHttpAddress = await listen(otlpHttp, config, 'otlpHttpPort');
-    shutdown.register('otlpHttp', () => otlpHttp.close());
-    const otlpGrpc = new OtlpGrpcReceiver({ ...receiving, limits: limits.otlpGrpc });
-    const otlpGrpcAddress = await listenUnlessTaken(otlpGrpc, config, 'otlpGrpcPort', log);
-    shutdown.register('otlpGrpc', async () => {
-      await otlpGrpc.close();
-      await receiving.decompressor.close();
-      await receiving.decoder.close();
-    });
-
-    const storeCheck = {
-      noted: new NotedId(join(dataDirectory.path, 'store-id')),
-      // What waited before this start; what comes in from now on belongs into the store that is given now.
-      hasBacklog,
-      log,
-    };
-    const beforeMigration = new BeforeMigration(dataDirectory.path, log);
-    const admission = new AbortController();
-    const damage = new StoreDamage({
-      log,
-      registry,
-      limits: limits.damage,
-      ...damageFiles(dataDirectory.path),
-    });
-    const engine =
-      urls === 'embedded'
-        ? new EmbeddedEngine({
-            directory: dataDirectory.storePath,
-            log,
-            registry,
-            limits: limits.engine,
-            aroundDamage: (opened) => damage.forWork(opened),
-            beforeMigration: (opened) => beforeMigration.keep(opened),
-            onProcess: (pid) => {
-              dataDirectory.noteEngine(pid);
-              fresh?.reset();
-            },
-            ...(options.engineProcessPath !== undefined && { processPath: options.engineProcessPath }),
-          })
-        : new ClusterEngine({
-            urls,
-            log,
-            registry,
-            limits: limits.cluster,
-            lease: storeLease,
-            check: new StoreCheck(storeCheck),
-            onAway: () => admission.abort(),
-          });
-    const isOwnStore = urls === 'embedded';
-    const gate = new InsertGate();
-    const writable = gate.around(loadsUnderLease(isOwnStore ? damage.forWork(engine) : engine, lease));
-    let loader: Loader | null = null;
-    let isOpen = false;
-    let job: RollupJob | null = null;
-    const asked = answersWhenOpen(isOwnStore ? damage.forQueries(engine) : engine, () => isOpen);
-    const query = { engine: asked, limits: limits.query, visibility };
-    const retention = new Retention({
-      engine: writable,
-      log,
-      registry,
-      retentionDays,
-      retentionDiskShare,
-      limits: limits.retention,
-      ...(isOwnStore && { heldBytes: () => bytesHeldBySnapshots(dataDirectory.path) }),
-      onStoredDays: (days) => {
-        time.noteStored(days);
-        notedDays.note(days);
-      },
-    });
-    const collectorReadiness = (): Readiness =>
-      readiness({
-        engine: isOpen || engine.state.kind !== 'ready' ? engine.state : { kind: 'starting' },
-        spool: spool.status,
-        loader: loader?.status ?? null,
-        counts: counts.status,
-        countsLoader: counts.loaderStatus,
-        lostLease: lease.lostBecause,
-        heldDays: retention.heldBecause,
-        clockDoubt: time.doubt,
-        damage,
-        damagedDefinitions: engine instanceof EmbeddedEngine ? engine.damagedDefinitions : [],
-        isStopping: shutdown.isStopping,
-        isWithoutGrpc: otlpGrpcAddress === null,
-      });
-    const system = new System({
-      version: VERSION,
-      storeKind: config.store === 'embedded' ? 'embedded' : 'clickhouse',
-      retention: { maxAgeDays: retentionDays, maxDiskShare: retentionDiskShare },
-      ingest: () => ingest.status,
-      limitsReached: () => limitCounter.status,
-      engineState: () => engine.state,
-      spool: () => spool.status,
-      readiness: collectorReadiness,
-      // Whoever asks how the collector is wants to hear it when the store does not answer, too.
-      storeFacts: (signal) => findStoreFacts({ ...query, signal }).catch(() => null),
-    });
-    shutdown.register('system', () => system.close());
-    const maintenance = new MaintenanceOfRunning({
-      engine: isOwnStore ? engine : null,
-      dataDirectory: dataDirectory.path,
-      log,
-      gate,
-      mend: (parts) => damage.mend(engine, parts),
-      counts,
-      rollups: () => (isOpen ? job : null),
-      registry,
-      limits: limits.maintenance,
-    });
-    shutdown.register('maintenance', () => maintenance.stop());
-    const traceReader = new TraceReader({ registry, limits: limits.query });
-    const routes = [
-      ...apiRoutes({
-        query,
-        traceReader,
-        headlines: new Headlines(limits.query, traceReader),
-        samplingReasonOf: (span) => reasonFor(sampling.controller, span),
-        countedUntil: () => counts.countedUntil(),
-        registry,
-        endpoints: { otlpGrpcPort: otlpGrpcAddress?.port ?? null, otlpHttpPort: otlpHttpAddress.port },
-      }),
-      samplingRoute(sampling.control, Date.now),
-      ...samplingSettingsRoutes(sampling.control, limits.sampling.settingsBytesMax),
-      systemRoute((signal) => system.answer(signal)),
-      ...maintenanceRoutes(maintenance),
-      ...healthRoutes({ registry, readiness: collectorReadiness }),
-    ];
-    const api = new ApiServer({
-      routes: [
-        ...routes,
-        openApiRoute({
-          routes,
-          version: VERSION,
-          basePath: config.basePath,
-          receiver: { port: otlpHttpAddress.port, formats, routes: sampling.routes },
-        }),
-      ],
-      ui: await StaticUi.read(options.uiDirectory ?? fileURLToPath(new URL('./ui/', import.meta.url)), config.basePath),
-      hostNames,
-      basePath: config.basePath,
-      access,
-      log,
-      registry,
-      limits: limits.http,
-    });
-    const uiAddress = await listen(api, config, 'httpPort');
-    shutdown.register('api', () => api.close(limits.http.closeTimeoutMs).then(() => traceReader.close()));
-    dataDirectory.notePorts({
-      ...(otlpGrpcAddress !== null && { 'OTLP/gRPC': otlpGrpcAddress.port }),
-      'OTLP/HTTP': otlpHttpAddress.port,
-      'UI and API': uiAddress.port,
-    });
-
+    const scope = await openScope(config, log, options, shutdown);
+    const ingestion = await openIngestion(scope);
+    const receivers = await openReceivers(scope, ingestion);
+    const store = createStore(scope, ingestion);
+    const uiAddress = await openApi(scope, ingestion, receivers, store);
+    const { engine, admission } = store;
     shutdown.register('engine', () => engine.close());
-    const open = async (): Promise<void> => {
-      await engine.start();
-      if (shutdown.isStopping) return;
-      const damagedDays = isOwnStore ? await damage.findAtStart(engine) : null;
-      if (isOwnStore) await settleStore(damage.forWork(engine), storeCheck);
-      if (shutdown.isStopping) return;
-      admission.abort();
-      const rollups = new RollupJob({
-        engine: writable,
-        visibility,
-        jobs,
-        log,
-        registry,
-        limits: limits.rollups,
-        firstUnstored: () => earlier(spool.firstArrival, arrivals.inFlight),
-        lastArrival: () => arrivals.last,
-      });
-      shutdown.register('rollups', () => rollups.stop(ROLLUPS_STOP_TIMEOUT_MS));
-      await rollups.start(damagedDays);
-      if (shutdown.isStopping) return;
-      job = rollups;
-      if (isOwnStore) {
-        damage.noteRebuilt();
-        damage.start(engine, (days) => rollups.rebuildDays(days));
-        shutdown.register('damage', () => damage.stop());
-      }
-      if (engine.fresh !== null) {
-        fresh = new FreshSpans({
-          directory: join(dataDirectory.path, 'fresh'),
-          tables: engine.fresh,
-          visibility,
-          log,
-          registry,
-          limits: limits.fresh,
-          read: (segment, offset, length) => spool.read(segment, offset, length),
-          seal: (segment, ageMs) => spool.sealBy(segment, ageMs),
-        });
-        shutdown.register('fresh', async () => fresh?.close());
-        await fresh.start(() => spool.openName);
-      }
-      const started = new Loader({
-        spool,
-        engine: writable,
-        log,
-        registry,
-        limits: limits.loader,
-        onStoring: ({ arrivals: arrived }) => rollups.noteLate(arrived),
-        onStored: (segment) => {
-          visibility.stored(storedBatch(segment));
-          fresh?.stored(segment);
-          arrivals.remember(segment.arrivals?.last ?? 0);
-          rollups.notice();
-        },
-        onSkipped: (segment) => fresh?.stored(segment),
-      });
-      isOpen = true;
-      await beforeMigration.opened();
-      if (shutdown.isStopping) return;
-      loader = started;
-      started.start();
-      counts.start(writable);
-      const { drainTimeoutMs } = limits.loader;
-      shutdown.register('loader', () => Promise.all([started.drain(drainTimeoutMs), counts.drain(drainTimeoutMs)]));
-      const dropping = jobs.start(retention.job);
-      shutdown.register('retention', () => dropping.stop(RETENTION_STOP_TIMEOUT_MS));
-      log.info({ dataDirectory: config.dataDirectory }, 'ready');
-    };
-    const ready = open();
+    const ready = openStore(scope, ingestion, store);
     // Whoever awaits `ready` hears of a failure; one who does not must not crash by it.
     ready.catch(() => {});
     // What still opens the store has ended before another collector may have it.
@@ -473,8 +170,8 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
 
     return {
       uiUrl: urlOf(config.host, uiAddress.port) + config.basePath,
-      otlpHttpUrl: urlOf(config.host, otlpHttpAddress.port),
-      otlpGrpcUrl: otlpGrpcAddress === null ? null : urlOf(config.host, otlpGrpcAddress.port),
+      otlpHttpUrl: urlOf(config.host, receivers.otlpHttpAddress.port),
+      otlpGrpcUrl: receivers.otlpGrpcAddress === null ? null : urlOf(config.host, receivers.otlpGrpcAddress.port),
       ready,
       admitted,
       close: () => shutdown.run(),
@@ -483,6 +180,396 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     await shutdown.run();
     throw error;
   }
+}
+
+async function openScope(
+  config: Config,
+  log: Logger,
+  options: ServerOptions,
+  shutdown: Scope['shutdown'],
+): Promise<Scope> {
+  const registry = new Registry();
+  collectProcessMetrics(registry);
+  const limitCounter = new LimitCounter(registry);
+  limitCounter.declare(LIMIT_SETTINGS.filter(countsHits).map(({ key }) => key));
+  const { limits } = config;
+  const dataDirectory = await openDataDirectory(config.dataDirectory, { log });
+  shutdown.register('dataDirectory', () => dataDirectory.release());
+  const leasing = new AbortController();
+  const storeLease = new StoreLease({
+    collector: new NotedId(join(dataDirectory.path, 'collector-id')).ensure(),
+    description: `host ${hostname()}, process ${process.pid}, data directory ${dataDirectory.path}`,
+    log,
+    limits: limits.cluster,
+    signal: leasing.signal,
+  });
+  const lease = config.store === 'embedded' ? HELD_BY_DIRECTORY : storeLease;
+  registerLease(registry, lease);
+  shutdown.register('lease', () => lease.release().finally(() => leasing.abort()));
+  const jobs = new Jobs({
+    log,
+    registry,
+    lease: {
+      get isHeld() {
+        return lease.lostBecause === null;
+      },
+    },
+  });
+  return {
+    config,
+    log,
+    options,
+    registry,
+    limitCounter,
+    shutdown,
+    dataDirectory,
+    storeLease,
+    lease,
+    jobs,
+    access: allowAll,
+    hostNames: ownHostNames(config),
+    later: { fresh: null, loader: null, rollups: null, isOpen: false },
+  };
+}
+
+type Ingestion = Awaited<ReturnType<typeof openIngestion>>;
+
+/** What takes spans and counts, and keeps them on the disk whatever the store does. */
+async function openIngestion({ config, log, registry, limitCounter, shutdown, dataDirectory, jobs, later }: Scope) {
+  const { limits } = config;
+  const arrivals = new ArrivalClock(join(dataDirectory.path, 'last-arrival'));
+  const visibility = new SpanVisibility();
+  const spool = new Spool({
+    directory: dataDirectory.spoolPath,
+    log,
+    registry,
+    limits: limits.spool,
+    onDurable: (block) => later.fresh?.take(block),
+    sealAfterMs: (segment) =>
+      later.fresh?.publishes(segment) === true ? limits.spool.segmentAgeMs : limits.fresh.publishMs,
+  });
+  await spool.open();
+  for (const segment of spool.sealed) arrivals.startAfter(segment.arrivals?.last ?? 0);
+  shutdown.register('spool', () => spool.close());
+
+  const { retentionDays } = config;
+  const time = new KnownTime({ retentionDays, lastArrivalMs: arrivals.last / 1_000 });
+  const notedDays = new NotedDays(join(dataDirectory.path, 'stored-days'), log);
+  time.noteStored(notedDays.days);
+  // Spans are taken from here on, even while the store is not open: the spool keeps them.
+  const ingest = new Ingest({
+    spool,
+    arrivals,
+    registry,
+    log,
+    limits: limits.ingest,
+    rollupLimits: limits.rollups,
+    retentionDays,
+    present: () => time.present,
+  });
+  const counts = new ExactCounts({
+    directory: join(dataDirectory.path, 'counts'),
+    log,
+    registry,
+    limits: limits.counts,
+    loaderLimits: limits.loader,
+    rollupLimits: limits.rollups,
+  });
+  await counts.open();
+  shutdown.register('counts', () => counts.close());
+  const hasBacklog = spool.status.backlogSegments + counts.status.backlogSegments > 0;
+  const sampling = new Sampling({
+    directory: join(dataDirectory.path, 'sampling'),
+    log,
+    registry,
+    limits: limits.sampling,
+    takeTotals: (message, isForwarded) => counts.take(message, !isForwarded),
+    onLimit: (limit) => limitCounter.reached(`sampling.${limit}`),
+  });
+  const samplingJobs = sampling.jobs.map((job) => jobs.start(job));
+  shutdown.register('sampling', async () => {
+    await Promise.all(samplingJobs.map((job) => job.stop(0)));
+    await sampling.close();
+  });
+  return { arrivals, visibility, spool, time, notedDays, ingest, counts, hasBacklog, sampling };
+}
+
+type Receivers = Awaited<ReturnType<typeof openReceivers>>;
+
+/** Listens for spans. */
+async function openReceivers(scope: Scope, { ingest, sampling }: Ingestion) {
+  const { config, log, options, registry, shutdown, access, hostNames } = scope;
+  const { limits } = config;
+  const otherSignals = new OtherSignals({ log, registry });
+  const receiving = {
+    access,
+    ingest,
+    budget: new ByteBudget({ registry, bytesMax: limits.receivers.bytesInFlightMax }),
+    decompressor: new Decompressor({ registry, limits: limits.receivers }),
+    decoder: new BodyDecoder({
+      ingest,
+      otherSignals,
+      registry,
+      limits: limits.receivers,
+      ...(options.bodyWorkerPath !== undefined && { workerPath: options.bodyWorkerPath }),
+    }),
+    otherSignals,
+    log,
+    registry,
+  };
+  const formats = otlpFormats({ ...receiving, limits: limits.otlpHttp });
+  const otlpHttp = new HttpReceiver({
+    ...receiving,
+    port: OTLP_HTTP_PORT,
+    formats,
+    routes: sampling.routes,
+    limits: limits.otlpHttp,
+    corsOrigins: config.corsOrigins,
+    hosts: { names: new Set(hostNames), isStrict: isLoopback(config.host) },
+  });
+  const otlpHttpAddress = await listen(otlpHttp, config, 'otlpHttpPort');
+  shutdown.register('otlpHttp', () => otlpHttp.close());
+  const otlpGrpc = new OtlpGrpcReceiver({ ...receiving, limits: limits.otlpGrpc });
+  const otlpGrpcAddress = await listenUnlessTaken(otlpGrpc, config, 'otlpGrpcPort', log);
+  shutdown.register('otlpGrpc', async () => {
+    await otlpGrpc.close();
+    await receiving.decompressor.close();
+    await receiving.decoder.close();
+  });
+  return { formats, otlpHttpAddress, otlpGrpcAddress };
+}
+
+type Store = ReturnType<typeof createStore>;
+
+/** The store, before it is opened. */
+function createStore(scope: Scope, { visibility, time, notedDays, hasBacklog }: Ingestion) {
+  const { config, log, options, registry, dataDirectory, storeLease, lease, later } = scope;
+  const { limits, retentionDays, retentionDiskShare } = config;
+  const urls = storeUrls(config);
+  const storeCheck = {
+    noted: new NotedId(join(dataDirectory.path, 'store-id')),
+    // What waited before this start; what comes in from now on belongs into the store that is given now.
+    hasBacklog,
+    log,
+  };
+  const beforeMigration = new BeforeMigration(dataDirectory.path, log);
+  const admission = new AbortController();
+  const damage = new StoreDamage({
+    log,
+    registry,
+    limits: limits.damage,
+    ...damageFiles(dataDirectory.path),
+  });
+  const engine =
+    urls === 'embedded'
+      ? new EmbeddedEngine({
+          directory: dataDirectory.storePath,
+          log,
+          registry,
+          limits: limits.engine,
+          aroundDamage: (opened) => damage.forWork(opened),
+          beforeMigration: (opened) => beforeMigration.keep(opened),
+          onProcess: (pid) => {
+            dataDirectory.noteEngine(pid);
+            later.fresh?.reset();
+          },
+          ...(options.engineProcessPath !== undefined && { processPath: options.engineProcessPath }),
+        })
+      : new ClusterEngine({
+          urls,
+          log,
+          registry,
+          limits: limits.cluster,
+          lease: storeLease,
+          check: new StoreCheck(storeCheck),
+          onAway: () => admission.abort(),
+        });
+  const isOwnStore = urls === 'embedded';
+  const gate = new InsertGate();
+  const writable = gate.around(loadsUnderLease(isOwnStore ? damage.forWork(engine) : engine, lease));
+  const asked = answersWhenOpen(isOwnStore ? damage.forQueries(engine) : engine, () => later.isOpen);
+  const query = { engine: asked, limits: limits.query, visibility };
+  const retention = new Retention({
+    engine: writable,
+    log,
+    registry,
+    retentionDays,
+    retentionDiskShare,
+    limits: limits.retention,
+    ...(isOwnStore && { heldBytes: () => bytesHeldBySnapshots(dataDirectory.path) }),
+    onStoredDays: (days) => {
+      time.noteStored(days);
+      notedDays.note(days);
+    },
+  });
+  return { storeCheck, beforeMigration, admission, damage, engine, isOwnStore, gate, writable, query, retention };
+}
+
+/** Serves the UI and the API. */
+async function openApi(scope: Scope, ingestion: Ingestion, receivers: Receivers, store: Store): Promise<AddressInfo> {
+  const { config, log, options, registry, limitCounter, shutdown, dataDirectory, lease, access, hostNames, later } =
+    scope;
+  const { limits, retentionDays, retentionDiskShare } = config;
+  const { spool, time, ingest, counts, sampling } = ingestion;
+  const { formats, otlpHttpAddress, otlpGrpcAddress } = receivers;
+  const { damage, engine, isOwnStore, gate, query, retention } = store;
+  const collectorReadiness = (): Readiness =>
+    readiness({
+      engine: later.isOpen || engine.state.kind !== 'ready' ? engine.state : { kind: 'starting' },
+      spool: spool.status,
+      loader: later.loader?.status ?? null,
+      counts: counts.status,
+      countsLoader: counts.loaderStatus,
+      lostLease: lease.lostBecause,
+      heldDays: retention.heldBecause,
+      clockDoubt: time.doubt,
+      damage,
+      damagedDefinitions: engine instanceof EmbeddedEngine ? engine.damagedDefinitions : [],
+      isStopping: shutdown.isStopping,
+      isWithoutGrpc: otlpGrpcAddress === null,
+    });
+  const system = new System({
+    version: VERSION,
+    storeKind: config.store === 'embedded' ? 'embedded' : 'clickhouse',
+    retention: { maxAgeDays: retentionDays, maxDiskShare: retentionDiskShare },
+    ingest: () => ingest.status,
+    limitsReached: () => limitCounter.status,
+    engineState: () => engine.state,
+    spool: () => spool.status,
+    readiness: collectorReadiness,
+    // Whoever asks how the collector is wants to hear it when the store does not answer, too.
+    storeFacts: (signal) => findStoreFacts({ ...query, signal }).catch(() => null),
+  });
+  shutdown.register('system', () => system.close());
+  const maintenance = new MaintenanceOfRunning({
+    engine: isOwnStore ? engine : null,
+    dataDirectory: dataDirectory.path,
+    log,
+    gate,
+    mend: (parts) => damage.mend(engine, parts),
+    counts,
+    rollups: () => (later.isOpen ? later.rollups : null),
+    registry,
+    limits: limits.maintenance,
+  });
+  shutdown.register('maintenance', () => maintenance.stop());
+  const traceReader = new TraceReader({ registry, limits: limits.query });
+  const routes = [
+    ...apiRoutes({
+      query,
+      traceReader,
+      headlines: new Headlines(limits.query, traceReader),
+      samplingReasonOf: (span) => reasonFor(sampling.controller, span),
+      countedUntil: () => counts.countedUntil(),
+      registry,
+      endpoints: { otlpGrpcPort: otlpGrpcAddress?.port ?? null, otlpHttpPort: otlpHttpAddress.port },
+    }),
+    samplingRoute(sampling.control, Date.now),
+    ...samplingSettingsRoutes(sampling.control, limits.sampling.settingsBytesMax),
+    systemRoute((signal) => system.answer(signal)),
+    ...maintenanceRoutes(maintenance),
+    ...healthRoutes({ registry, readiness: collectorReadiness }),
+  ];
+  const api = new ApiServer({
+    routes: [
+      ...routes,
+      openApiRoute({
+        routes,
+        version: VERSION,
+        basePath: config.basePath,
+        receiver: { port: otlpHttpAddress.port, formats, routes: sampling.routes },
+      }),
+    ],
+    ui: await StaticUi.read(options.uiDirectory ?? fileURLToPath(new URL('./ui/', import.meta.url)), config.basePath),
+    hostNames,
+    basePath: config.basePath,
+    access,
+    log,
+    registry,
+    limits: limits.http,
+  });
+  const uiAddress = await listen(api, config, 'httpPort');
+  shutdown.register('api', () => api.close(limits.http.closeTimeoutMs).then(() => traceReader.close()));
+  dataDirectory.notePorts({
+    ...(otlpGrpcAddress !== null && { 'OTLP/gRPC': otlpGrpcAddress.port }),
+    'OTLP/HTTP': otlpHttpAddress.port,
+    'UI and API': uiAddress.port,
+  });
+  return uiAddress;
+}
+
+/** Opens the store, and begins what works on it. */
+async function openStore(scope: Scope, ingestion: Ingestion, store: Store): Promise<void> {
+  const { config, log, registry, shutdown, dataDirectory, jobs, later } = scope;
+  const { limits } = config;
+  const { arrivals, visibility, spool, counts } = ingestion;
+  const { storeCheck, beforeMigration, admission, damage, engine, isOwnStore, writable, retention } = store;
+  await engine.start();
+  if (shutdown.isStopping) return;
+  const damagedDays = isOwnStore ? await damage.findAtStart(engine) : null;
+  if (isOwnStore) await settleStore(damage.forWork(engine), storeCheck);
+  if (shutdown.isStopping) return;
+  admission.abort();
+  const rollups = new RollupJob({
+    engine: writable,
+    visibility,
+    jobs,
+    log,
+    registry,
+    limits: limits.rollups,
+    firstUnstored: () => earlier(spool.firstArrival, arrivals.inFlight),
+    lastArrival: () => arrivals.last,
+  });
+  shutdown.register('rollups', () => rollups.stop(ROLLUPS_STOP_TIMEOUT_MS));
+  await rollups.start(damagedDays);
+  if (shutdown.isStopping) return;
+  later.rollups = rollups;
+  if (isOwnStore) {
+    damage.noteRebuilt();
+    damage.start(engine, (days) => rollups.rebuildDays(days));
+    shutdown.register('damage', () => damage.stop());
+  }
+  if (engine.fresh !== null) {
+    const fresh = new FreshSpans({
+      directory: join(dataDirectory.path, 'fresh'),
+      tables: engine.fresh,
+      visibility,
+      log,
+      registry,
+      limits: limits.fresh,
+      read: (segment, offset, length) => spool.read(segment, offset, length),
+      seal: (segment, ageMs) => spool.sealBy(segment, ageMs),
+    });
+    shutdown.register('fresh', () => fresh.close());
+    later.fresh = fresh;
+    await fresh.start(() => spool.openName);
+  }
+  const started = new Loader({
+    spool,
+    engine: writable,
+    log,
+    registry,
+    limits: limits.loader,
+    onStoring: ({ arrivals: arrived }) => rollups.noteLate(arrived),
+    onStored: (segment) => {
+      visibility.stored(storedBatch(segment));
+      later.fresh?.stored(segment);
+      arrivals.remember(segment.arrivals?.last ?? 0);
+      rollups.notice();
+    },
+    onSkipped: (segment) => later.fresh?.stored(segment),
+  });
+  later.isOpen = true;
+  await beforeMigration.opened();
+  if (shutdown.isStopping) return;
+  later.loader = started;
+  started.start();
+  counts.start(writable);
+  const { drainTimeoutMs } = limits.loader;
+  shutdown.register('loader', () => Promise.all([started.drain(drainTimeoutMs), counts.drain(drainTimeoutMs)]));
+  const dropping = jobs.start(retention.job);
+  shutdown.register('retention', () => dropping.stop(RETENTION_STOP_TIMEOUT_MS));
+  log.info({ dataDirectory: config.dataDirectory }, 'ready');
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
