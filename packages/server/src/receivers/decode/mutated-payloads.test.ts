@@ -167,7 +167,7 @@ test(
 
 test('the payloads reach nearly every branch of the decoders', () => {
   const files =
-    /receivers\/[a-z-]+\/(?:protobuf-reader|otlp-decoder|span-decoder|attribute-decoder|any-value|otlp-json|otlp-json-walker|json-span-walker|json-attribute-walker|json-cursor|member-names|otlp-json-tree|json-object|json-attribute|json-any-value|text-source|grpc-message)\.ts/;
+    /receivers\/[a-z-]+\/(?:protobuf-reader|decode-otlp|span-decoder|attribute-decoder|any-value|decode-otlp-json|walk-otlp-json|json-span-walker|walk-attributes|json-cursor|member-names|otlp-json-tree|json-object|json-attribute|read-any-value|text-source|grpc-message)\.ts/;
   const found = coverage.stop(files);
   for (const { file, blocks, reached } of found) console.log(`${file}: ${reached} of ${blocks} blocks reached`);
   expect(found).toHaveLength(17);

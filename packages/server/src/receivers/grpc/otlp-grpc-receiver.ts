@@ -227,7 +227,16 @@ export class OtlpGrpcReceiver {
     { decision, method, encoding, headerBytes }: CallHead,
     held: Reservation,
   ): Promise<void> {
-    // First, since a check that waits is one of the calls that are bounded.
+    const { headerBytesMax } = this.#limits;
+    if (headerBytes > headerBytesMax) {
+      // HTTP/2 holds a sender to it that has confirmed our settings, and no other.
+      this.#limitCounter.reached('otlpGrpc.headerBytesMax');
+      throw new GrpcError(
+        StatusCode.resourceExhausted,
+        `the headers take ${headerBytes} bytes; at most ${headerBytesMax} are accepted`,
+      );
+    }
+    // Before access, since a check that waits is one of the calls that are bounded.
     if (this.#calls > this.#limits.callsMax) {
       this.#limitCounter.reached('otlpGrpc.callsMax');
       return this.#end(stream, this.#busy('too many concurrent calls (otlpGrpc.callsMax)'));
@@ -241,15 +250,6 @@ export class OtlpGrpcReceiver {
     }
     if (!isAllowed(access)) throw new GrpcError(statusCodeOf(access.status), access.message);
     if (method instanceof GrpcError) throw method;
-    const { headerBytesMax } = this.#limits;
-    if (headerBytes > headerBytesMax) {
-      // HTTP/2 holds a sender to it that has confirmed our settings, and no other.
-      this.#limitCounter.reached('otlpGrpc.headerBytesMax');
-      throw new GrpcError(
-        StatusCode.resourceExhausted,
-        `the headers take ${headerBytes} bytes; at most ${headerBytesMax} are accepted`,
-      );
-    }
     const signal = signalOfMethod(method);
     const busyBecause = signal === 'traces' ? this.#ingest.admit() : null;
     if (busyBecause !== null) return this.#end(stream, this.#busy(busyBecause));
