@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import { createSecureContext } from 'node:tls';
@@ -370,7 +371,7 @@ function pemProblem(name: 'ca' | 'cert' | 'key', text: string): string | undefin
     const hint = text.includes('\n') ? '' : '; if this is a path, read the file and pass its text';
     return `no -----BEGIN line was found, expected the text of a PEM file with ${wanted}${hint}`;
   }
-  const reason = opensslReason({ [name]: text });
+  const reason = opensslReason({ [name]: text }) ?? (name === 'ca' ? unreadableReason(text) : undefined);
   if (reason === undefined) return undefined;
   if (name === 'key' && (label.includes('ENCRYPTED') || /^Proc-Type:.*ENCRYPTED/m.test(text))) {
     return 'the private key is encrypted, expected one without a passphrase: decrypt it first (openssl pkey)';
@@ -379,14 +380,32 @@ function pemProblem(name: 'ca' | 'cert' | 'key', text: string): string | undefin
   return isOther ? `found "${label}", expected ${wanted}` : `${wanted} in PEM cannot be read (${reason})`;
 }
 
+/** Why no certificate can be read in a text: OpenSSL skips silently what is none, and would then trust nobody. */
+function unreadableReason(text: string): string | undefined {
+  let reason: string | undefined = 'no certificate';
+  for (const [block] of text.matchAll(/-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[^-]*-----END [A-Z0-9 ]+-----/g)) {
+    try {
+      new X509Certificate(block);
+      return undefined;
+    } catch (error) {
+      reason = codeOf(error);
+    }
+  }
+  return reason;
+}
+
+function codeOf(error: unknown): string {
+  const code = property(error, 'reason') ?? property(error, 'code');
+  return typeof code === 'string' ? code : 'unknown reason';
+}
+
 /** Why OpenSSL does not accept these, by its own code, which holds nothing of them. */
 function opensslReason(parts: { ca?: string; cert?: string; key?: string }): string | undefined {
   try {
     createSecureContext(parts);
     return undefined;
   } catch (error) {
-    const reason = property(error, 'reason') ?? property(error, 'code');
-    return typeof reason === 'string' ? reason : 'unknown reason';
+    return codeOf(error);
   }
 }
 

@@ -260,6 +260,9 @@ describe('the configuration', () => {
       'tls.ca',
       /^tls.ca: no -----BEGIN line was found, .*; if this is a path, read the file/,
     ],
+    // OpenSSL takes both without a word, and then trusts nobody.
+    [{ tls: { ca: PEM('PRIVATE KEY') } }, 'tls.ca', 'tls.ca: found "PRIVATE KEY", expected a certificate'],
+    [{ tls: { ca: PEM('CERTIFICATE') } }, 'tls.ca', /^tls.ca: a certificate in PEM cannot be read \(/],
     [{ tls: { key: PEM('PRIVATE KEY') } }, 'tls.key', /^tls.key: a private key in PEM cannot be read \(/],
     [{ tls: { key: PEM('ENCRYPTED PRIVATE KEY') } }, 'tls.key', /: the private key is encrypted, .* decrypt it first/],
     [{ tls: { key: PEM('CERTIFICATE') } }, 'tls.key', 'tls.key: found "CERTIFICATE", expected a private key'],
