@@ -15,6 +15,7 @@ import type {
   TracesResponse,
 } from '@throughline/trace/client';
 import { responseSchema } from '../schema/response-schema.ts';
+import { samplingRule } from '../schema/sampling-rule.ts';
 import { closed, count, decimal, members, nullable, oneOf, pair } from '../schema/json-schema.ts';
 
 /** What the API answers; the types in `@throughline/trace` say what each member means. */
@@ -277,17 +278,7 @@ export const samplingSettingsSchema = responseSchema<SamplingSettingsView>()(
         probability: Type.Optional(Type.Number()),
       }),
     ),
-    rules: Type.Array(
-      closed({
-        service: Type.Optional(Type.String()),
-        name: Type.Optional(Type.String()),
-        kind: Type.Optional(Type.String()),
-        method: Type.Optional(Type.String()),
-        route: Type.Optional(Type.String()),
-        path: Type.Optional(Type.String()),
-        probability: Type.Number(),
-      }),
-    ),
+    rules: Type.Array(samplingRule),
   }),
 );
 

@@ -7,6 +7,7 @@ import { json } from '../http/response.ts';
 import { route, type Route } from '../http/route.ts';
 import { closed, count, nullable, oneOf } from '../schema/json-schema.ts';
 import { responseSchema } from '../schema/response-schema.ts';
+import { samplingRule } from '../schema/sampling-rule.ts';
 import type { ExchangeResponse, SamplingController } from './sampling-controller.ts';
 import { FORWARDED_HEADER } from './forwarder.ts';
 import { jaegerStrategy, type JaegerStrategy } from './jaeger-strategy.ts';
@@ -136,18 +137,7 @@ const exchangeSchema = responseSchema<ExchangeResponse>()(
         ),
       }),
     ),
-    rules: Type.Array(
-      closed({
-        service: Type.Optional(Type.String()),
-        name: Type.Optional(Type.String()),
-        kind: Type.Optional(Type.String()),
-        method: Type.Optional(Type.String()),
-        route: Type.Optional(Type.String()),
-        path: Type.Optional(Type.String()),
-        probability,
-      }),
-      { description: 'Decide before operations do' },
-    ),
+    rules: Type.Array(samplingRule, { description: 'Decide before operations do' }),
     totalsNoted: Type.Optional(
       Type.Literal(false, { description: 'The totals could not be written; the next message reports them again' }),
     ),
