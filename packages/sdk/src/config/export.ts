@@ -385,8 +385,7 @@ function unreadableReason(text: string): string | undefined {
   let reason: string | undefined = 'no certificate';
   for (const [block] of text.matchAll(/-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[^-]*-----END [A-Z0-9 ]+-----/g)) {
     try {
-      new X509Certificate(block);
-      return undefined;
+      if (new X509Certificate(block).fingerprint256 !== '') return undefined;
     } catch (error) {
       reason = codeOf(error);
     }
