@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { attributeText } from '../attributes.ts';
 import { formatDuration } from '../format-duration.ts';
 import type { TracesData } from '../otlp.ts';
-import type { ClauseKind, StoryOptions } from './story.ts';
+import type { ClauseKind, StoryClause, StoryOptions, StorySummary } from './story.ts';
 import { tellStory } from './tell-story.ts';
 import { aCheckout, type CheckoutPlan } from '../testing/a-checkout.ts';
 import { anException, at, aTrace, spansOf, type SpanPlan } from '../testing/a-trace.ts';
@@ -12,10 +12,10 @@ import { type Trace, traceFromOtlp } from '../tree/trace.ts';
 
 const storyOf = (data: TracesData, options?: StoryOptions) => tellStory(traceFromOtlp(data), options);
 const headlineOf = (...plans: SpanPlan[]) => storyOf(aTrace(...plans)).headline;
-const textsOf = (data: TracesData, ...kinds: ClauseKind[]) =>
-  storyOf(data)
-    .clauses.filter(({ kind }) => kinds.includes(kind))
-    .map(({ text }) => text);
+const clausesOf = (data: TracesData, ...kinds: ClauseKind[]): StoryClause[] =>
+  storyOf(data).clauses.filter(({ kind }) => kinds.includes(kind));
+const textsOf = (data: TracesData, ...kinds: ClauseKind[]): string[] =>
+  clausesOf(data, ...kinds).map(({ text }) => text);
 
 const shop = (to: number, children: SpanPlan[], more: Partial<SpanPlan> = {}): SpanPlan => {
   return { service: 'shop', name: 'GET /list', kind: 'server', from: 0, to, children, ...more };
@@ -33,80 +33,54 @@ const query = (from: number, to: number): SpanPlan => ({
 });
 
 describe('the story of a timeout', () => {
-  test.each<[string, CheckoutPlan, string]>([
-    ['the root fails', {}, 'timed out: payment waited 2 s for fraud SELECT fraud_checks, which ran on 3.2 s'],
-    ['checkout handles it', { fails: false }, 'recovered: payment timed out after 2 s on fraud SELECT fraud_checks'],
-    [
-      'checkout tries twice',
-      { tries: 2 },
-      'timed out: payment waited 2 s for fraud SELECT fraud_checks, which ran on 3.2 s',
-    ],
-    [
-      'the second try is handled',
-      { tries: 2, fails: false },
-      'recovered: payment timed out after 2 s on fraud SELECT fraud_checks; 2 attempts',
-    ],
-    [
-      'another wait follows',
-      { fails: false, reviewMs: 3000 },
-      'recovered: payment timed out after 2 s on fraud SELECT fraud_checks',
-    ],
-    [
-      'nobody names a reason',
-      { paymentError: '', paymentMessage: '' },
-      'failed: payment probably timed out after 2 s on fraud SELECT fraud_checks',
-    ],
-  ])('names in its headline what was waited for, when %s', (_case, plan, headline) => {
-    expect(storyOf(aCheckout(plan)).headline).toBe(`POST /buy ${headline}`);
+  test.each<[string, CheckoutPlan, StorySummary['outcome'], 'stated' | 'inferred']>([
+    ['the root fails', {}, 'timed-out', 'stated'],
+    ['checkout handles it', { fails: false }, 'recovered', 'stated'],
+    ['checkout tries twice', { tries: 2 }, 'timed-out', 'stated'],
+    ['the second try is handled', { tries: 2, fails: false }, 'recovered', 'stated'],
+    ['another wait follows', { fails: false, reviewMs: 3000 }, 'recovered', 'stated'],
+    ['nobody names a reason', { paymentError: '', paymentMessage: '' }, 'failed', 'inferred'],
+  ])('names in its headline what was waited for, when %s', (_case, plan, outcome, confidence) => {
+    const { headline, summary } = storyOf(aCheckout(plan));
+    const cause = { service: 'fraud', operation: 'SELECT fraud_checks', kind: 'timeout', confidence };
+    expect(summary).toMatchObject({ outcome, cause });
+    expect(headline).toMatch(/^POST \/buy .*payment .*2 s.*fraud SELECT fraud_checks/);
   });
 
   test('tells the rest in clauses', () => {
-    expect(storyOf(aCheckout({ fails: false })).clauses.map(({ text }) => text)).toEqual([
-      'web POST /buy took 2.1 s',
-      '19 ms in web',
-      '7 ms in transit web → checkout',
-      '39 ms in checkout',
-      '10 ms in transit checkout → payment',
-      '23 ms in payment',
-      '8 ms in transit payment → fraud',
-      '2 ms in fraud',
-      '1.99 s in fraud: SELECT fraud_checks (postgresql)',
-      'payment timed out on fraud after 2 s',
-      'fraud: SELECT fraud_checks (postgresql) kept running 3.2 s after that',
-      'checkout POST /checkout recovered and continued for 23 ms',
-    ]);
+    const { clauses } = storyOf(aCheckout({ fails: false }));
+    const kinds = clauses.map(({ kind }) => kind).filter((kind) => kind !== 'step');
+    expect(kinds).toEqual(['total', 'stopped-waiting', 'kept-running', 'handled']);
   });
 
   test('puts both tries in one clause', () => {
-    expect(textsOf(aCheckout({ tries: 2 }), 'stopped-waiting', 'kept-running', 'surfaced')).toEqual([
-      'payment timed out on fraud 2 times after 2 s each',
-      '2 × fraud: SELECT fraud_checks (postgresql) kept running 3.2 s each after that',
-      'the error reached web POST /buy after 4.15 s',
+    expect(clausesOf(aCheckout({ tries: 2 }), 'stopped-waiting', 'kept-running', 'surfaced')).toMatchObject([
+      { kind: 'stopped-waiting', spanCount: 2 },
+      { kind: 'kept-running', spanCount: 2, durationNs: '3200000000' },
+      { kind: 'surfaced', spanCount: 1 },
     ]);
   });
 
   test('names the callee by its address when it has sent no spans', () => {
     const data = aCheckout({ fraudIsTraced: false });
-    expect(storyOf(data).headline).toBe('POST /buy timed out: payment waited 2 s for 127.0.0.1:4003 POST');
-    expect(textsOf(data, 'stopped-waiting')).toEqual(['payment timed out on 127.0.0.1:4003 POST after 2 s']);
+    expect(storyOf(data).headline).toContain('127.0.0.1:4003 POST');
+    expect(textsOf(data, 'stopped-waiting')).toEqual([expect.stringContaining('127.0.0.1:4003 POST')]);
   });
 
   test('does not say that a server kept running when it only took a moment to notice', () => {
     const check: SpanPlan = { service: 'fraud', name: 'POST /check', kind: 'server', from: 5, to: 2012 };
     const call = work('POST', 0, 2001, { kind: 'client', error: 'TimeoutError', children: [check] });
-    expect(headlineOf(shop(2010, [call]))).toBe('GET /list recovered: shop timed out after 2 s on fraud POST /check');
-    expect(textsOf(aTrace(shop(2010, [call])), 'kept-running')).toEqual([]);
+    const data = aTrace(shop(2010, [call]));
+    expect(storyOf(data).summary).toMatchObject({ outcome: 'recovered', cause: { kind: 'timeout' } });
+    expect(textsOf(data, 'kept-running')).toEqual([]);
   });
 
   test('tells the reason that is given besides, where one is', () => {
     const lost = aCheckout({ paymentError: 'ECONNRESET', paymentMessage: 'socket hang up' });
-    expect(textsOf(lost, 'stopped-waiting')).toEqual([
-      'payment probably timed out on fraud after 2 s: socket hang up (ECONNRESET)',
-    ]);
-    const spoken = aCheckout({ paymentError: '', paymentMessage: 'fraud check timed out, pool has 0 of 10 free' });
-    expect(textsOf(spoken, 'stopped-waiting')).toEqual([
-      'payment timed out on fraud after 2 s: fraud check timed out, pool has 0 of 10 free',
-    ]);
+    expect(textsOf(lost, 'stopped-waiting')).toEqual([expect.stringMatching(/: socket hang up \(ECONNRESET\)$/)]);
+    const message = 'fraud check timed out, pool has 0 of 10 free';
+    const spoken = aCheckout({ paymentError: '', paymentMessage: message });
+    expect(textsOf(spoken, 'stopped-waiting')).toEqual([expect.stringMatching(new RegExp(`: ${message}$`))]);
   });
 
   test('carries the origins as JSON', () => {
@@ -126,7 +100,7 @@ describe('the story of a timeout', () => {
         surfacedSpanId: '0000000000000004',
         surfacedIndex: 3,
         type: 'TimeoutError',
-        message: 'The operation was aborted due to timeout',
+        message: expect.stringContaining('aborted') as string,
       },
     ]);
   });
@@ -140,59 +114,57 @@ describe('the story of an error', () => {
   });
 
   test('says in its headline where and why', () => {
-    expect(headlineOf(shop(120, [charge], { error: '500' }))).toBe('GET /list failed: card declined (payment charge)');
-    expect(textsOf(aTrace(shop(120, [charge], { error: '500' })), 'error', 'surfaced')).toEqual([
-      'payment charge failed after 70 ms: card declined (CardError)',
-      'the error reached shop GET /list after 120 ms',
+    const data = aTrace(shop(120, [charge], { error: '500' }));
+    expect(storyOf(data).headline).toMatch(/^GET \/list .*card declined.*payment charge/);
+    expect(textsOf(data, 'error', 'surfaced')).toEqual([
+      expect.stringMatching(/^payment charge .*70 ms: card declined \(CardError\)$/),
+      expect.stringMatching(/ shop GET \/list .*120 ms$/),
     ]);
   });
 
   test('takes the status message where there is no exception', () => {
-    expect(headlineOf(shop(120, [], { error: '', message: 'out of stock' }))).toBe('GET /list failed: out of stock');
+    const message = 'out of stock';
+    expect(headlineOf(shop(120, [], { error: '', message }))).toMatch(new RegExp(`^GET /list .*: ${message}$`));
     expect(headlineOf(shop(120, [], { error: '' }))).toBe('GET /list failed');
   });
 
   test("tells the root's own reason rather than an earlier failure that was got over", () => {
     const flag = work('GET flag', 2, 5, { kind: 'client', error: '404' });
-    const plan = shop(1337, [flag, query(10, 1300)], { error: '', message: 'assertion failed' });
-    expect(headlineOf(plan)).toBe('GET /list failed: assertion failed');
-    expect(textsOf(aTrace(plan), 'error', 'handled', 'surfaced')).toEqual([
-      'shop GET /list failed after 1.34 s: assertion failed',
-      'shop GET flag failed after 3 ms: 404',
-      'the error reached shop GET /list after 1.34 s',
-      'shop GET /list recovered and continued for 1.33 s, then failed for another reason',
+    const data = aTrace(shop(1337, [flag, query(10, 1300)], { error: '', message: 'assertion failed' }));
+    expect(storyOf(data).headline).toMatch(/: assertion failed$/);
+    expect(textsOf(data, 'error')).toEqual([
+      expect.stringMatching(/^shop GET \/list .*: assertion failed$/),
+      expect.stringMatching(/^shop GET flag .*: 404$/),
     ]);
+    expect(clausesOf(data, 'handled', 'surfaced').map(({ kind }) => kind)).toEqual(['surfaced', 'handled']);
   });
 
   test('prefers the error that the root failed with to a timeout that was handled', () => {
     const slow = work('GET /stock', 0, 1000, { kind: 'client', error: 'TimeoutError' });
     const guarded = work('stock or none', 0, 1000, { children: [slow] });
-    expect(headlineOf(shop(1120, [guarded, { ...charge, from: 1020, to: 1090 }], { error: '500' }))).toBe(
-      'GET /list failed: card declined (payment charge)',
-    );
+    const data = aTrace(shop(1120, [guarded, { ...charge, from: 1020, to: 1090 }], { error: '500' }));
+    expect(storyOf(data).summary).toMatchObject({ outcome: 'failed', cause: { operation: 'charge', kind: 'error' } });
+    expect(storyOf(data).headline).toContain('card declined');
   });
 
   test('mentions a failure that was handled', () => {
-    expect(headlineOf(shop(120, [charge]))).toBe('GET /list recovered: card declined (payment charge)');
+    expect(storyOf(aTrace(shop(120, [charge]))).summary).toMatchObject({ outcome: 'recovered' });
+    expect(headlineOf(shop(120, [charge]))).toMatch(/: card declined \(payment charge\)$/);
   });
 
   test('counts the attempts of a retry, and names the pauses between them', () => {
     const tries = [20, 40, 60].map((from) => ({ ...charge, from, to: from + 10 }));
-    expect(headlineOf(shop(120, tries))).toBe(
-      'GET /list recovered: 3 attempts at charge (card declined), 20 ms pauses',
-    );
-    expect(headlineOf(shop(120, tries, { error: '500' }))).toBe(
-      'GET /list failed: 3 attempts at charge (card declined)',
-    );
+    expect(headlineOf(shop(120, tries))).toMatch(/3 attempts.* charge \(card declined\).*20 ms pauses/);
+    expect(headlineOf(shop(120, tries, { error: '500' }))).toMatch(/3 attempts.* charge \(card declined\)/);
   });
 
   test('counts failures that did not matter where they are many, and names none of them', () => {
     const odd = Array.from({ length: 30 }, (_, index) =>
       work(`job ${'abc'[index % 3]}${index}`, 10 + index, 11 + index, { error: `Error${index}` }),
     );
-    expect(headlineOf(shop(120, [...odd, query(50, 118)]))).toBe(
-      'GET /list: 57% of 120 ms in shop SELECT items; 30 failures, none reached the root',
-    );
+    const headline = headlineOf(shop(120, [...odd, query(50, 118)]));
+    expect(headline).toMatch(/57%.* shop SELECT items; 30 failures/);
+    expect(headline).not.toContain('job');
   });
 
   test('sums up what would be too long to tell', () => {
@@ -201,7 +173,7 @@ describe('the story of an error', () => {
     });
     const texts = textsOf(aTrace(shop(120, failing, { error: '500' })), 'error');
     expect(texts).toHaveLength(6);
-    expect(texts.at(-1)).toBe('25 other spans failed');
+    expect(texts.at(-1)).toMatch(/^25 other spans/);
   });
 });
 
@@ -209,30 +181,28 @@ describe('the story of a slow trace', () => {
   test('counts the calls of a loop', () => {
     const calls = Array.from({ length: 120 }, (_, index) => query(10 + index * 10, 19 + index * 10));
     const data = aTrace(shop(1300, calls));
-    expect(storyOf(data).headline).toBe('GET /list slow: N+1, 120 sequential shop SELECT items (83% of 1.3 s)');
-    expect(textsOf(data, 'repeated')).toEqual([
-      '120 × shop: SELECT items (postgresql) ran one after another under shop GET /list: 1.08 s together, 9 ms each on average',
-    ]);
+    const { headline, summary } = storyOf(data);
+    expect(summary).toMatchObject({ outcome: 'slow', patterns: [{ kind: 'n+1', spanCount: 120, width: 1 }] });
+    expect(headline).toMatch(/ N\+1, 120 .*shop SELECT items .*83%/);
+    expect(clausesOf(data, 'repeated')).toMatchObject([{ spanCount: 120, durationNs: '1080000000' }]);
   });
 
   test('takes like calls at the same time for no loop', () => {
     const calls = Array.from({ length: 120 }, (_, index) => query(10 + index, 910 + index));
-    expect(textsOf(aTrace(shop(1300, calls)), 'repeated')).toEqual([
-      '120 × shop: SELECT items (postgresql) ran 120 at a time under shop GET /list: 900 ms each on average',
-    ]);
+    const data = aTrace(shop(1300, calls));
+    expect(storyOf(data).summary.patterns).toMatchObject([{ kind: 'fan-out', spanCount: 120, width: 120 }]);
+    expect(textsOf(data, 'repeated')).toEqual([expect.stringMatching(/^120 × .* 120 at a time .*900 ms/)]);
   });
 
   test('names what took most of the time', () => {
-    expect(headlineOf(shop(100, [query(10, 90)]))).toBe('GET /list: 80% of 100 ms in shop SELECT items');
-    expect(headlineOf(shop(100, [work('render', 80, 95)]))).toBe(
-      'GET /list: 85% of 100 ms self time of shop GET /list',
-    );
+    expect(headlineOf(shop(100, [query(10, 90)]))).toMatch(/80% of 100 ms .*shop SELECT items$/);
+    expect(headlineOf(shop(100, [work('render', 80, 95)]))).toMatch(/85% of 100 ms self time .*shop GET \/list$/);
   });
 
   test('names the way between two services when the time passed there', () => {
     const price: SpanPlan = { service: 'price', name: 'GET /price', kind: 'server', from: 90, to: 94 };
     const call: SpanPlan = { service: 'shop', name: 'GET', kind: 'client', from: 5, to: 95, children: [price] };
-    expect(headlineOf(shop(100, [call]))).toBe('GET /list: 86% of 100 ms in transit shop → price');
+    expect(headlineOf(shop(100, [call]))).toMatch(/86% of 100 ms .*transit shop → price$/);
   });
 
   test('says nothing where nothing stands out', () => {
@@ -241,8 +211,8 @@ describe('the story of a slow trace', () => {
   });
 
   test('tells of time in which a span had no child', () => {
-    expect(textsOf(aTrace(shop(100, [work('render', 80, 95)])), 'gap')).toEqual([
-      '85 ms self time in shop GET /list, with no child span active',
+    expect(clausesOf(aTrace(shop(100, [work('render', 80, 95)])), 'gap')).toMatchObject([
+      { durationNs: '85000000', spanIndexes: [0] },
     ]);
   });
 
@@ -286,9 +256,9 @@ describe('the story of an incomplete trace', () => {
   test('says that the root has not been received', () => {
     const data = aTrace({ ...shop(100, [query(10, 90)]), parentSpanId: '00000000000000ff' });
     const story = storyOf(data);
-    expect(story.headline).toBe('GET /list (root span missing): 80% of 100 ms in shop SELECT items');
+    expect(story.headline).toMatch(/^GET \/list \(root span missing\): 80%/);
     expect(story.hasRoot).toBe(false);
-    expect(textsOf(data, 'missing')).toEqual(['1 span has a missing parent']);
+    expect(textsOf(data, 'missing')).toEqual([expect.stringMatching(/^1 span .*missing parent$/)]);
   });
 
   test('says that there is only one span', () => {
@@ -297,27 +267,29 @@ describe('the story of an incomplete trace', () => {
 
   test('says that there is none', () => {
     const story = storyOf({ resourceSpans: [] });
-    expect(story).toMatchObject({ headline: 'No span of this trace has been received', clauses: [], rootSpanId: '' });
+    expect(story).toMatchObject({ clauses: [], rootSpanId: '', rootIndex: -1, spanCount: 0 });
+    expect(story.headline).toMatch(/^No span /);
   });
 
   test('is about the longest root, and tells of another one, in its headline when that failed', () => {
     const first = shop(1, [], { error: '500' });
     const session = shop(5000, [query(10, 4900)], { service: 'pay', name: 'session', from: 2 });
-    expect(headlineOf(first, session)).toMatch(
-      /^session slow: 98% of 5 s in shop SELECT.*; second root span GET \/list failed$/,
-    );
+    expect(headlineOf(first, session)).toMatch(/^session slow: 98% .*; second root .*GET \/list failed$/);
     expect(headlineOf(shop(1, []), session)).not.toContain('second root');
-    expect(textsOf(aTrace(shop(1, []), session), 'other-root')).toEqual(['second root span shop GET /list (1 ms)']);
+    expect(textsOf(aTrace(shop(1, []), session), 'other-root')).toEqual([
+      expect.stringMatching(/^second root .*shop GET \/list \(1 ms\)$/),
+    ]);
     const many = Array.from({ length: 9 }, (_, index) => shop(40 + index, [], { from: index }));
     const texts = textsOf(aTrace(session, ...many), 'other-root');
-    expect([texts.length, texts.at(-1)]).toEqual([4, '6 more root spans of up to 40 ms']);
+    expect([texts.length, texts.at(-1)]).toEqual([4, expect.stringMatching(/^6 more root spans .*40 ms$/)]);
   });
 
   test('says that only some of the spans were read', () => {
     const story = storyOf(aTrace(shop(100, [query(10, 90)])), { spansInTrace: 250_000 });
     expect(story).toMatchObject({ truncated: true, spansInTrace: 250_000, spanCount: 2 });
-    expect(story.headline).toBe('GET /list: first 2 of 250000 spans');
-    expect(story.clauses.at(-1)).toMatchObject({ kind: 'missing', text: 'showing the first 2 of 250000 spans' });
+    expect(story.headline).toContain('first 2 of 250000 spans');
+    const text: unknown = expect.stringContaining('first 2 of 250000 spans');
+    expect(story.clauses.at(-1)).toMatchObject({ kind: 'missing', text });
     const rootless = aTrace({ ...shop(100, [query(10, 90)]), parentSpanId: '00000000000000ff' });
     expect(storyOf(rootless, { spansInTrace: 9 }).headline).toMatch(/^GET \/list: first 2 of 9 spans$/);
     expect(storyOf(rootless, { spansInTrace: 2 })).toMatchObject({ truncated: false, spansInTrace: 2 });
@@ -329,7 +301,7 @@ describe('the story of an incomplete trace', () => {
 
   test('says by how much a clock was corrected', () => {
     expect(textsOf(aCheckout({ fraudClockMs: -1000 }), 'clock')).toEqual([
-      'clock skew on fraud: at least 992 ms behind, corrected',
+      expect.stringMatching(/ fraud: .*992 ms behind/),
     ]);
   });
 
@@ -337,10 +309,8 @@ describe('the story of an incomplete trace', () => {
     const pay: SpanPlan = { service: 'pay', name: 'POST /pay', kind: 'server', from: 3020, to: 3980 };
     const select: SpanPlan = { ...query(3030, 3970), service: 'pay' };
     const call = work('POST', 10, 990, { kind: 'client', children: [{ ...pay, children: [select] }] });
-    expect(headlineOf(shop(1000, [call]))).toBe('GET /list slow: 94% of 1 s in pay SELECT items');
-    expect(textsOf(aTrace(shop(1000, [call])), 'clock')).toEqual([
-      'clock skew on pay: at least 2.99 s ahead, corrected',
-    ]);
+    expect(headlineOf(shop(1000, [call]))).toMatch(/94% of 1 s .*pay SELECT items$/);
+    expect(textsOf(aTrace(shop(1000, [call])), 'clock')).toEqual([expect.stringMatching(/ pay: .*2\.99 s ahead/)]);
   });
 });
 
@@ -448,7 +418,7 @@ describe('every story', () => {
 
   test('is one line of plain text, whatever a name holds', () => {
     const headline = headlineOf(shop(100, [query(10, 90)], { name: 'c\u202ed\u2028\ud800 <b>\u001b[31m\ne' }));
-    expect(headline).toBe('c d <b> [31m e: 80% of 100 ms in shop SELECT items');
+    expect(headline).toMatch(/^c d <b> \[31m e: 80%/);
   });
 
   test('keeps within its bounds, and counts what it omits', () => {

@@ -201,7 +201,7 @@ describe('malformed OTLP JSON', () => {
     const { trace } = read({ events: [7, 8], name: 'root' });
     expect(tellStory(trace).clauses.at(-1)).toMatchObject({
       kind: 'missing',
-      text: '2 malformed parts were omitted; the rest of each span is shown',
+      text: expect.stringMatching(/^2 malformed parts/) as string,
       spanIndexes: [0],
     });
   });
