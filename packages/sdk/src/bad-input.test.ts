@@ -199,9 +199,7 @@ describe.each([false, true])('whatever the application hands over (reportUnended
     const lines: string[] = [];
     const warned = createTestTracer({ log: (line) => lines.push(line) }).tracer;
     for (let i = 0; i < 3; i++) warned.span('charge', as<() => void>(undefined));
-    expect(lines).toEqual([
-      expect.stringMatching(/^tracer.span\("charge"\) was called without a function: .*startSpan/),
-    ]);
+    expect(lines).toEqual([expect.stringMatching(/^tracer.span\("charge"\) .*without a function.*startSpan/)]);
   });
 
   it('to inject and extract, as carrier, getter, setter or header, does not throw', () => {

@@ -11,6 +11,94 @@ const PEM = (label: string): string => `-----BEGIN ${label}-----\nno\n-----END $
 const { cert: CERTIFICATE } = newCertificate('DNS:a.test');
 const { key: OTHER_KEY } = newCertificate('DNS:b.test');
 
+type Mistake = readonly [options: TracerOptions, env: Readonly<Record<string, string>>, warning: RegExp];
+
+/** What is accepted, and is most likely not what was meant; and how the warning is known. */
+const MIX_UPS: readonly Mistake[] = [
+  [{ endpoint: 'http://c:4318/v1/traces' }, {}, /^endpoint .*\/v1\/traces/],
+  [{}, { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318/v1/traces' }, /^OTEL_EXPORTER_OTLP_ENDPOINT .*\/v1\/traces/],
+  [{}, { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://c:4318' }, /you mean http:\/\/c:4318\/v1\/traces\?/],
+  [{ endpoint: 'http://me:secret@c:4317' }, {}, /http:\/\/c:4317\/v1\/traces .*gRPC.* 4318/],
+  [{ endpoint: 'http://c:4319' }, {}, /: 4319 .*Throughline's UI/],
+  [{}, { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }, /got "grpc", expected http\/protobuf or http\/json \(/],
+  [{}, { OTEL_TRACES_SAMPLER: 'parentbased_jaeger_remote' }, /sampling: remote\(\)\)$/],
+  [{}, { OTEL_TRACES_EXPORTER: 'otlp,none' }, /^OTEL_TRACES_EXPORTER .*got "otlp,none", expected /],
+  [{}, { OTEL_TRACES_EXPORTER: 'otlp,jaeger' }, /^OTEL_TRACES_EXPORTER .*got "otlp,jaeger", expected /],
+  [{}, { OTEL_EXPORTER_OTLP_CERTIFICATE: '/not/there' }, /^OTEL_EXPORTER_OTLP_CERTIFICATE .*readable file$/],
+  [{}, { OTEL_EXPORTER_OTLP_HEADERS: 'a b=1' }, /^OTEL_EXPORTER_OTLP_HEADERS .*"a b"/],
+];
+
+const WRONG_VARIABLES = {
+  OTEL_BSP_SCHEDULE_DELAY: 'soon',
+  OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4318',
+  OTEL_TRACES_SAMPLER: 'some',
+  OTEL_SDK_DISABLED: 'yes',
+  OTEL_RESOURCE_ATTRIBUTES: 'nothing',
+  OTEL_SPAN_EVENT_COUNT_LIMIT: '',
+};
+
+/** Options with a value that is not accepted, and the setting that it is the value of. */
+const WRONG_OPTIONS: readonly (readonly [options: unknown, setting: string])[] = [
+  [{ service: '' }, 'service'],
+  [{ service: 5 }, 'service'],
+  [{ sampling: 1.5 }, 'sampling'],
+  [{ requestMetrics: true }, 'requestMetrics'],
+  [{ metricsUrl: 'collector' }, 'metricsUrl'],
+  [{ metricExportIntervalMillis: 0 }, 'metricExportIntervalMillis'],
+  [{ sampling: '1' }, 'sampling'],
+  [{ sampling: NaN }, 'sampling'],
+  [{ endpoint: 'collector' }, 'endpoint'],
+  [{ endpoint: 'ftp://collector' }, 'endpoint'],
+  [{ register: 'no' }, 'register'],
+  [{ resource: [] }, 'resource'],
+  [{ headers: { a: 1 } }, 'headers.a'],
+  [{ headers: { a: 'x\ny' } }, 'headers.a'],
+  [{ headers: ['a'] }, 'headers'],
+  [{ exporter: 'zipkin' }, 'exporter'],
+  [{ protocol: 'grpc' }, 'protocol'],
+  [{ compression: 'br' }, 'compression'],
+  [{ propagators: 'b3' }, 'propagators'],
+  [{ propagators: [{}] }, 'propagators'],
+  [{ scheduledDelayMillis: Infinity }, 'scheduledDelayMillis'],
+  [{ exportConcurrency: 0 }, 'exportConcurrency'],
+  [{ waitUntil: {} }, 'waitUntil'],
+  [{ log: console }, 'log'],
+  [null, 'options'],
+  [{ limits: { eventCountLimit: -1 } }, 'limits.eventCountLimit'],
+  [{ limits: { eventCountLimit: 1.5 } }, 'limits.eventCountLimit'],
+  [{ limits: [] }, 'limits'],
+  [{ retry: { maxAttempts: 0 } }, 'retry.maxAttempts'],
+  [{ retry: { maxAttempts: 1.5 } }, 'retry.maxAttempts'],
+  [{ maxExportBatchSize: 1.5 }, 'maxExportBatchSize'],
+  [{ clock: {} }, 'clock'],
+  [{ clock: { monotonicMs: () => 0, wallMs: () => 0 } }, 'clock.timeOriginUnixMs'],
+  [{ ids: null }, 'ids'],
+  [{ resource: null }, 'resource'],
+  [{ resource: { shop: Symbol('s') } }, 'resource["shop"]'],
+  [{ scheduledDelayMillis: 0 }, 'scheduledDelayMillis'],
+  [{ flushTimeoutMillis: '5' }, 'flushTimeoutMillis'],
+];
+
+/** Options that are wrong in another way, the setting that is at fault, and how the reason is known. */
+const MISTAKEN_OPTIONS: readonly (readonly [options: object, setting: string, message: RegExp])[] = [
+  [{ servce: 'typo' }, 'servce', /servce \(.*service\?\)$/],
+  [{ tls: { CA: '' } }, 'tls.CA', /tls\.CA \(.*tls\.ca\?\)$/],
+  [{ retry: { tries: 1 } }, 'retry.tries', / retry\.tries \(supported: maxAttempts, initialDelayMillis, /],
+  [{ ['x'.repeat(1000)]: 1 }, 'x'.repeat(1000), / x+ \(supported: .*docs\/sdk-reference\.md\)$/],
+  [{ children: 'own' }, 'children', / children \(renamed to unsampledChildren\)$/],
+  [{ counters: 'otlp' }, 'counters', / counters \(renamed to requestMetrics\)$/],
+  [{ tls: { children: 1 } }, 'tls.children', / tls\.children \(supported: ca, /],
+  [{ tls: { ca: 'ca.pem' } }, 'tls.ca', /^tls\.ca: no -----BEGIN line .*read the file/],
+  // OpenSSL takes both without a word, and then trusts nobody.
+  [{ tls: { ca: PEM('PRIVATE KEY') } }, 'tls.ca', /^tls\.ca: found "PRIVATE KEY", expected /],
+  [{ tls: { ca: PEM('CERTIFICATE') } }, 'tls.ca', /^tls\.ca: .*cannot be read \(/],
+  [{ tls: { key: PEM('PRIVATE KEY') } }, 'tls.key', /^tls\.key: .*cannot be read \(/],
+  [{ tls: { key: PEM('ENCRYPTED PRIVATE KEY') } }, 'tls.key', /^tls\.key: .* encrypted.*decrypt/],
+  [{ tls: { key: PEM('CERTIFICATE') } }, 'tls.key', /^tls\.key: found "CERTIFICATE", expected /],
+  [{ tls: { cert: CERTIFICATE } }, 'tls', /^tls\.cert .*private key .*tls\.key$/],
+  [{ tls: { cert: CERTIFICATE, key: OTHER_KEY } }, 'tls', /^tls\.cert and tls\.key .*key values mismatch\)$/],
+];
+
 describe('the configuration', () => {
   it('has these defaults', () => {
     const config = resolveConfig({}, {});
@@ -84,31 +172,7 @@ describe('the configuration', () => {
     expect(resolveConfig({ endpoint }, env ?? {}).tracesUrl).toBe(url);
   });
 
-  it.each([
-    [{ endpoint: 'http://c:4318/v1/traces' }, {}, /^endpoint already ends in \/v1\/traces; not appended again$/],
-    [{}, { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318/v1/traces' }, /^OTEL_EXPORTER_OTLP_ENDPOINT already ends in /],
-    [{}, { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://c:4318' }, /did you mean http:\/\/c:4318\/v1\/traces\?/],
-    [
-      { endpoint: 'http://me:secret@c:4317' },
-      {},
-      /^export to http:\/\/c:4317\/v1\/traces will likely fail: 4317 is the gRPC port; OTLP over HTTP is 4318$/,
-    ],
-    [{ endpoint: 'http://c:4319' }, {}, /: 4319 is the port of Throughline's UI/],
-    [{}, { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }, /got "grpc", expected http\/protobuf or http\/json \(/],
-    [{}, { OTEL_TRACES_SAMPLER: 'parentbased_jaeger_remote' }, /set the option sampling: remote\(\)\)$/],
-    [
-      {},
-      { OTEL_TRACES_EXPORTER: 'otlp,none' },
-      /got "otlp,none", expected one or more of otlp, console and zipkin, or none$/,
-    ],
-    [{}, { OTEL_TRACES_EXPORTER: 'otlp,jaeger' }, /got "otlp,jaeger", expected one or more of /],
-    [{}, { OTEL_EXPORTER_OTLP_CERTIFICATE: '/not/there' }, /expected a readable file$/],
-    [
-      {},
-      { OTEL_EXPORTER_OTLP_HEADERS: 'a b=1' },
-      /expected valid HTTP header names and values, which those of "a b" are not$/,
-    ],
-  ])('names the mix-up in %j with %j', (options, env, line) => {
+  it.each<Mistake>(MIX_UPS)('names the mix-up in %j with %j', (options, env, line) => {
     expect(resolveConfig(options, env).warnings).toEqual([expect.stringMatching(line)]);
   });
 
@@ -155,8 +219,8 @@ describe('the configuration', () => {
     expect(
       resolveConfig({}, { OTEL_EXPORTER_OTLP_HEADERS: 'a', THROUGHLINE_REQUEST_METRICS: 'on' }).warnings.toSorted(),
     ).toEqual([
-      'OTEL_EXPORTER_OTLP_HEADERS is ignored: expected comma-separated key=value pairs; pair 1 is not one',
-      "THROUGHLINE_REQUEST_METRICS is ignored: got \"on\", expected false, 'collector' or 'otlp'",
+      expect.stringMatching(/^OTEL_EXPORTER_OTLP_HEADERS is ignored: .*pair 1/),
+      expect.stringMatching(/^THROUGHLINE_REQUEST_METRICS is ignored: got "on", /),
     ]);
   });
 
@@ -173,112 +237,49 @@ describe('the configuration', () => {
   });
 
   it('ignores wrong variables with a warning that says what is accepted', () => {
-    const config = resolveConfig(
-      {},
-      {
-        OTEL_BSP_SCHEDULE_DELAY: 'soon',
-        OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4318',
-        OTEL_TRACES_SAMPLER: 'some',
-        OTEL_SDK_DISABLED: 'yes',
-        OTEL_RESOURCE_ATTRIBUTES: 'nothing',
-        OTEL_SPAN_EVENT_COUNT_LIMIT: '',
-      },
-    );
+    const config = resolveConfig({}, WRONG_VARIABLES);
     expect(config.warnings.toSorted()).toEqual([
-      'OTEL_BSP_SCHEDULE_DELAY is ignored: got "soon", expected a number from 1 to 2147483647',
-      'OTEL_EXPORTER_OTLP_ENDPOINT is ignored: got "collector:4318", expected an http://, https:// or unix:/// URL',
-      'OTEL_RESOURCE_ATTRIBUTES is ignored: got "nothing", expected comma-separated key=value pairs; pair 1 is not one',
-      'OTEL_SDK_DISABLED is ignored: got "yes", expected true or false',
-      'OTEL_TRACES_SAMPLER is ignored: got "some", expected always_on, always_off or traceidratio, optionally with the prefix parentbased_',
+      expect.stringMatching(/^OTEL_BSP_SCHEDULE_DELAY is ignored: got "soon", expected /),
+      expect.stringMatching(/^OTEL_EXPORTER_OTLP_ENDPOINT is ignored: got "collector:4318", expected /),
+      expect.stringMatching(/^OTEL_RESOURCE_ATTRIBUTES is ignored: got "nothing", expected /),
+      expect.stringMatching(/^OTEL_SDK_DISABLED is ignored: got "yes", expected /),
+      expect.stringMatching(/^OTEL_TRACES_SAMPLER is ignored: got "some", expected /),
     ]);
     expect(config).toMatchObject({ scheduledDelayMillis: 5000, enabled: true });
   });
 
-  it.each([
-    [{ service: '' }, 'service'],
-    [{ service: 5 }, 'service'],
-    [{ sampling: 1.5 }, 'sampling'],
-    [{ requestMetrics: true }, 'requestMetrics'],
-    [{ metricsUrl: 'collector' }, 'metricsUrl'],
-    [{ metricExportIntervalMillis: 0 }, 'metricExportIntervalMillis'],
-    [{ sampling: '1' }, 'sampling'],
-    [{ sampling: NaN }, 'sampling'],
-    [{ endpoint: 'collector' }, 'endpoint'],
-    [{ endpoint: 'ftp://collector' }, 'endpoint'],
-    [{ register: 'no' }, 'register'],
-    [{ resource: [] }, 'resource'],
-    [{ headers: { a: 1 } }, 'headers.a'],
-    [{ headers: { a: 'x\ny' } }, 'headers.a'],
-    [{ headers: ['a'] }, 'headers'],
-    [{ exporter: 'zipkin' }, 'exporter'],
-    [{ protocol: 'grpc' }, 'protocol'],
-    [{ compression: 'br' }, 'compression'],
-    [{ propagators: 'b3' }, 'propagators'],
-    [{ propagators: [{}] }, 'propagators'],
-    [{ scheduledDelayMillis: Infinity }, 'scheduledDelayMillis'],
-    [{ exportConcurrency: 0 }, 'exportConcurrency'],
-    [{ waitUntil: {} }, 'waitUntil'],
-    [{ log: console }, 'log'],
-    [null, 'options'],
-    [{ limits: { eventCountLimit: -1 } }, 'limits.eventCountLimit'],
-    [{ limits: { eventCountLimit: 1.5 } }, 'limits.eventCountLimit'],
-    [{ limits: [] }, 'limits'],
-    [{ retry: { maxAttempts: 0 } }, 'retry.maxAttempts'],
-    [{ retry: { maxAttempts: 1.5 } }, 'retry.maxAttempts'],
-    [{ maxExportBatchSize: 1.5 }, 'maxExportBatchSize'],
-    [{ clock: {} }, 'clock'],
-    [{ clock: { monotonicMs: () => 0, wallMs: () => 0 } }, 'clock.timeOriginUnixMs'],
-    [{ ids: null }, 'ids'],
-    [{ resource: null }, 'resource'],
-    [{ resource: { shop: Symbol('s') } }, 'resource["shop"]'],
-    [{ scheduledDelayMillis: 0 }, 'scheduledDelayMillis'],
-    [{ flushTimeoutMillis: '5' }, 'flushTimeoutMillis'],
-  ])('refuses the options %j and names %s', (options, setting) => {
-    const resolve = (): unknown => resolveConfig(options as unknown as TracerOptions, {});
+  it.each(WRONG_OPTIONS)('rejects the options %j and names %s', (options, setting) => {
+    const resolve = (): unknown => resolveConfig(options as TracerOptions, {});
     expect(resolve).toThrow(ConfigError);
     expect(resolve).toThrow(new RegExp(`^${setting.replaceAll(/[.[\]]/g, '\\$&')}: got .*, expected `));
   });
 
-  it.each([
-    [{ servce: 'typo' }, 'servce', 'unknown option servce (did you mean service?)'],
-    [{ tls: { CA: '' } }, 'tls.CA', 'unknown option tls.CA (did you mean tls.ca?)'],
-    [
-      { retry: { tries: 1 } },
-      'retry.tries',
-      /^unknown option retry.tries \(supported: maxAttempts, initialDelayMillis, /,
-    ],
-    [
-      { ['x'.repeat(1000)]: 1 },
-      'x'.repeat(1000),
-      /^unknown option x+ \(supported: the options in docs\/sdk-reference.md\)$/,
-    ],
-    [{ children: 'own' }, 'children', 'unknown option children (renamed to unsampledChildren)'],
-    [{ counters: 'otlp' }, 'counters', 'unknown option counters (renamed to requestMetrics)'],
-    [{ tls: { children: 1 } }, 'tls.children', 'unknown option tls.children (supported: ca, cert, key)'],
-    [
-      { tls: { ca: 'ca.pem' } },
-      'tls.ca',
-      /^tls.ca: no -----BEGIN line was found, .*; if this is a path, read the file/,
-    ],
-    // OpenSSL takes both without a word, and then trusts nobody.
-    [{ tls: { ca: PEM('PRIVATE KEY') } }, 'tls.ca', 'tls.ca: found "PRIVATE KEY", expected a certificate'],
-    [{ tls: { ca: PEM('CERTIFICATE') } }, 'tls.ca', /^tls.ca: a certificate in PEM cannot be read \(/],
-    [{ tls: { key: PEM('PRIVATE KEY') } }, 'tls.key', /^tls.key: a private key in PEM cannot be read \(/],
-    [{ tls: { key: PEM('ENCRYPTED PRIVATE KEY') } }, 'tls.key', /: the private key is encrypted, .* decrypt it first/],
-    [{ tls: { key: PEM('CERTIFICATE') } }, 'tls.key', 'tls.key: found "CERTIFICATE", expected a private key'],
-    [{ tls: { cert: CERTIFICATE } }, 'tls', 'tls.cert needs its private key in tls.key'],
-    [
-      { tls: { cert: CERTIFICATE, key: OTHER_KEY } },
-      'tls',
-      'tls.cert and tls.key do not belong together (key values mismatch)',
-    ],
-  ])('says what is wrong with %j', (options, setting, message) => {
-    const resolve = (): unknown => resolveConfig(options as unknown as TracerOptions, {});
+  it.each(MISTAKEN_OPTIONS)('says what is wrong with %j', (options, setting, message) => {
+    const resolve = (): unknown => resolveConfig(options, {});
     expect(resolve).toThrow(expect.objectContaining({ setting, code: 'invalid_config' }) as Error);
-    expect(resolve).toThrow(typeof message === 'string' ? new ConfigError(setting, message) : message);
+    expect(resolve).toThrow(message);
   });
 
-  it('refuses options that throw when they are read, and says what they threw', () => {
+  it('has its messages in config-messages.golden.txt', async () => {
+    const warnings = [...MIX_UPS, [{}, WRONG_VARIABLES] as const].flatMap(
+      ([options, env]) => resolveConfig(options, env).warnings,
+    );
+    const errors = [...WRONG_OPTIONS, ...MISTAKEN_OPTIONS].map(([options]) => {
+      try {
+        resolveConfig(options as TracerOptions, {});
+        return '';
+      } catch (error) {
+        return (error as ConfigError).message;
+      }
+    });
+    const text = ['# Warnings', ...warnings, '', '# Errors', ...errors, ''].join('\n');
+    // What OpenSSL says depends on its version.
+    const stable = text.replaceAll(/(cannot be read|do not belong together) \(.*\)/g, '$1 (…)');
+    const short = stable.replaceAll(/x{100,}/g, 'xxx…');
+    await expect(short).toMatchFileSnapshot('config-messages.golden.txt');
+  });
+
+  it('rejects options that throw when they are read, and says what they threw', () => {
     const options = {
       get service(): string {
         throw new Error('hostile');

@@ -373,13 +373,11 @@ describe('the choice of formats', () => {
     expect(of('none').propagators).toEqual([]);
     expect(of('b3,ottrace')).toMatchObject({
       propagators: ['b3'],
-      warnings: [
-        expect.stringMatching(/^OTEL_PROPAGATORS: unknown propagator ottrace ignored; supported: tracecontext/),
-      ],
+      warnings: [expect.stringMatching(/^OTEL_PROPAGATORS: .*ottrace .*supported: tracecontext/)],
     });
     expect(of('zipkin')).toMatchObject({
       propagators: ['tracecontext', 'baggage'],
-      warnings: [expect.stringMatching(/^OTEL_PROPAGATORS is ignored: got "zipkin", expected a list of /)],
+      warnings: [expect.stringMatching(/^OTEL_PROPAGATORS is ignored: got "zipkin", expected /)],
     });
     expect(() => resolveConfig({ propagators: ['w3c' as PropagatorName] }, {})).toThrow(
       /^propagators: got "w3c", expected/,

@@ -94,39 +94,23 @@ describe('an answer', () => {
   });
 
   it.each([
-    ['another protocol', Buffer.from([0, 0, 0x12, 4]), 'it does not begin with HTTP/1.1'],
-    ['HTTP/2', text('HTTP/2 200', '', ''), 'it does not begin with HTTP/1.1'],
-    ['a status that is none', text('HTTP/1.1 2000 OK', '', ''), 'it has no status'],
-    [
-      'a switch of protocols',
-      text('HTTP/1.1 101 Switching Protocols', 'upgrade: h2c', '', ''),
-      'it switches protocols',
-    ],
-    ['a header without a name', text('HTTP/1.1 200 OK', ': x', '', ''), 'a header has no name'],
-    [
-      'a length that is none',
-      text('HTTP/1.1 200 OK', 'content-length: -1', '', ''),
-      'its Content-Length is not a number',
-    ],
-    [
-      'two lengths',
-      text('HTTP/1.1 200 OK', 'content-length: 1', 'Content-Length: 2', '', ''),
-      'it has two different Content-Lengths',
-    ],
-    [
-      'a chunk without a size',
-      text('HTTP/1.1 200 OK', 'transfer-encoding: chunked', '', 'x', ''),
-      'a chunk has no size',
-    ],
+    ['another protocol', Buffer.from([0, 0, 0x12, 4]), 'HTTP/1.1'],
+    ['HTTP/2', text('HTTP/2 200', '', ''), 'HTTP/1.1'],
+    ['a status that is none', text('HTTP/1.1 2000 OK', '', ''), 'no status'],
+    ['a switch of protocols', text('HTTP/1.1 101 Switching Protocols', 'upgrade: h2c', '', ''), 'switches protocols'],
+    ['a header without a name', text('HTTP/1.1 200 OK', ': x', '', ''), 'no name'],
+    ['a length that is none', text('HTTP/1.1 200 OK', 'content-length: -1', '', ''), 'Content-Length .*number'],
+    ['two lengths', text('HTTP/1.1 200 OK', 'content-length: 1', 'Content-Length: 2', '', ''), 'two .*Content-Lengths'],
+    ['a chunk without a size', text('HTTP/1.1 200 OK', 'transfer-encoding: chunked', '', 'x', ''), 'no size'],
     [
       'a chunk beyond its size',
       text('HTTP/1.1 200 OK', 'transfer-encoding: chunked', '', '1', 'abc', ''),
-      'a chunk is longer than its size',
+      'chunk .*longer',
     ],
-    ['a header without end', Buffer.from(`HTTP/1.1 200 OK\r\nx: ${'x'.repeat(17_000)}`), 'its headers are too long'],
-    ['headers without end', Buffer.from(`HTTP/1.1 200 OK\r\n${'x: y\r\n'.repeat(3_000)}`), 'its headers are too long'],
-  ])('that is %s is refused', (_, bytes, why) => {
-    expect(() => read(bytes)).toThrow(`Parse Error: the response is not HTTP/1.1: ${why}`);
+    ['a header without end', Buffer.from(`HTTP/1.1 200 OK\r\nx: ${'x'.repeat(17_000)}`), 'headers .*too long'],
+    ['headers without end', Buffer.from(`HTTP/1.1 200 OK\r\n${'x: y\r\n'.repeat(3_000)}`), 'headers .*too long'],
+  ])('that is %s is rejected', (_, bytes, why) => {
+    expect(() => read(bytes)).toThrow(new RegExp(`^Parse Error: .*HTTP/1.1: .*${why}`));
   });
 
   it.each([
@@ -166,7 +150,7 @@ describe('an answer', () => {
     );
   });
 
-  it('of hostile bytes is refused or read, and never more than the limits are kept', () => {
+  it('of hostile bytes is rejected or read, and never more than the limits are kept', () => {
     const piece = fc.oneof(
       fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)),
       fc
@@ -176,15 +160,13 @@ describe('an answer', () => {
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 30 }), (pieces) => {
         const reader = new HttpResponseReader();
-        const refused: string[] = [];
+        const rejected: string[] = [];
         try {
           for (const each of [Buffer.from('HTTP/1.1 200 OK\r\n'), ...pieces]) reader.push(each);
         } catch (error) {
-          refused.push((error as Error).message);
+          rejected.push((error as Error).message);
         }
-        expect(refused.filter((message) => !message.startsWith('Parse Error: the response is not HTTP/1.1: '))).toEqual(
-          [],
-        );
+        expect(rejected.filter((message) => !message.startsWith('Parse Error: '))).toEqual([]);
         expect(reader.body.length).toBeLessThanOrEqual(RESPONSE_BYTES_MAX);
       }),
     );

@@ -90,9 +90,7 @@ describe('through a proxy', () => {
       const { proxy, endpoint, tls } = await behindProxy(isSecure, { user: 'ann:right' });
       const { tracer, lines } = newTracer({ endpoint, tls, proxy: proxy.url.replace('//', '//ann:s3cr3t@') });
       expect(await send(tracer)).toBe(0);
-      expect(lines[0]).toMatch(
-        /407.*\(the proxy requires a user and a password: set its address to http:\/\/user:password@host/,
-      );
+      expect(lines[0]).toMatch(/407.*\(the proxy requires .*http:\/\/user:password@host/);
       expect(lines.join()).not.toContain('s3cr3t');
     },
   );
@@ -103,7 +101,7 @@ describe('through a proxy', () => {
     for (const scheme of ['http', 'https']) {
       const { tracer, lines } = newTracer({ endpoint: `${scheme}://collector.test`, proxy: away.url });
       expect(await send(tracer)).toBe(0);
-      expect(lines[0]).toMatch(/ECONNREFUSED .*\(via proxy http:\/\/127\.0\.0\.1:\d+\) \(the proxy is set by `proxy`/);
+      expect(lines[0]).toMatch(/ECONNREFUSED .*\(via proxy http:\/\/127\.0\.0\.1:\d+\) \(.*`proxy`/);
     }
   });
 
@@ -283,9 +281,7 @@ describe('a unix socket', () => {
   it('that nobody listens on is named', async () => {
     const { tracer, lines } = newTracer({ endpoint: `unix://${newFolder()}/none.sock` });
     expect(await send(tracer)).toBe(0);
-    expect(lines[0]).toMatch(
-      /^export to unix:.*none\.sock.* failed: .*ENOENT.*is a collector listening on this unix socket\?/,
-    );
+    expect(lines[0]).toMatch(/unix:.*none\.sock.* failed: .*ENOENT.*unix socket\?/);
   });
 });
 
@@ -310,8 +306,8 @@ describe('an agent of the application', () => {
   it('of the wrong kind is a failure that says so', async () => {
     const { tracer, lines } = newTracer({ endpoint: 'https://127.0.0.1:1', agent: new Agent() });
     expect(await send(tracer)).toBe(0);
-    expect(lines[0]).toContain('an https endpoint needs an `agent` of node:https');
-    expect(() => newTracer({ agent: {} as Agent })).toThrow(/^agent: got .*, expected an Agent of node:http/);
+    expect(lines[0]).toMatch(/https endpoint .*`agent` of node:https/);
+    expect(() => newTracer({ agent: {} as Agent })).toThrow(/^agent: got .*, expected .*node:http/);
   });
 });
 
@@ -369,8 +365,8 @@ describe('a transport of the application', () => {
     ],
     ['rejects', () => Promise.reject(new Error('no way')), /: no way;/],
     ['rejects with nothing', () => Promise.reject(undefined), /: undefined;/],
-    ['answers nothing', () => undefined, /resolved without a status/],
-    ['answers nonsense', () => ({ status: 'fine' }), /resolved without a status/],
+    ['answers nothing', () => undefined, /without a status/],
+    ['answers nonsense', () => ({ status: 'fine' }), /without a status/],
     [
       'answers what throws',
       () => ({
@@ -455,8 +451,8 @@ describe('a transport of the application', () => {
     slow.tracer.startSpan('x').end();
     await slow.tracer.shutdown(20);
     await slow.tracer.shutdown(20);
-    expect(reasons).toContain('Error: timed out after 20 ms');
-    expect(reasons).toContain('Error: the tracer has shut down');
+    expect(reasons).toContainEqual(expect.stringMatching(/timed out after 20 ms/));
+    expect(reasons).toContainEqual(expect.stringMatching(/shut down/));
     expect(closes).toBe(1);
   });
 
@@ -477,8 +473,8 @@ describe('a transport of the application', () => {
     }
   });
 
-  it('is refused where it is none', () => {
-    expect(() => newTracer({ transport: {} as never })).toThrow(/^transport: got .*, expected an object with/);
+  it('is rejected where it is none', () => {
+    expect(() => newTracer({ transport: {} as never })).toThrow(/^transport: got .*, expected an object/);
     expect(() => newTracer({ transport: { send: fetch, close: 1 } as never })).toThrow(/^transport\.close: got "?1"?/);
   });
 });

@@ -155,50 +155,52 @@ describe("an application's own function", () => {
   });
 });
 
-describe('a wrong policy is refused with what is accepted', () => {
-  it.each<[string, () => unknown, RegExp]>([
-    ['ratio(NaN)', () => ratio(NaN), /^ratio: got NaN, expected a number from 0 to 1/],
-    ['ratio(1.1)', () => ratio(1.1), /^ratio: got 1.1/],
-    ['anyOf()', () => anyOf(), /^anyOf: .*one or more policies/],
-    [
-      'anyOf("x")',
-      () => anyOf('x' as unknown as number),
-      /^anyOf\[0\]: got "x", expected a number from 0 to 1, a policy/,
-    ],
-    ['rateLimit()', () => rateLimit(undefined as unknown as { spansPerSecond: 1 }), /^rateLimit: .*spansPerSecond/],
-    ['rateLimit({})', () => rateLimit({} as { spansPerSecond: 1 }), /^rateLimit.spansPerSecond: got undefined/],
-    ['rateLimit 0', () => rateLimit({ spansPerSecond: 0 }), /^rateLimit.spansPerSecond: got 0/],
-    ['rateLimit Infinity', () => rateLimit({ spansPerSecond: Infinity }), /finite/],
-    ['rateLimit mode', () => rateLimit({ spansPerSecond: 1, mode: 'hard' as 'strict' }), /'smooth' or 'strict'/],
-    [
-      'rateLimit name',
-      () => rateLimit({ spansPerSecond: 1, limit: 2 } as { spansPerSecond: 1 }),
-      /^unknown option rateLimit.limit \(supported: /,
-    ],
-    ['rules text', () => rules('x' as unknown as []), /^rules: got "x", expected an array of rules/],
-    [
-      'rules condition',
-      () => rules([{ nam: 'x', sampling: 1 } as unknown as { sampling: 1 }]),
-      /^unknown option rules\[0\].nam \(did you mean rules\[0\].name\?\)/,
-    ],
-    [
-      'rules kind',
-      () => rules([{ kind: 'servers' as 'server', sampling: 1 }]),
-      /^rules\[0\].kind: .*one or more of internal/,
-    ],
-    ['rules empty list', () => rules([{ name: [], sampling: 1 }]), /^rules\[0\].name: /],
-    ['rules no attributes', () => rules([{ attributes: {}, sampling: 1 }]), /^rules\[0\].attributes: /],
-    [
-      'rules unreachable',
-      () => rules([{ sampling: 1 }, { name: 'x', sampling: 1 }]),
-      /the rules after it are never reached/,
-    ],
-    ['rules sampling', () => rules([{ name: 'x', sampling: 2 }]), /^rules\[0\].sampling: got 2/],
-    ['adaptive', () => adaptive({ maxProbability: 0 }), /^adaptive.maxProbability: got 0/],
-    ['remote', () => remote({ intervalMillis: 1 }), /^remote.intervalMillis: got 1/],
-    ['remote sampling', () => remote({ sampling: 7 }), /^remote.sampling: got 7/],
-  ])('%s', (_, make, message) => {
+/** A wrong policy, and how the message is known. */
+const WRONG_POLICIES: readonly (readonly [string, () => unknown, RegExp])[] = [
+  ['ratio(NaN)', () => ratio(NaN), /^ratio: got NaN, expected .*0 to 1/],
+  ['ratio(1.1)', () => ratio(1.1), /^ratio: got 1.1/],
+  ['anyOf()', () => anyOf(), /^anyOf: .*or more policies/],
+  ['anyOf("x")', () => anyOf('x' as unknown as number), /^anyOf\[0\]: got "x", expected .*a policy/],
+  ['rateLimit()', () => rateLimit(undefined as unknown as { spansPerSecond: 1 }), /^rateLimit: .*spansPerSecond/],
+  ['rateLimit({})', () => rateLimit({} as { spansPerSecond: 1 }), /^rateLimit.spansPerSecond: got undefined/],
+  ['rateLimit 0', () => rateLimit({ spansPerSecond: 0 }), /^rateLimit.spansPerSecond: got 0/],
+  ['rateLimit Infinity', () => rateLimit({ spansPerSecond: Infinity }), /finite/],
+  ['rateLimit mode', () => rateLimit({ spansPerSecond: 1, mode: 'hard' as 'strict' }), /'smooth' or 'strict'/],
+  [
+    'rateLimit name',
+    () => rateLimit({ spansPerSecond: 1, limit: 2 } as { spansPerSecond: 1 }),
+    /^unknown option rateLimit.limit \(supported: /,
+  ],
+  ['rules text', () => rules('x' as unknown as []), /^rules: got "x", expected .*array/],
+  [
+    'rules condition',
+    () => rules([{ nam: 'x', sampling: 1 } as unknown as { sampling: 1 }]),
+    / rules\[0\].nam \(.*rules\[0\].name\?\)/,
+  ],
+  ['rules kind', () => rules([{ kind: 'servers' as 'server', sampling: 1 }]), /^rules\[0\].kind: .* internal/],
+  ['rules empty list', () => rules([{ name: [], sampling: 1 }]), /^rules\[0\].name: /],
+  ['rules no attributes', () => rules([{ attributes: {}, sampling: 1 }]), /^rules\[0\].attributes: /],
+  ['rules unreachable', () => rules([{ sampling: 1 }, { name: 'x', sampling: 1 }]), /^rules\[0\].* never reached/],
+  ['rules sampling', () => rules([{ name: 'x', sampling: 2 }]), /^rules\[0\].sampling: got 2/],
+  ['adaptive', () => adaptive({ maxProbability: 0 }), /^adaptive.maxProbability: got 0/],
+  ['remote', () => remote({ intervalMillis: 1 }), /^remote.intervalMillis: got 1/],
+  ['remote sampling', () => remote({ sampling: 7 }), /^remote.sampling: got 7/],
+];
+
+describe('a wrong policy is rejected with what is accepted', () => {
+  it.each(WRONG_POLICIES)('%s', (_, make, message) => {
     expect(make).toThrow(ConfigError);
     expect(make).toThrow(message);
+  });
+
+  it('has its messages in policy-messages.golden.txt', async () => {
+    const messages = WRONG_POLICIES.map(([name, make]) => {
+      try {
+        return make();
+      } catch (error) {
+        return `${name}\n  ${(error as ConfigError).message}\n`;
+      }
+    });
+    await expect(messages.join('\n')).toMatchFileSnapshot('policy-messages.golden.txt');
   });
 });
