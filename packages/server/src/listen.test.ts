@@ -31,27 +31,27 @@ const on = (host: string, ...args: string[]) =>
 describe('a port that cannot be used', () => {
   it('is reported with the host that is no address of this machine', async () => {
     await expect(listen(port, on('192.0.2.1'), 'httpPort')).rejects.toThrow(
-      /^192\.0\.2\.1 is not a local address \(EADDRNOTAVAIL\); choose another with --host or THROUGHLINE_HOST$/,
+      /^192\.0\.2\.1 .*\(EADDRNOTAVAIL\); .*--host or THROUGHLINE_HOST$/,
     );
   });
 
   it('is reported with the host that has no address', async () => {
     // Without a network, nobody can say that there is none.
     await expect(listen(port, on('collector.invalid'), 'httpPort')).rejects.toThrow(
-      /^cannot resolve host collector\.invalid \((ENOTFOUND|EAI_AGAIN)\); check --host$/,
+      / collector\.invalid \((ENOTFOUND|EAI_AGAIN)\); .*--host$/,
     );
   });
 
   it('is reported with the right that is missing', async () => {
     await expect(listen(refusedWith('EACCES'), on('127.0.0.1', '--http-port', '80'), 'httpPort')).rejects.toThrow(
-      /^permission denied to bind port 80 on 127\.0\.0\.1 \(EACCES\); choose another with --http-port or THROUGHLINE_HTTP_PORT$/,
+      /permission denied .*80 on 127\.0\.0\.1 \(EACCES\); .*--http-port or THROUGHLINE_HTTP_PORT$/,
     );
   });
 
   it('is reported in the words of the system for any other reason, which is the cause of the error', async () => {
     const failure = listen(refusedWith('EMFILE', 'too many open files'), on('127.0.0.1'), 'httpPort');
     await expect(failure).rejects.toMatchObject({
-      message: 'cannot listen on port 0 of 127.0.0.1: too many open files',
+      message: expect.stringMatching(/port 0 of 127\.0\.0\.1: too many open files$/) as string,
       code: 'cannot_listen',
       cause: { code: 'EMFILE' },
     });
@@ -65,7 +65,9 @@ describe('the port of OTLP/gRPC', () => {
 
   it('may be in use where nobody chose it', async () => {
     expect(await start('EADDRINUSE')).toBeNull();
-    await expect(start('EADDRINUSE', '--otlp-grpc-port', '4317')).rejects.toThrow('port 4317 on 127.0.0.1 is already');
-    await expect(start('EACCES')).rejects.toThrow('permission denied to bind port 4317');
+    await expect(start('EADDRINUSE', '--otlp-grpc-port', '4317')).rejects.toThrow(
+      /port 4317 on 127\.0\.0\.1 .*\(EADDRINUSE\)/,
+    );
+    await expect(start('EACCES')).rejects.toThrow(/permission denied .*4317/);
   });
 });

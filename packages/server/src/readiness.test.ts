@@ -27,7 +27,7 @@ test('what keeps it from its work is a problem, in words', () => {
     readiness({ ...GOOD, spool, engine: { kind: 'down', reason: 'killed by SIGKILL' }, isStopping: true }),
   ).toEqual({
     problems: [
-      { code: 'stopping', message: 'the collector is stopping' },
+      { code: 'stopping', message: expect.stringContaining('stopping') as string },
       { code: 'engine_down', message: 'killed by SIGKILL' },
       { code: 'spool_blocked', message: 'the disk is full' },
     ],
@@ -37,7 +37,7 @@ test('what keeps it from its work is a problem, in words', () => {
     { code: 'store_not_leased', message: 'the store is in use by …' },
   ]);
   expect(readiness({ ...GOOD, engine: { kind: 'starting' } }).problems).toEqual([
-    { code: 'engine_starting', message: 'the store is starting' },
+    { code: 'engine_starting', message: expect.stringContaining('starting') as string },
   ]);
 });
 
@@ -62,7 +62,7 @@ test('what a person should look at is a warning', () => {
   expect(problems).toEqual([]);
   expect(warnings.map(({ code }) => code)).toEqual(['segments_quarantined', 'store_behind', 'otlp_grpc_off']);
   expect(warnings[0]?.message).toContain('s9 and 2 more');
-  expect(warnings[1]?.message).toBe('the store is 40 s behind: 3 segments with 500 bytes are in the backlog');
+  expect(warnings[1]?.message).toMatch(/40 s behind: 3 segments .*500 bytes/);
 });
 
 const WRONG_PASSWORD = { reason: 'Code: 516', isAboutData: false, advice: 'check the password' };
@@ -76,7 +76,7 @@ test('a store that takes no spans is a problem, with what to do about it', () =>
     problems: [
       {
         code: 'inserts_failing',
-        message: 'inserts are failing, spans wait in the spool: Code: 516; check the password',
+        message: expect.stringMatching(/: Code: 516; check the password$/) as string,
       },
     ],
     warnings: [],
@@ -88,12 +88,11 @@ test('a store that takes no spans is a problem, with what to do about it', () =>
 
 test('a segment that fails is a warning, whether others are stored or none has come', () => {
   const alone = readiness({ ...GOOD, loader: { ...LOADING, failure: BAD_DATA } });
-  const message = 'inserting a segment fails: Code: 117; see throughline spool list';
-  expect(alone).toEqual({ problems: [], warnings: [{ code: 'segments_failing', message }] });
+  const reason: unknown = expect.stringMatching(/: Code: 117; see throughline spool list$/);
+  expect(alone).toEqual({ problems: [], warnings: [{ code: 'segments_failing', message: reason }] });
   const passed = readiness({ ...GOOD, loader: { ...LOADING, passedSegments: ['a', 'b'], passedBecause: BAD_DATA } });
-  expect(passed.warnings.map((warning) => warning.message)).toEqual([
-    '2 segments cannot be inserted while others are stored: Code: 117; see throughline spool list',
-  ]);
+  expect(passed.warnings).toMatchObject([{ code: 'segments_failing', message: reason }]);
+  expect(passed.warnings[0]?.message).toMatch(/^2 segments /);
   const counts = readiness({ ...GOOD, countsLoader: { ...LOADING, failure: WRONG_PASSWORD } });
   expect(counts.warnings.map(({ code }) => code)).toEqual(['counts_failing']);
 });
@@ -113,7 +112,7 @@ test('exact counts that cannot be noted, or stored, are a warning', () => {
   expect(problems).toEqual([]);
   expect(warnings).toEqual([
     { code: 'segments_quarantined', message: expect.stringContaining('counts/spool/rejected: s1') as string },
-    { code: 'counts_blocked', message: 'exact counts are not accepted now; SDKs will resend them: the disk is full' },
+    { code: 'counts_blocked', message: expect.stringMatching(/: the disk is full$/) as string },
   ]);
 });
 
@@ -134,14 +133,34 @@ test('damaged parts are told by table and day, the spans first, as long as they 
     warnings: [
       {
         code: 'store_parts_lost',
-        message:
-          '5 damaged parts of the store are kept in detached/ and not read: spans of 2026-11-23 (42 rows, 200 bytes), ' +
-          'spans of 2026-11-24 (an unknown number of rows, 100 bytes), trace_times of 2026-11-23 (7 rows, 100 bytes), ' +
-          'rollup_progress (1 rows, 100 bytes); run throughline check, restore a backup for that data, or empty ' +
-          'detached/ to clear this',
+        message: expect.stringMatching(
+          /^5 damaged parts .*: spans of 2026-11-23 \(42 rows, 200 bytes\), spans of 2026-11-24 \(.*, 100 bytes\), trace_times of 2026-11-23 \(7 rows, 100 bytes\), rollup_progress \(1 rows, 100 bytes\); /,
+        ) as string,
       },
       { code: 'store_damaged', message: 'part all_1_1_0 …' },
       { code: 'store_unread', message: 'the disk …' },
     ],
   });
+});
+
+test('the messages are those in readiness-messages.golden.txt', async () => {
+  const behind = { ...WORKING, backlogAgeMs: 40_000, backlogSegments: 3, backlogBytes: 500 };
+  const lost = [part('spans', '2026-11-23', 42), part('spans', '2026-11-24', null), part('rollup_progress', null, 1)];
+  const findings: readonly Partial<Findings>[] = [
+    { isStopping: true },
+    { engine: { kind: 'starting' } },
+    { spool: { ...behind, quarantinedSegments: ['s1', 's2'] }, isWithoutGrpc: true },
+    { loader: { ...LOADING, failure: WRONG_PASSWORD } },
+    { loader: { ...LOADING, failure: BAD_DATA } },
+    { loader: { ...LOADING, passedSegments: ['a', 'b'], passedBecause: BAD_DATA } },
+    { counts: { ...behind, blockedBy: 'the disk is full', quarantinedSegments: ['s1'] } },
+    { countsLoader: { ...LOADING, failure: WRONG_PASSWORD } },
+    { damagedDefinitions: ['spans.sql.0a1b2c3d'] },
+    { damage: { lost, unreadable: null, unread: null } },
+  ];
+  const lines = findings.flatMap((found) => {
+    const { problems, warnings } = readiness({ ...GOOD, ...found });
+    return [...problems, ...warnings].map(({ code, message }) => `${code}\n  ${message}\n`);
+  });
+  await expect(lines.join('\n')).toMatchFileSnapshot('readiness-messages.golden.txt');
 });

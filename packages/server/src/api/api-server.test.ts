@@ -358,10 +358,7 @@ describe('ApiServer', () => {
     expect(await change({ expect: '100-continue' })).toMatchObject({ status: 200, body: '"thing"\n' });
     expect((await get('/api/v1/things', { headers: { expect: '100-continue' } })).status).toBe(200);
     const other = await get('/api/v1/things', { headers: { expect: 'nonsense' } });
-    expect([other.status, other.body]).toEqual([
-      417,
-      expect.stringContaining('the request expects nonsense; 100-continue is accepted'),
-    ]);
+    expect([other.status, other.body]).toEqual([417, expect.stringMatching(/ nonsense; 100-continue /)]);
     expect(codeOf(await change({ 'content-encoding': 'gzip' }))).toBe('unsupported_encoding');
     for (const site of ['cross-site', 'same-site']) {
       expect((await change({ 'sec-fetch-site': site, 'sec-fetch-mode': 'navigate' })).status).toBe(403);

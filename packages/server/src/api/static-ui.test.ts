@@ -94,7 +94,7 @@ describe('StaticUi', () => {
     const missing = await StaticUi.read(join(directory, 'missing'));
     const answer = await missing.answer('/services');
     expect(answer).toMatchObject({ status: 503 });
-    expect(answer?.body).toContain('has not been built');
+    expect(answer?.body).toContain('not been built');
     expect(await missing.answer('/assets/x.js')).toBeNull();
   });
 });

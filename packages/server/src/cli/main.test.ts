@@ -56,21 +56,19 @@ describe('throughline', () => {
   it('hides the password of a store that stands where a command should', async () => {
     const { code, stderr } = await run('--store=http://ann:s3cret@host:8123').ended;
     expect(code).toBe(2);
-    expect(stderr).toContain('"--store=http://ann:***@host:8123" is not a command');
+    expect(stderr).toContain('"--store=http://ann:***@host:8123" is not');
   });
 
   it.each([['check'], ['backup', 'new'], ['restore', 'backup']])('has no %s of a store elsewhere', async (...args) => {
     const { code, stdout, stderr } = await run(...args, '--store', 'http://ann:s3cret@host:8123').ended;
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
-    expect(stderr).toBe(
-      `throughline ${args[0]}: works on the embedded store only, and --store selects another; on a ClickHouse server use CHECK TABLE, BACKUP and RESTORE\n`,
-    );
+    expect(stderr).toMatch(new RegExp(`^throughline ${args[0]}: .*--store .*CHECK TABLE, BACKUP and RESTORE\n$`));
   });
 
   it('names the command that was meant', async () => {
     const { code, stderr } = await run('upp').ended;
     expect(code).toBe(2);
-    expect(stderr).toBe('throughline: "upp" is not a command; did you mean up?\n');
+    expect(stderr).toMatch(/^throughline: "upp" .* up\?\n$/);
   });
 
   it('shows every flag of up', async () => {
@@ -107,15 +105,15 @@ describe('throughline up', () => {
   });
 
   it('ends with one line and a code that is not zero when it cannot start', async () => {
-    const refused: readonly (readonly [readonly string[], number, string])[] = [
-      [['--store', 'clickhouse://localhost'], 2, 'expected embedded, or the URLs of ClickHouse servers'],
+    const rejected: readonly (readonly [readonly string[], number, string])[] = [
+      [['--store', 'clickhouse://localhost'], 2, 'expected embedded, '],
       [['--host', '0.0.0.0'], 2, '--no-auth'],
       [['--http-port', 'x'], 2, '--http-port: got "x"'],
       [['--config', '/nowhere/throughline.yaml'], 2, 'not found'],
       [['--data-dir', PROGRAM], 1, 'cannot be used'],
       [['--data-dir', '/proc/throughline'], 1, 'cannot be used'],
     ];
-    for (const [flags, code, message] of refused) {
+    for (const [flags, code, message] of rejected) {
       const ended = await run('up', ...flags).ended;
       expect(ended).toMatchObject({ code, stdout: '' });
       expect(ended.stderr).toMatch(/^throughline up: [^\n]+\n$/);
@@ -128,11 +126,11 @@ describe('throughline up', () => {
     const dataDirectory = join(directory, 'stopped');
     const inside = await run('backup', join(dataDirectory, 'store', 'backup'), '--data-dir', dataDirectory).ended;
     expect(inside).toMatchObject({ code: 1, stdout: '' });
-    expect(inside.stderr).toContain(`is inside the data directory ${dataDirectory}`);
+    expect(inside.stderr).toContain(`data directory ${dataDirectory}`);
     expect(await readdir(join(dataDirectory, 'store'))).toEqual([]);
     const unset = await run('backup', '', '--data-dir', dataDirectory).ended;
     expect(unset).toMatchObject({ code: 2, stdout: '' });
-    expect(unset.stderr).toContain('argument DIR (the directory for the backup) is empty');
+    expect(unset.stderr).toMatch(/argument DIR .*is empty/);
   });
 
   it.skipIf(process.getuid?.() === 0)('names a data directory that it may not write', async () => {

@@ -39,13 +39,9 @@ function start(dataDirectory: string, args: readonly string[] = [], until?: stri
 }
 
 it.each([
-  [
-    'of a newer version',
-    "99, now(), 'newer'",
-    /the store has schema 99, and this Throughline supports schemas up to \d+/,
-  ],
-  ['whose schema has another text', "1, now() + 60, 'another'", /the store's schema 1 \(.+\) differs from the one/],
-])('refuses a store %s in one line, and prints no address', async (name, row, refusal) => {
+  ['of a newer version', "99, now(), 'newer'", /schema 99, .*up to \d+/],
+  ['whose schema has another text', "1, now() + 60, 'another'", /schema 1 \(.+\) differs/],
+])('rejects a store %s in one line, and prints no address', async (name, row, refusal) => {
   const dataDirectory = join(directory, name);
   {
     await using store = await startEngine({}, join(dataDirectory, 'store'));

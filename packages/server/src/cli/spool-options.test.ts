@@ -18,17 +18,17 @@ test('names of segments may stand before and behind flags, of which the collecto
 
 test('a wrong call says what is accepted', () => {
   for (const [args, message] of [
-    [[], 'missing action; supported: list, retry, export'],
-    [['lst'], 'unknown action "lst"; did you mean list?'],
+    [[], 'list, retry, export'],
+    [['lst'], /action "lst"; .*list\?$/],
     [['list', 'a'], 'unexpected argument "a"'],
-    [['retry'], 'either the names of segments, or --all'],
-    [['retry', 'a', '--all'], 'either the names of segments, or --all'],
-    [['export'], 'missing argument NAME (the name of one segment)'],
+    [['retry'], /segments, or --all$/],
+    [['retry', 'a', '--all'], /segments, or --all$/],
+    [['export'], 'missing argument NAME'],
     [['export', 'a', 'b'], 'unexpected argument "b"'],
-    [['export', 'a', '--output'], '--output: missing value, expected the path of a file'],
-    [['export', 'a', '--output='], '--output: got "", expected the path of a file'],
-    [['list', '--data-dri', 'x'], 'did you mean --data-dir?'],
+    [['export', 'a', '--output'], '--output: missing value'],
+    [['export', 'a', '--output='], '--output: got ""'],
+    [['list', '--data-dri', 'x'], /--data-dri; .*--data-dir\?$/],
   ] as const) {
-    expect(() => read(...args), message).toThrow(message);
+    expect(() => read(...args), String(message)).toThrow(message);
   }
 });

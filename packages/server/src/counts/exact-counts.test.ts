@@ -240,11 +240,14 @@ FROM throughline.${table} GROUP BY 1, 2, 3, 4, 5, 6`);
     expect(metrics).toContain('throughline_counts_totals 0');
   });
 
-  it('refuse a contradiction, and go on with the next message', async () => {
+  it('reject a contradiction, and go on with the next message', async () => {
     const counts = await opened();
     counts.start(store.engine);
     await counts.take(told(10), true);
-    expect(await counts.take(told(9), true)).toMatchObject({ kind: 'rejected', message: /less than they were/ });
+    expect(await counts.take(told(9), true)).toMatchObject({
+      kind: 'rejected',
+      message: expect.stringContaining('less than') as string,
+    });
     await counts.take(told(11), true);
     await eventually(isStored(11));
     await counts.close();

@@ -40,10 +40,10 @@ async function send(bytes: string | Uint8Array): Promise<string> {
 
 test.each([
   ['TLS', Buffer.from('16030100010100', 'hex'), 400, 'use http:// instead of https://'],
-  ['HTTP/2, as gRPC', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400, 'OTLP/gRPC has a port of its own'],
+  ['HTTP/2, as gRPC', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400, 'OTLP/gRPC'],
   ['a length that is no number', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n', 400, 'Content-Length'],
   ['a huge path', `GET /${'a'.repeat(100_000)} HTTP/1.1\r\nHost: a\r\n\r\n`, 431, 'take more than 8192 bytes'],
-  ['a head that does not end', 'GET / HTTP/1.1\r\n', 408, 'timed out waiting for the request'],
+  ['a head that does not end', 'GET / HTTP/1.1\r\n', 408, 'timed out'],
 ])('%s is answered with the reason, and the connection is closed', async (_, bytes, status, why) => {
   const answer = await send(bytes);
   const [head = '', body = ''] = answer.split('\r\n\r\n');
@@ -57,7 +57,7 @@ test.each([
 test('a body that does not arrive is told from headers that do not', async () => {
   server.on('request', (request) => request.resume());
   const head = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n';
-  expect(await send(`${head}x`)).toContain('timed out waiting for the request, behind its headers');
+  expect(await send(`${head}x`)).toMatch(/timed out .*behind its headers/);
   expect(await send('POST / HTTP/1.1\r\nHost: a\r\n')).not.toContain('behind its headers');
 });
 

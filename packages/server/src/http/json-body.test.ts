@@ -25,14 +25,14 @@ it('returns what fits its schema, and rejects the rest with what is wrong, which
   expect(problemOf(() => body.read(Buffer.from('{"times":6}')))).toEqual([
     400,
     'invalid_test',
-    'times: got 6, expected an integer from 0 to 5',
+    expect.stringMatching(/^times: got 6, expected .*0 to 5$/),
   ]);
   expect(problemOf(() => body.read(Buffer.from('{"times":')))).toEqual([
     400,
     'invalid_test',
-    'the body is not valid JSON',
+    expect.stringContaining('not valid JSON'),
   ]);
-  expect(problemOf(() => body.read(new Uint8Array(0)))?.[2]).toBe('the body is not valid JSON');
+  expect(problemOf(() => body.read(new Uint8Array(0)))?.[2]).toContain('not valid JSON');
   expect(onRejected).toHaveBeenCalledTimes(3);
 });
 
