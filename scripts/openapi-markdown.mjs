@@ -1,4 +1,5 @@
 // The API reference, docs/api.md, out of the OpenAPI description that a collector serves.
+import { declaration, namesIn, typeText } from './schema-types.mjs';
 
 const INTRODUCTION = `# API reference
 
@@ -6,9 +7,10 @@ Made by \`node scripts/api-reference.mjs\` from the description that every colle
 on port 4319 (\`--http-port\`), beside the UI. Every path that answers \`GET\` answers \`HEAD\`, too.
 
 - Members and parameters whose names end in \`Ns\` or \`UnixNano\` are whole numbers of nanoseconds, written as decimal strings in JSON. Counts are numbers.
-- An error is \`{"error": {"code": "…", "message": "…"}}\`: \`code\` is stable and for programs, \`message\` is for people.
+- An error is \`{"error": {"code": "…", "message": "…"}}\` ([\`ApiError\`](#apierror)): \`code\` is stable and for programs, \`message\` is for people.
 - A status of 400 names the parameter that is unknown or not accepted, and what is. Every path may answer 403 (\`host_not_allowed\`, \`origin_not_allowed\`:
   asked under a foreign name, or by a foreign web page) and 431 (\`request_too_long\`: use fewer or shorter filters).
+- What is linked as a type is [below](#types), each type once.
 - [How queries work](queries.md) explains search, times and counts.
 - TypeScript types and a client of these routes: \`@throughline/trace/client\`.
 
@@ -24,8 +26,15 @@ These paths are on the port for OTLP/HTTP, 4318 (\`--otlp-http-port\`), where ap
 above. [Remote sampling](sampling.md) explains them.
 `;
 
-/** Markdown, a section a route. */
-export function openApiMarkdown({ paths }) {
+const TYPES = `
+# Types
+
+What the paths above take and return, in the notation of TypeScript. A generator of clients finds the same types, with patterns and bounds, in
+\`components.schemas\`.
+`;
+
+/** Markdown, a section for each route and each type. */
+export function openApiMarkdown({ paths, components }) {
   const [here, elsewhere] = [false, true].map((isElsewhere) =>
     Object.entries(paths)
       .filter(([, { servers }]) => (servers !== undefined) === isElsewhere)
@@ -35,19 +44,20 @@ export function openApiMarkdown({ paths }) {
           .map(([method, operation]) => section(method, path, operation)),
       ),
   );
-  return `${[INTRODUCTION.trim(), ...here, BESIDE_SPANS.trim(), ...elsewhere].join('\n\n')}\n`;
+  const types = Object.entries(components.schemas).map(([name, schema]) => typeSection(name, schema));
+  const sections = [INTRODUCTION.trim(), ...here, BESIDE_SPANS.trim(), ...elsewhere, TYPES.trim(), ...types];
+  return `${sections.join('\n\n')}\n`;
 }
 
 function section(method, path, { summary, parameters = [], requestBody, responses, externalDocs }) {
   const { 200: success, ...failures } = responses;
-  const taken = requestBody?.content['application/json']?.schema;
-  const body = taken?.type === undefined ? undefined : taken;
-  const types = taken?.type === undefined ? Object.keys(requestBody?.content ?? {}) : [];
+  const taken = requestBody?.content['application/json']?.schema ?? {};
+  const types = Object.keys(requestBody?.content ?? {});
   return [
     `## ${method.toUpperCase()} \`${path}\``,
     externalDocs === undefined ? `${summary}.` : `${summary} ([specification](${externalDocs.url})).`,
-    ...(parameters.length > 0 ? [table(['parameter', 'in', 'meaning'], parameters.map(parameterRow))] : []),
-    ...(body === undefined ? [] : ['The body, as JSON:', block(notation(body))]),
+    ...(parameters.length > 0 ? [table(['parameter', 'in', 'type', 'meaning'], parameters.map(parameterRow))] : []),
+    ...(Object.keys(taken).length === 0 ? [] : [withType('The body, as JSON', taken)]),
     ...(types.length < 2 ? [] : [`The body: ${codes(types)}.`]),
     ...(success === undefined ? [] : [returned(success)]),
     `Errors: ${Object.entries(failures)
@@ -66,12 +76,50 @@ function returned({ description, content }) {
   const [{ schema }] = Object.values(content);
   return schema === undefined
     ? `Returns ${lowerFirst(description)} (${codes(Object.keys(content))}).`
-    : `Returns ${lowerFirst(description)}:\n\n${block(notation(schema))}`;
+    : withType(`Returns ${lowerFirst(description)}`, schema);
+}
+
+/** A type is linked, and shown where it has no name. */
+function withType(sentence, schema) {
+  return schema.$ref === undefined
+    ? [`${sentence}:`, block(typeText(schema)), ...partsOf(schema)].join('\n\n')
+    : `${sentence}: ${links(schema)}.`;
+}
+
+function typeSection(name, schema) {
+  const { description, externalDocs } = schema;
+  return [
+    `## ${name}`,
+    ...(description === undefined ? [] : [description]),
+    ...(externalDocs === undefined ? [] : [`[Specification](${externalDocs.url}).`]),
+    block(declaration(name, schema)),
+    ...partsOf(schema),
+  ].join('\n\n');
+}
+
+function partsOf(schema) {
+  return namesIn(schema).size === 0 ? [] : [`With ${links(schema)}.`];
+}
+
+function links(schema) {
+  return [...namesIn(schema)].map((name) => `[\`${name}\`](#${name.toLowerCase()})`).join(', ');
 }
 
 function parameterRow({ name, in: place, required, description, schema }) {
-  const marks = [place, ...(required ? ['required'] : []), ...(schema?.type === 'array' ? ['repeatable'] : [])];
-  return [`\`${name}\``, marks.join(', '), description];
+  const marks = [place, ...(required ? ['required'] : []), ...(schema.type === 'array' ? ['repeatable'] : [])];
+  return [`\`${name}\``, marks.join(', '), valueType(schema.items ?? schema), description];
+}
+
+function valueType(schema) {
+  if (schema.$ref !== undefined) return links(schema);
+  const { type, enum: texts, minimum, maximum, default: usual } = schema;
+  if (texts !== undefined) return texts.map((text) => `\`${text}\``).join(', ');
+  const range = maximum === undefined ? '' : `, ${grouped(minimum)} to ${grouped(maximum)}`;
+  return `${type}${range}${usual === undefined ? '' : `; default ${grouped(usual)}`}`;
+}
+
+function grouped(count) {
+  return count.toLocaleString('en-US');
 }
 
 function table(head, rows) {
@@ -84,42 +132,6 @@ function row(cells) {
 
 function block(text) {
   return `\`\`\`ts\n${text}\n\`\`\``;
-}
-
-/** A schema in the notation of TypeScript, with the descriptions of members as comments. */
-function notation(schema, indent = '') {
-  if (schema.const !== undefined) return JSON.stringify(schema.const);
-  if (schema.enum !== undefined) return schema.enum.map((value) => JSON.stringify(value)).join(' | ');
-  const choices = schema.anyOf ?? schema.oneOf;
-  if (choices !== undefined) return choices.map((choice) => notation(choice, indent)).join(' | ');
-  if (schema.type === 'array') return arrayNotation(schema, indent);
-  if (schema.type === 'object') return objectNotation(schema, indent);
-  if (schema.type === 'integer') return 'number';
-  return schema.type ?? 'unknown';
-}
-
-function arrayNotation({ items, minItems, maxItems }, indent) {
-  // Older and newer drafts write a tuple in different ways; here both are of one type.
-  const item = Array.isArray(items) ? items[0] : items;
-  const inner = notation(item ?? {}, indent);
-  if (minItems !== undefined && minItems === maxItems) return `[${Array(minItems).fill(inner).join(', ')}]`;
-  return inner.includes(' | ') && !inner.startsWith('{') ? `(${inner})[]` : `${inner}[]`;
-}
-
-function objectNotation({ properties, required = [], additionalProperties, patternProperties, description }, indent) {
-  const values = Object.values(patternProperties ?? {})[0] ?? additionalProperties;
-  if (properties === undefined) {
-    if (typeof values === 'object') return `Record<string, ${notation(values, indent)}>`;
-    return required.length > 0 ? `object /* ${description ?? required.join(', ')} */` : 'object';
-  }
-  if (Object.keys(properties).length === 0) return '{}';
-  const inside = `${indent}  `;
-  const members = Object.entries(properties).map(([name, member]) => {
-    const comment = member.description === undefined ? '' : `${inside}/** ${member.description}. */\n`;
-    const optional = required.includes(name) ? '' : '?';
-    return `${comment}${inside}${name}${optional}: ${notation(member, inside)};`;
-  });
-  return `{\n${members.join('\n')}\n${indent}}`;
 }
 
 function lowerFirst(text) {

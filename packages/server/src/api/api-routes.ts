@@ -34,17 +34,11 @@ import {
 import { Problem } from '../http/problem.ts';
 import type { Route } from '../http/route.ts';
 import { route } from '../http/route.ts';
-import {
-  endpointsSchema,
-  headlinesSchema,
-  operationsSchema,
-  servicesSchema,
-  storySchema,
-  traceSamplingSchema,
-  traceSchema,
-  tracesSchema,
-} from './schemas.ts';
 import { seriesRoute } from './series-route.ts';
+import { operationsSchema, servicesSchema } from './service-schemas.ts';
+import { storySchema } from './story-schema.ts';
+import { endpointsSchema } from './system-schemas.ts';
+import { headlinesSchema, traceSamplingSchema, traceSchema, tracesSchema } from './trace-schemas.ts';
 
 export interface ApiRoutesOptions {
   readonly query: Pick<QueryContext, 'engine' | 'limits'>;
@@ -249,7 +243,10 @@ export function apiRoutes({
   ];
 }
 
-const spanRange = { from: time('Spans that start at or after'), to: time('Spans that start at or before') };
+const spanRange = {
+  from: time('Spans that start then or later; without it from the first one on'),
+  to: time('Spans that start then or earlier; without it up to the last one'),
+};
 
 const tracePath = { traceId: TRACE_ID_ACCEPTED };
 

@@ -5,7 +5,7 @@ import { json, type ApiResponse } from '../http/response.ts';
 import { anyText, integer, requiredName, time, type ParameterValues } from '../http/parameters.ts';
 import type { Route } from '../http/route.ts';
 import { route } from '../http/route.ts';
-import { attributesSchema, attributeValuesSchema } from './schemas.ts';
+import { attributesSchema, attributeValuesSchema } from './attribute-schemas.ts';
 
 const COMPLETIONS_DEFAULT = 100;
 const COMPLETIONS_MAX = 10_000;

@@ -3,7 +3,7 @@ import type { Readiness } from '../readiness.ts';
 import { json } from '../http/response.ts';
 import type { Route } from '../http/route.ts';
 import { route } from '../http/route.ts';
-import { aliveSchema, readySchema } from './schemas.ts';
+import { aliveSchema, readySchema } from './system-schemas.ts';
 
 export interface HealthRoutesOptions {
   readonly registry: Registry;

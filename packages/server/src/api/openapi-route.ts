@@ -1,5 +1,9 @@
 import { json } from '../http/response.ts';
 import { route, type Route } from '../http/route.ts';
+import { ANY_TEXT, type Parameter } from '../http/parameters.ts';
+import { typeOf } from '../schema/named-schema.ts';
+import { errorSchema } from './error-schema.ts';
+import { withReferences } from './with-references.ts';
 
 const OPENAPI_PATH = '/api/v1/openapi.json';
 
@@ -38,14 +42,15 @@ export function openApiRoute(options: OpenApiOptions): Route {
 }
 
 function openApi({ routes, version, basePath = '', receiver }: OpenApiOptions) {
-  return {
+  const { document, types } = withReferences({
     openapi: '3.1.0',
     info: {
       title: 'Throughline',
       version,
       description:
-        'Queries over stored traces. Counts are numbers; members that end in Ns or UnixNano are decimal strings. ' +
-        'Every path that answers GET answers HEAD as well.',
+        'Queries over stored traces. Counts are numbers; members that end in `Ns` or `UnixNano` are decimal strings of ' +
+        'nanoseconds, which do not fit a double; probabilities and shares are from 0 to 1. Every path that answers ' +
+        'GET answers HEAD as well.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: basePath === '' ? '/' : basePath }],
@@ -55,24 +60,9 @@ function openApi({ routes, version, basePath = '', receiver }: OpenApiOptions) {
         Stranger: problem('host_not_allowed, origin_not_allowed: asked under a foreign name, or by a foreign web page'),
         TooLong: problem('request_too_long: the address and the headers are too long; use fewer or shorter filters'),
       },
-      schemas: {
-        Error: {
-          type: 'object',
-          required: ['error'],
-          properties: {
-            error: {
-              type: 'object',
-              required: ['code', 'message'],
-              properties: {
-                code: { type: 'string', description: 'Stable, for programs' },
-                message: { type: 'string', description: 'For people' },
-              },
-            },
-          },
-        },
-      },
     },
-  };
+  });
+  return { ...document, components: { ...document.components, schemas: types } };
 }
 
 function pathsOf(routes: readonly Route[]) {
@@ -134,7 +124,7 @@ function operation({ summary, pathParameters, parameters, answers, problems, use
         name,
         in: 'query',
         required: parameter.required,
-        description: `${parameter.description}. Accepted: ${parameter.accepted}.`,
+        description: meaningOf(parameter),
         schema: parameter.repeatable ? { type: 'array', items: parameter.schema } : parameter.schema,
         ...(parameter.repeatable && { style: 'form', explode: true }),
       })),
@@ -156,10 +146,17 @@ function operation({ summary, pathParameters, parameters, answers, problems, use
   };
 }
 
+/** With what is accepted, unless the schema says all of it. */
+function meaningOf({ description, accepted, schema }: Parameter<unknown>): string {
+  const isRange = schema['minimum'] !== undefined && schema['maximum'] !== undefined;
+  const isInSchema = accepted === ANY_TEXT || isRange || schema['enum'] !== undefined || typeOf(schema) !== undefined;
+  return isInSchema ? `${description}.` : `${description}. Accepted: ${accepted}.`;
+}
+
 function success({ description, contentType = 'application/json', schema }: NonNullable<Route['answers']>) {
   return { description, content: { [contentType]: schema === undefined ? {} : { schema } } };
 }
 
 function problem(description: string) {
-  return { description, content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } } };
+  return { description, content: { 'application/json': { schema: errorSchema } } };
 }

@@ -5,7 +5,7 @@ import { json } from '../http/response.ts';
 import { anyText } from '../http/parameters.ts';
 import { Problem } from '../http/problem.ts';
 import { route, type Route } from '../http/route.ts';
-import { samplingSchema, samplingSettingsSchema } from './schemas.ts';
+import { samplingSchema, samplingSettingsSchema } from './sampling-schemas.ts';
 
 /** The current probabilities and settings of sampling. */
 export interface SamplingSource {

@@ -6,7 +6,7 @@ import { anyText, integer, oneOf, optional, spanName, time } from '../http/param
 import { Problem } from '../http/problem.ts';
 import type { Route } from '../http/route.ts';
 import { route } from '../http/route.ts';
-import { seriesSchema } from './schemas.ts';
+import { seriesSchema } from './service-schemas.ts';
 
 const POINTS_MAX = 1_500;
 const SERIES_DEFAULT = 100;
@@ -42,7 +42,9 @@ export function seriesRoute(
       step: optional(
         {
           accepted: `whole seconds from 1 to ${STEP_SECONDS_MAX}`,
-          description: `Length of a step, which begins at a whole number of steps after the epoch; at most ${POINTS_MAX} steps`,
+          description:
+            'Length of a step in whole seconds; it begins at a whole number of steps after the epoch. By default the ' +
+            `shortest usual one that makes at most ${POINTS_WANTED} steps; ${POINTS_MAX} steps at most, fewer with many series`,
           schema: { type: 'integer', minimum: 1, maximum: STEP_SECONDS_MAX },
         },
         parseStep,

@@ -1,7 +1,7 @@
 import type { SystemResponse } from '@throughline/trace/client';
 import { json } from '../http/response.ts';
 import { route, type Route } from '../http/route.ts';
-import { systemSchema } from './schemas.ts';
+import { systemSchema } from './system-schemas.ts';
 
 /** `GET /api/v1/system`, which answers while the store is unavailable as well. */
 export function systemRoute(system: (signal: AbortSignal) => Promise<SystemResponse>): Route {

@@ -1,5 +1,6 @@
 import { Type, type Static } from '@sinclair/typebox';
 import { count } from '../schema/json-schema.ts';
+import { named } from '../schema/named-schema.ts';
 
 export interface ExchangeLimits {
   /** Operations of one message. */
@@ -41,14 +42,18 @@ export function wireMessage({ messageOperationsMax, messageTotalsMax, nameCharac
     recent: Type.Object({ started: exact, decided: exact, requests: exact, errors: exact }),
     totals: Type.Optional(Type.Array(total, { maxItems: messageTotalsMax })),
   });
-  return Type.Object({
-    version: Type.Literal(EXCHANGE_VERSION),
-    service: givenName,
-    instance: givenName,
-    windowMs: count({ maximum: WINDOW_MS_MAX }),
-    uptimeMs: Type.Optional(exact),
-    operations: Type.Array(operation, { maxItems: messageOperationsMax }),
-  });
+  const message = Type.Object(
+    {
+      version: Type.Literal(EXCHANGE_VERSION),
+      service: givenName,
+      instance: givenName,
+      windowMs: count({ maximum: WINDOW_MS_MAX }),
+      uptimeMs: Type.Optional(exact),
+      operations: Type.Array(operation, { maxItems: messageOperationsMax }),
+    },
+    { description: 'The exact counts of a process.' },
+  );
+  return named('SamplingMessage', message);
 }
 
 export type WireMessageSchema = ReturnType<typeof wireMessage>;

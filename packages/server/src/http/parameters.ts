@@ -1,6 +1,8 @@
+import { Type } from '@sinclair/typebox';
 import { parseTraceId, TRACE_ID_ACCEPTED } from '@throughline/trace/client';
 import { Problem } from './problem.ts';
 import { parseTime, TIME_ACCEPTED } from './parse-time.ts';
+import { named } from '../schema/named-schema.ts';
 
 /** One parameter of a query string: how it is read, and how OpenAPI describes it. */
 export interface Parameter<T> {
@@ -110,8 +112,11 @@ export function repeated<T>(
   };
 }
 
+/** What a parameter accepts that accepts any text. */
+export const ANY_TEXT = 'text';
+
 export function anyText(description: string): Parameter<string | null> {
-  return optional({ accepted: 'text', description, schema: { type: 'string' } }, (value) => value);
+  return optional({ accepted: ANY_TEXT, description, schema: { type: 'string' } }, (value) => value);
 }
 
 /** The name of something that spans name; `name=` is the empty name, and no filter is none of them. */
@@ -152,9 +157,14 @@ export function oneOf<const T extends string>(values: readonly T[], description:
   );
 }
 
+const timeParameter = named(
+  'TimeParameter',
+  Type.String({ description: `A moment in a query string: ${TIME_ACCEPTED}.` }),
+);
+
 export function time(description: string): Parameter<bigint | null> {
   return optional(
-    { accepted: TIME_ACCEPTED, description, schema: { type: 'string' } },
+    { accepted: TIME_ACCEPTED, description, schema: timeParameter },
     (given) => parseTime(given) ?? undefined,
   );
 }

@@ -6,7 +6,9 @@ import { Problem } from '../http/problem.ts';
 import { json } from '../http/response.ts';
 import { route, type Route } from '../http/route.ts';
 import { closed, count, nullable, oneOf } from '../schema/json-schema.ts';
+import { named } from '../schema/named-schema.ts';
 import { responseSchema } from '../schema/response-schema.ts';
+import { samplingReason } from '../schema/sampling-reason.ts';
 import { samplingRule } from '../schema/sampling-rule.ts';
 import type { ExchangeResponse, SamplingController } from './sampling-controller.ts';
 import { FORWARDED_HEADER } from './forwarder.ts';
@@ -120,61 +122,81 @@ const SETTINGS_HAVE_MOVED =
   'the sampling settings are at /api/v1/sampling/settings on the port of the UI and the API (4319 by default), not on the port that accepts spans';
 
 const probability = Type.Number({ minimum: 0, maximum: 1 });
-const kind = count({ maximum: 4, description: '0 internal, 1 server, 2 client, 3 producer, 4 consumer' });
+const kind = count({ maximum: 4, description: '0 internal, 1 server, 2 client, 3 producer, 4 consumer.' });
 
-const exchangeSchema = responseSchema<ExchangeResponse>()(
+const operationProbability = named(
+  'OperationProbability',
   closed({
-    version: Type.Number(),
-    probability: Type.Number({ minimum: 0, maximum: 1, description: 'Of operations that are not named' }),
-    errorTracesPerSecond: Type.Number({ description: 'Part of this process in the error traces wanted per second' }),
-    operations: Type.Array(
-      closed({
-        name: Type.String(),
-        kind,
-        probability,
-        tracesPerSecond: Type.Optional(
-          Type.Number({ description: 'Part of this process in the traces wanted per second' }),
+    name: Type.String(),
+    kind,
+    probability,
+    tracesPerSecond: Type.Optional(
+      Type.Number({ description: 'Part of this process in the traces wanted per second.' }),
+    ),
+  }),
+);
+
+const exchangeSchema = named(
+  'SamplingProbabilities',
+  responseSchema<ExchangeResponse>()(
+    closed(
+      {
+        version: Type.Number(),
+        probability: Type.Number({ minimum: 0, maximum: 1, description: 'Of operations that are not named.' }),
+        errorTracesPerSecond: Type.Number({
+          description: 'Part of this process in the error traces wanted per second.',
+        }),
+        operations: Type.Array(operationProbability),
+        rules: Type.Array(samplingRule, { description: 'Decide before operations do.' }),
+        totalsNoted: Type.Optional(
+          Type.Literal(false, {
+            description: 'The totals could not be written; the next message reports them again.',
+          }),
         ),
-      }),
+      },
+      'What a process samples until its next message.',
     ),
-    rules: Type.Array(samplingRule, { description: 'Decide before operations do' }),
-    totalsNoted: Type.Optional(
-      Type.Literal(false, { description: 'The totals could not be written; the next message reports them again' }),
-    ),
-  }),
+  ),
 );
 
-const operationsSchema = responseSchema<{ readonly operations: readonly OperationSampling[] }>()(
-  closed({
-    operations: Type.Array(
-      closed({
-        service: Type.String(),
-        name: Type.String(),
-        kind,
-        probability,
-        reason: oneOf(['default', 'fixed', 'target', 'errors']),
-        decidedPerSecond: nullable(Type.Number()),
-        errorsPerSecond: Type.Number(),
-        tracesPerSecond: nullable(Type.Number()),
-        boostedForMs: nullable(Type.Number()),
-      }),
-    ),
-  }),
+const operationSampling = named(
+  'OperationSampling',
+  responseSchema<OperationSampling>()(
+    closed({
+      service: Type.String(),
+      name: Type.String(),
+      kind,
+      probability,
+      reason: samplingReason,
+      decidedPerSecond: nullable(Type.Number()),
+      errorsPerSecond: Type.Number(),
+      tracesPerSecond: nullable(Type.Number()),
+      boostedForMs: nullable(Type.Number()),
+    }),
+  ),
 );
+
+const operationsSchema = closed({ operations: Type.Array(operationSampling) });
 
 const jaegerProbability = closed({ samplingRate: probability });
-const jaegerSchema = responseSchema<JaegerStrategy>()(
-  closed({
-    strategyType: oneOf(['PROBABILISTIC']),
-    probabilisticSampling: jaegerProbability,
-    operationSampling: Type.Optional(
-      closed({
-        defaultSamplingProbability: probability,
-        defaultLowerBoundTracesPerSecond: Type.Number(),
-        perOperationStrategies: Type.Array(
-          closed({ operation: Type.String(), probabilisticSampling: jaegerProbability }),
+const jaegerSchema = named(
+  'SamplingStrategyResponse',
+  responseSchema<JaegerStrategy>()(
+    closed(
+      {
+        strategyType: oneOf(['PROBABILISTIC']),
+        probabilisticSampling: jaegerProbability,
+        operationSampling: Type.Optional(
+          closed({
+            defaultSamplingProbability: probability,
+            defaultLowerBoundTracesPerSecond: Type.Number(),
+            perOperationStrategies: Type.Array(
+              closed({ operation: Type.String(), probabilisticSampling: jaegerProbability }),
+            ),
+          }),
         ),
-      }),
+      },
+      'As in Jaeger.',
     ),
-  }),
+  ),
 );

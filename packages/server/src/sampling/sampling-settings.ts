@@ -2,6 +2,7 @@ import { Type, type Static } from '@sinclair/typebox';
 import type { SampledOperationSettings, SamplingRule, SamplingSettingsView } from '@throughline/trace/client';
 import { JsonChecker, notAccepted } from '../schema/json-checker.ts';
 import { closed, oneOf } from '../schema/json-schema.ts';
+import { named } from '../schema/named-schema.ts';
 import { withoutPasswords } from '../without-passwords.ts';
 
 /** What the collector aims at; by file and by `PUT /api/v1/sampling/settings`. */
@@ -70,7 +71,10 @@ const changeMembers = {
 };
 
 /** What a change of the settings may hold. What is absent is as in the defaults. */
-export const SETTINGS_CHANGE = closed(changeMembers);
+export const SETTINGS_CHANGE = named(
+  'SamplingSettingsChange',
+  closed(changeMembers, 'Sampling settings; what is absent is as in the defaults.'),
+);
 
 const requestChecker = new JsonChecker(SETTINGS_CHANGE);
 

@@ -24,8 +24,8 @@ export function oneOf<const T extends string>(values: readonly T[]): TUnsafe<T> 
   return Type.Unsafe<T>({ [Kind]: TEXT_ENUM, type: 'string', enum: values });
 }
 
-export function nullable<S extends TSchema>(schema: S) {
-  return Type.Union([schema, Type.Null()]);
+export function nullable<S extends TSchema>(schema: S, description?: string) {
+  return Type.Union([schema, Type.Null()], description === undefined ? {} : { description });
 }
 
 /** A whole number of things, exact in JSON. */
@@ -39,11 +39,18 @@ export function decimal(description?: string) {
 }
 
 /** Two of a kind; TypeBox would write it as JSON Schema did before OpenAPI 3.1. */
-export function pair<S extends TSchema>(schema: S) {
-  return Type.Unsafe<readonly [S['static'], S['static']]>(Type.Array(schema, { minItems: 2, maxItems: 2 }));
+export function pair<S extends TSchema>(schema: S, description?: string) {
+  const options = { minItems: 2, maxItems: 2, ...(description !== undefined && { description }) };
+  return Type.Unsafe<readonly [S['static'], S['static']]>(Type.Array(schema, options));
 }
 
 /** Members of one kind by any names. */
-export function members<S extends TSchema>(schema: S) {
-  return Type.Unsafe<Readonly<Record<string, S['static']>>>(Type.Object({}, { additionalProperties: schema }));
+export function members<S extends TSchema>(schema: S, description?: string) {
+  const options = { additionalProperties: schema, ...(description !== undefined && { description }) };
+  return Type.Unsafe<Readonly<Record<string, S['static']>>>(Type.Object({}, options));
+}
+
+/** A schema with what it is here, as a member; that of a type keeps its own description as well. */
+export function described<S extends TSchema>(schema: S, description: string): S {
+  return { ...schema, description };
 }

@@ -1,0 +1,92 @@
+import { Type } from '@sinclair/typebox';
+import { closed, count, nullable, oneOf } from '../schema/json-schema.ts';
+import { named } from '../schema/named-schema.ts';
+
+const systemStore = named(
+  'SystemStore',
+  closed(
+    {
+      kind: oneOf(['embedded', 'clickhouse']),
+      state: oneOf(['starting', 'ready', 'down', 'closed']),
+      engineVersion: nullable(Type.String(), 'Of ClickHouse; null while the store is unavailable, as for the others.'),
+      spanCount: nullable(count(), 'Stored spans.'),
+      diskBytes: nullable(count(), 'Of all tables.'),
+      firstDay: nullable(
+        Type.String(),
+        'The first UTC day of which spans are stored, such as `2026-11-23`; null while there are none.',
+      ),
+      lastDay: nullable(Type.String(), 'The last one.'),
+    },
+    'Where the collector stores spans: its embedded ClickHouse, or servers.',
+  ),
+);
+
+const systemIngest = named(
+  'SystemIngest',
+  closed(
+    {
+      spansPerSecond: Type.Number({ description: 'Over the last minute.' }),
+      acceptedSpans: count(),
+      rejectedSpans: Type.Array(closed({ reason: Type.String(), spans: count() }), {
+        description:
+          'Spans that were rejected, by reason, the most frequent one first; reasons without any are omitted.',
+      }),
+      spoolBytes: count({ description: 'The backlog: acknowledged, and not in the store yet.' }),
+      spoolAgeSeconds: Type.Number({ description: 'Age of the oldest in the backlog.' }),
+    },
+    'What the collector receives.',
+  ),
+);
+
+export const systemSchema = named(
+  'SystemResponse',
+  closed(
+    {
+      version: Type.String(),
+      uptimeSeconds: count(),
+      store: systemStore,
+      ingest: systemIngest,
+      retention: closed({
+        maxAgeDays: count({ description: 'Days that spans are kept.' }),
+        maxDiskShare: Type.Number({ description: 'The share of the disk above which the oldest days are deleted.' }),
+      }),
+      limitsReached: Type.Array(closed({ limit: Type.String(), times: count() }), {
+        description: 'How often each limit was hit, by the key of its setting; those that never were are omitted.',
+      }),
+      problems: Type.Array(Type.String(), {
+        description: 'What keeps the collector from working, or needs attention; a sentence each, as at `/readyz`.',
+      }),
+    },
+    'State of the collector. Counts are since it started.',
+  ),
+);
+
+export const endpointsSchema = named(
+  'EndpointsResponse',
+  closed(
+    { otlpGrpcPort: nullable(count(), 'Null where it does not listen.'), otlpHttpPort: count() },
+    'Ports on which this collector accepts spans, on the host of this API.',
+  ),
+);
+
+export const aliveSchema = named('Liveness', closed({ status: oneOf(['alive']) }, 'That the process runs.'));
+
+const finding = named(
+  'ReadinessFinding',
+  closed(
+    { code: Type.String({ description: 'Stable, lower case with underscores.' }), message: Type.String() },
+    'Something that is wrong with the collector.',
+  ),
+);
+
+export const readySchema = named(
+  'Readiness',
+  closed(
+    {
+      ready: Type.Boolean({ description: 'Whether there are no problems.' }),
+      problems: Type.Array(finding, { description: 'Each keeps the collector from its work.' }),
+      warnings: Type.Array(finding, { description: 'Each needs attention while work goes on.' }),
+    },
+    'Whether spans are accepted and queries answered, and what is wrong.',
+  ),
+);
