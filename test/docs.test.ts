@@ -3,6 +3,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, normalize, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openApiMarkdown } from '../scripts/openapi-markdown.mjs';
+import { openApiTypes } from '../scripts/openapi-types.mjs';
 import { root } from '../scripts/workspace.mjs';
 import { startCollector, type Collector } from './support/collector.ts';
 
@@ -47,6 +48,11 @@ describe('a collector', () => {
   it('says of its API what the reference says (made by scripts/api-reference.mjs)', async () => {
     const described: unknown = await (await answer('/api/v1/openapi.json')).json();
     expect(read('docs/api.md')).toBe(openApiMarkdown(described));
+  });
+
+  it('has the types that the client has (made by scripts/api-types.mjs)', async () => {
+    const described: unknown = await (await answer('/api/v1/openapi.json')).json();
+    expect(read('packages/trace/src/client/api-types.ts')).toBe(await openApiTypes(described));
   });
 
   it('has every metric that the documents name', async () => {

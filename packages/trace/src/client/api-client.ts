@@ -1,25 +1,24 @@
-import {
-  SPANS_IN_TRACE_HEADER,
-  type ApiError,
-  type AttributesQuery,
-  type AttributesResponse,
-  type AttributeValuesResponse,
-  type EndpointsResponse,
-  type HeadlinesResponse,
-  type OperationsResponse,
-  type SamplingResponse,
-  type SeriesQuery,
-  type SeriesResponse,
-  type ServicesResponse,
-  type SystemResponse,
-  type TimeRange,
-  type TracesQuery,
-  type TracesResponse,
-  type TraceResponse,
-  type TraceSamplingResponse,
+import type {
+  ApiError,
+  AttributesQuery,
+  AttributesResponse,
+  AttributeValuesResponse,
+  EndpointsResponse,
+  HeadlinesResponse,
+  OperationsResponse,
+  SamplingResponse,
+  SeriesQuery,
+  SeriesResponse,
+  ServicesResponse,
+  SystemResponse,
+  TimeRange,
+  TracesQuery,
+  TracesResponse,
+  TraceSamplingResponse,
 } from './api-types.ts';
 import type { TracesData } from '../otlp.ts';
 import type { Story } from '../story/story.ts';
+import { SPANS_IN_TRACE_HEADER, type TraceResponse } from './trace-response.ts';
 
 /** How an `ApiClient` sends its requests. */
 export interface ApiClientOptions {
@@ -107,7 +106,7 @@ export class ApiClient {
   }
 
   /**
-   * Searches traces, newest first, a page at a time.
+   * Searches traces, newest first, a page at a time. `writeTag` writes a tag.
    *
    * @example
    * const client = new ApiClient('http://127.0.0.1:4319');

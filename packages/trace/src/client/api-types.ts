@@ -1,16 +1,63 @@
-import type { TracesData } from '../otlp.ts';
+// Written by `node scripts/api-types.mjs` out of the schemas in packages/server/src; do not edit.
 
 /*
- * What the query API under `/api/v1/` accepts and returns. Counts are numbers; `…Ns` and `…UnixNano` are decimal
- * strings of nanoseconds (they do not fit a double); probabilities and shares are from 0 to 1. docs/api.md lists the
- * routes.
+ * The query API under `/api/v1/`; docs/api.md lists its routes. Queries over stored traces. Counts are numbers; members
+ * that end in `Ns` or `UnixNano` are decimal strings of nanoseconds, which do not fit a double; probabilities and
+ * shares are from 0 to 1. Every path that answers GET answers HEAD as well.
  */
 
 /**
- * A moment in a query string: a decimal count since the epoch, whose unit follows from its size (up to 11 digits
- * seconds, 14 milliseconds, 17 microseconds, 19 nanoseconds), or an ISO 8601 date-time, UTC if it has no offset.
+ * Ports on which this collector accepts spans, on the host of this API.
+ *
+ * Returned by `GET /api/v1/endpoints`.
  */
-export type TimeParameter = string;
+export interface EndpointsResponse {
+  /** Null where it does not listen. */
+  readonly otlpGrpcPort: number | null;
+  readonly otlpHttpPort: number;
+}
+
+/** The body of every response that is an error. */
+export interface ApiError {
+  readonly error: {
+    /** Stable, lower case with underscores, e.g. `trace_not_found`. */
+    readonly code: string;
+    /** For people: the parameter that is wrong and what is accepted, or what failed. */
+    readonly message: string;
+  };
+}
+
+/** Returned by `GET /api/v1/services?from&to`. */
+export interface ServicesResponse {
+  /** By name. */
+  readonly services: readonly ServiceSummary[];
+}
+
+/** A service, as counted over the stored spans of a time range. */
+export interface ServiceSummary {
+  readonly name: string;
+  /**
+   * Whether it is all that are not counted by their names: too many in a day, or of more than 4,096 bytes. It cannot be
+   * queried. Its name is `(other)`, which one of them may have as well.
+   */
+  readonly isOthers: boolean;
+  /** Stored rows. */
+  readonly spanCount: number;
+  /** Stored rows with status ERROR. */
+  readonly errorCount: number;
+  /** Σ sampling weight of the stored rows, each of which counts 1 where its weight is not known. */
+  readonly estimatedSpanCount: number;
+  /** The same of the rows with status ERROR. */
+  readonly estimatedErrorCount: number;
+  /** Of `estimatedSpanCount`. */
+  readonly estimate: Estimate;
+  /** Of `estimatedErrorCount / estimatedSpanCount`; null where there are no spans. */
+  readonly errorRateInterval: ErrorRateInterval | null;
+  /** Distinct names of its spans. */
+  readonly operationCount: number;
+  readonly firstSeenUnixNano: string;
+  readonly lastSeenUnixNano: string;
+}
 
 /** How accurate a count over stored spans is. */
 export interface Estimate {
@@ -29,23 +76,24 @@ export interface Estimate {
 }
 
 /**
- * Shares of 0 to 1 between which the share of errors lies in 95 of 100 cases (Wilson); the same twice where it is
- * exact.
+ * Shares of 0 to 1, the lower one first, between which the share of errors lies in 95 of 100 cases (Wilson); the same
+ * twice where it is exact.
  */
-export type ErrorRateInterval = readonly [low: number, high: number];
+export type ErrorRateInterval = readonly [number, number];
 
-/**
- * The name of all services, or operations, that are not counted by their own. A service may have this name as well:
- * `isOthers` distinguishes them.
- */
-export const OTHER_NAME = '(other)';
+/** Returned by `GET /api/v1/services/{service}/operations?from&to` and `GET /api/v1/operations?service&from&to`. */
+export interface OperationsResponse {
+  /** By name; none for an unknown service. */
+  readonly operations: readonly OperationSummary[];
+}
 
-/** A service, as counted over the stored spans of a time range. */
-export interface ServiceSummary {
+/** An operation of a service: all its spans with one name. */
+export interface OperationSummary {
+  /** May be empty. */
   readonly name: string;
   /**
    * Whether it is all that are not counted by their names: too many in a day, or of more than 4,096 bytes. It cannot be
-   * queried.
+   * queried. Its name is `(other)`, which one of them may have as well.
    */
   readonly isOthers: boolean;
   /** Stored rows. */
@@ -54,43 +102,25 @@ export interface ServiceSummary {
   readonly errorCount: number;
   /** Σ sampling weight of the stored rows, each of which counts 1 where its weight is not known. */
   readonly estimatedSpanCount: number;
+  /** The same of the rows with status ERROR. */
   readonly estimatedErrorCount: number;
   /** Of `estimatedSpanCount`. */
   readonly estimate: Estimate;
   /** Of `estimatedErrorCount / estimatedSpanCount`; null where there are no spans. */
   readonly errorRateInterval: ErrorRateInterval | null;
-  /** Distinct names of its spans. */
-  readonly operationCount: number;
-  readonly firstSeenUnixNano: string;
-  readonly lastSeenUnixNano: string;
 }
 
-/** `GET /api/v1/services?from&to`: by name. */
-export interface ServicesResponse {
-  readonly services: readonly ServiceSummary[];
-}
-
-/** An operation of a service: all its spans with one name. */
-export interface OperationSummary {
-  /** May be empty. */
-  readonly name: string;
-  /** As of a service. */
-  readonly isOthers: boolean;
-  readonly spanCount: number;
-  readonly errorCount: number;
-  /** Σ sampling weight, as of a service. */
-  readonly estimatedSpanCount: number;
-  readonly estimatedErrorCount: number;
-  readonly estimate: Estimate;
-  readonly errorRateInterval: ErrorRateInterval | null;
-}
-
-/**
- * `GET /api/v1/services/{service}/operations?from&to`, or `/api/v1/operations?service&from&to`, which can name any: by
- * name; none for an unknown service.
- */
-export interface OperationsResponse {
-  readonly operations: readonly OperationSummary[];
+/** Returned by `GET /api/v1/series?service&operation&groupBy&from&to&step&limit`. */
+export interface SeriesResponse {
+  /** Begin of the first step, which is a whole number of steps after the epoch. */
+  readonly fromUnixNano: string;
+  readonly stepSeconds: number;
+  /** The number of steps. */
+  readonly points: number;
+  /** Most requests first. */
+  readonly series: readonly RequestSeries[];
+  /** True when there are more series than `limit`. */
+  readonly truncated: boolean;
 }
 
 /**
@@ -118,45 +148,26 @@ export interface RequestSeries {
   readonly errorRateInterval: ErrorRateInterval | null;
   /** Stored rows; the rate is `estimatedRequestCount / stepSeconds`. */
   readonly requestCount: readonly number[];
+  /** Stored rows with an error. */
   readonly errorCount: readonly number[];
   /** Σ sampling weight, or the exact count. */
   readonly estimatedRequestCount: readonly number[];
+  /** The same of requests with an error. */
   readonly estimatedErrorCount: readonly number[];
   /** Off by at most 4.4 %; null in a step without a request. */
   readonly p50Ns: readonly (string | null)[];
+  /** As `p50Ns`. */
   readonly p90Ns: readonly (string | null)[];
-  /** Null also in a step of estimated requests with fewer than 500 effective ones: it would be off by far. */
+  /**
+   * As `p50Ns`. Null also in a step of estimated requests with fewer than 500 effective ones: it would be off by far.
+   */
   readonly p99Ns: readonly (string | null)[];
 }
 
-/** `GET /api/v1/series?service&operation&groupBy&from&to&step&limit` */
-export interface SeriesResponse {
-  /** Begin of the first step, which is a whole number of steps after the epoch. */
-  readonly fromUnixNano: string;
-  readonly stepSeconds: number;
-  /** The number of steps. */
-  readonly points: number;
-  /** Most requests first. */
-  readonly series: readonly RequestSeries[];
-  /** True when there are more series than `limit`. */
-  readonly truncated: boolean;
-}
-
-/** The parameters of `GET /api/v1/series`. By default `to` is now and `from` an hour before it. */
-export interface SeriesQuery extends TimeRange {
-  /** Only this service. */
-  readonly service?: string | undefined;
-  /** Only this operation; may be ''. */
-  readonly operation?: string | undefined;
-  /** One series for each of them. Default `service`. */
-  readonly groupBy?: 'service' | 'operation' | undefined;
-  /**
-   * Whole seconds, 1 to 604,800 (a week). By default the shortest usual one that makes at most 120 steps; 1,500 steps
-   * at most, fewer with many series.
-   */
-  readonly step?: number | undefined;
-  /** Most series, 1 to 1,000. Default 100. */
-  readonly limit?: number | undefined;
+/** Returned by `GET /api/v1/attributes?prefix&from&to&limit`. */
+export interface AttributesResponse {
+  /** Keys of spans and resources, the most frequent first. */
+  readonly attributes: readonly AttributeKeySummary[];
 }
 
 /** A key of attributes, for completion. */
@@ -166,9 +177,13 @@ export interface AttributeKeySummary {
   readonly estimatedSpanCount: number;
 }
 
-/** `GET /api/v1/attributes?prefix&from&to&limit`: keys of spans and resources, the most frequent first. */
-export interface AttributesResponse {
-  readonly attributes: readonly AttributeKeySummary[];
+/**
+ * Returned by `GET /api/v1/attributes/{key}/values?prefix&from&to&limit` and
+ * `GET /api/v1/attribute-values?key&prefix&from&to&limit`.
+ */
+export interface AttributeValuesResponse {
+  /** The most frequent first. */
+  readonly values: readonly AttributeValueSummary[];
 }
 
 /** A value of one attribute, for completion. */
@@ -180,34 +195,25 @@ export interface AttributeValueSummary {
 }
 
 /**
- * `GET /api/v1/attributes/{key}/values?prefix&from&to&limit`, or `/api/v1/attribute-values?key&…`, which can name any:
- * the most frequent first.
+ * A page of traces, newest first: by the start of the root, or of the earliest span whose parent has not arrived where
+ * no root has. Service, operation, status and every tag match one and the same span; the trace overlaps the range,
+ * wherever that span is.
+ *
+ * Returned by `GET /api/v1/traces?service&operation&status&minDurationMs&maxDurationMs&tag&from&to&limit&cursor`.
  */
-export interface AttributeValuesResponse {
-  readonly values: readonly AttributeValueSummary[];
-}
-
-/** The parameters of `GET /api/v1/attributes` and of `/api/v1/attribute-values`. The range is of whole UTC days. */
-export interface AttributesQuery extends TimeRange {
-  /** What the key, or the value, begins with. */
-  readonly prefix?: string | undefined;
-  /** Most keys or values, 1 to 10,000. Default 100. */
-  readonly limit?: number | undefined;
-}
-
-/** A service's part of one trace. */
-export interface TraceService {
-  readonly name: string;
-  readonly spanCount: number;
-  readonly errorCount: number;
+export interface TracesResponse {
+  readonly traces: readonly TraceSummary[];
+  /** Null on the last page. */
+  readonly nextCursor: string | null;
 }
 
 /** A trace in the list of a search. */
 export interface TraceSummary {
   /** 32 hexadecimal digits. */
   readonly traceId: string;
-  /** Service and name of the root span; where no root has arrived, of the earliest span whose parent has not either. */
+  /** Of the root span; where no root has arrived, of the earliest span whose parent has not either. */
   readonly rootService: string;
+  /** The name of the same span. */
   readonly rootOperation: string;
   /** False while no span without a parent has arrived. */
   readonly hasRoot: boolean;
@@ -228,39 +234,28 @@ export interface TraceSummary {
   readonly headline: string | null;
 }
 
-/**
- * `GET /api/v1/traces?service&operation&status&minDurationMs&maxDurationMs&tag=key=value&from&to&limit&cursor`:
- * newest first, by the root's start, or that of the earliest span whose parent has not arrived, where no root has.
- * Service, operation, status and every tag match one and the same span; the trace overlaps the range, wherever that
- * span is.
- */
-export interface TracesResponse {
-  readonly traces: readonly TraceSummary[];
-  /** Null on the last page. */
-  readonly nextCursor: string | null;
+/** A service's part of one trace. */
+export interface TraceService {
+  readonly name: string;
+  readonly spanCount: number;
+  readonly errorCount: number;
 }
 
-/** `GET /api/v1/headlines?ids=a,b,…`: a headline for each trace that is stored, by its id of 32 digits. */
+/** Returned by `GET /api/v1/headlines?ids`. */
 export interface HeadlinesResponse {
+  /** A headline for each trace that is stored, by its id of 32 digits. See `Story.headline`. */
   readonly headlines: Readonly<Record<string, string>>;
 }
 
-/** `GET /api/v1/traces/{traceId}`, as the client returns it: OTLP JSON, without repeats of spans. */
-export interface TraceResponse extends TracesData {
-  /** The number of stored spans, where the trace is too large to be read whole and these are the first of them. */
-  readonly spansInTrace?: number;
-}
-
-/** The header that carries `TraceResponse.spansInTrace`: the body is OTLP and nothing else. */
-export const SPANS_IN_TRACE_HEADER = 'Throughline-Spans-In-Trace';
-
 /**
- * `GET /api/v1/traces/{traceId}/sampling`: why a trace was sampled, from its spans and from the current sampling
- * probabilities.
+ * Why a trace was sampled, from its spans and from the current sampling probabilities.
+ *
+ * Returned by `GET /api/v1/traces/{traceId}/sampling`.
  */
 export interface TraceSamplingResponse {
   readonly traceId: string;
-  readonly estimate: Estimate['basis'];
+  /** As `Estimate.basis`. */
+  readonly estimate: 'exact' | 'estimated' | 'biased';
   /** How many traces like it this one represents; null where that is unknown. */
   readonly weight: number | null;
   /** 1 / weight. */
@@ -295,6 +290,13 @@ export interface TraceSamplingDecision {
  */
 export type SamplingReason = 'default' | 'fixed' | 'target' | 'errors';
 
+/** Returned by `GET /api/v1/sampling?service`. */
+export interface SamplingResponse {
+  /** Of one service, or of all. */
+  readonly operations: readonly SampledOperation[];
+  readonly settings: SamplingSettingsView;
+}
+
 /** The current sampling of one operation, for applications with remote sampling. */
 export interface SampledOperation {
   readonly service: string;
@@ -315,14 +317,19 @@ export interface SampledOperation {
   readonly policy: string;
 }
 
-/** What is set in `sampling/settings.json`, or by `PUT /api/v1/sampling/settings`. */
+/**
+ * What is set in `sampling/settings.json`, or by `PUT /api/v1/sampling/settings`.
+ *
+ * Returned by `GET /api/v1/sampling/settings` and `PUT /api/v1/sampling/settings`.
+ */
 export interface SamplingSettingsView {
   /** Target of sampled traces per second for each operation, over all processes of its service. */
   readonly tracesPerSecond: number;
   /** Target of sampled traces with an error per second, for each operation whose errors have risen. */
   readonly errorTracesPerSecond: number;
-  /** Bounds of the probabilities that follow from these. */
+  /** Lower bound of the probabilities that follow from these. */
   readonly minProbability: number;
+  /** Upper bound of them. */
   readonly maxProbability: number;
   /** Of operations whose rate is unknown, and of services whose SDK reports no counts. */
   readonly defaultProbability: number;
@@ -356,13 +363,11 @@ export interface SamplingRule {
   readonly probability: number;
 }
 
-/** `GET /api/v1/sampling?service`: of one service, or of all. */
-export interface SamplingResponse {
-  readonly operations: readonly SampledOperation[];
-  readonly settings: SamplingSettingsView;
-}
-
-/** `GET /api/v1/system`: state of the collector. Counts are since it started. */
+/**
+ * State of the collector. Counts are since it started.
+ *
+ * Returned by `GET /api/v1/system`.
+ */
 export interface SystemResponse {
   readonly version: string;
   readonly uptimeSeconds: number;
@@ -375,7 +380,10 @@ export interface SystemResponse {
     readonly maxDiskShare: number;
   };
   /** How often each limit was hit, by the key of its setting; those that never were are omitted. */
-  readonly limitsReached: readonly { readonly limit: string; readonly times: number }[];
+  readonly limitsReached: readonly {
+    readonly limit: string;
+    readonly times: number;
+  }[];
   /** What keeps the collector from working, or needs attention; a sentence each, as at `/readyz`. */
   readonly problems: readonly string[];
 }
@@ -390,8 +398,9 @@ export interface SystemStore {
   readonly spanCount: number | null;
   /** Of all tables. */
   readonly diskBytes: number | null;
-  /** The first and the last UTC day of which spans are stored, such as `2026-11-23`; null while there are none. */
+  /** The first UTC day of which spans are stored, such as `2026-11-23`; null while there are none. */
   readonly firstDay: string | null;
+  /** The last one. */
   readonly lastDay: string | null;
 }
 
@@ -401,57 +410,95 @@ export interface SystemIngest {
   readonly spansPerSecond: number;
   readonly acceptedSpans: number;
   /** Spans that were rejected, by reason, the most frequent one first; reasons without any are omitted. */
-  readonly rejectedSpans: readonly { readonly reason: string; readonly spans: number }[];
+  readonly rejectedSpans: readonly {
+    readonly reason: string;
+    readonly spans: number;
+  }[];
   /** The backlog: acknowledged, and not in the store yet. */
   readonly spoolBytes: number;
   /** Age of the oldest in the backlog. */
   readonly spoolAgeSeconds: number;
 }
 
-/** `GET /api/v1/endpoints`: ports on which this collector accepts spans, on the host of this API. */
-export interface EndpointsResponse {
-  /** Null where it does not listen. */
-  readonly otlpGrpcPort: number | null;
-  readonly otlpHttpPort: number;
+/**
+ * A moment in a query string: a count since 1970 (up to 11 digits are seconds, up to 14 milliseconds, up to 17
+ * microseconds, up to 19 nanoseconds) or an ISO 8601 date-time such as 2026-11-23T05:00:00.5Z (UTC where no offset is
+ * given).
+ */
+export type TimeParameter = string;
+
+/** The parameters of `GET /api/v1/services`. */
+export interface TimeRange {
+  /** Spans that start then or later; without it from the first one on. */
+  readonly from?: TimeParameter | undefined;
+  /** Spans that start then or earlier; without it up to the last one. */
+  readonly to?: TimeParameter | undefined;
 }
 
-/** The body of every response that is an error. */
-export interface ApiError {
-  readonly error: {
-    /** Stable, lower case with underscores, e.g. `trace_not_found`. */
-    readonly code: string;
-    /** For people: the parameter that is wrong and what is accepted, or what failed. */
-    readonly message: string;
-  };
-}
-
-/** The parameters of `GET /api/v1/traces`; each one that is given narrows the search. */
-export interface TracesQuery extends TimeRange {
-  /** `service.name` of the span. */
+/** The parameters of `GET /api/v1/series`. */
+export interface SeriesQuery {
+  /** Only this service. */
   readonly service?: string | undefined;
-  /** Name of the span; may be ''. */
+  /** Only this operation. Accepted: a name, which may be empty. */
+  readonly operation?: string | undefined;
+  /** One series for each of them; service when it is not given. */
+  readonly groupBy?: 'service' | 'operation' | undefined;
+  /** In the first step; an hour before `to` when it is not given. */
+  readonly from?: TimeParameter | undefined;
+  /** In the last step; now when it is not given. */
+  readonly to?: TimeParameter | undefined;
+  /**
+   * Length of a step in whole seconds; it begins at a whole number of steps after the epoch. By default the shortest
+   * usual one that makes at most 120 steps; 1500 steps at most, fewer with many series. 1 to 604,800.
+   */
+  readonly step?: number | undefined;
+  /** Maximum number of series in the response. 1 to 1,000. Default 100. */
+  readonly limit?: number | undefined;
+}
+
+/** The parameters of `GET /api/v1/attributes`. */
+export interface AttributesQuery {
+  /** Prefix of the keys or values. */
+  readonly prefix?: string | undefined;
+  /** From this UTC day on. */
+  readonly from?: TimeParameter | undefined;
+  /** Up to this UTC day. */
+  readonly to?: TimeParameter | undefined;
+  /** Maximum number in the response. 1 to 10,000. Default 100. */
+  readonly limit?: number | undefined;
+}
+
+/** The parameters of `GET /api/v1/traces`. */
+export interface TracesQuery {
+  /** service.name of the span. */
+  readonly service?: string | undefined;
+  /** Name of the span. Accepted: a name, which may be empty. */
   readonly operation?: string | undefined;
   /** Status of the span. */
   readonly status?: 'error' | 'ok' | 'unset' | undefined;
-  /** The trace took at least this many milliseconds, from its first start to its last end; at most 6 decimal places. */
+  /**
+   * The trace took at least this long, from its first start to its last end. Accepted: milliseconds in decimal with at
+   * most 6 decimal places, such as 250 or 0.5.
+   */
   readonly minDurationMs?: number | undefined;
-  /** The root took at most this many milliseconds; without a root, the whole trace. */
+  /**
+   * The root took at most this long; without a root, the whole trace. Accepted: milliseconds in decimal with at most 6
+   * decimal places, such as 250 or 0.5.
+   */
   readonly maxDurationMs?: number | undefined;
   /**
-   * Each an attribute of the span, of its resource, of its scope or of one of its events; of an array, an element. As
-   * `writeTag` writes it. At most 20.
+   * An attribute of the span, of its resource, of its scope or of one of its events, whose value, or an element of it,
+   * is this as text; all must match. The key ends at the first = without a backslash before it: a\=b=c searches for c
+   * of a=b. Accepted: key=value, where \= stands for an equals sign of the key and \\ for its backslash before one of
+   * these, at most 20 times.
    */
   readonly tags?: readonly string[] | undefined;
-  /** Most traces in a page, 1 to 1,000. Default 20. */
-  readonly limit?: number | undefined;
-  /** The `nextCursor` of the page before. */
-  readonly cursor?: string | undefined;
-}
-
-/** A range of times, with both ends; all times without them, unless a route has a default. */
-export interface TimeRange {
-  /** Spans that start then or later; for a search of traces, those with a span that ends then or later. */
+  /** The trace overlaps the range that begins here: a span of it ends then or later. */
   readonly from?: TimeParameter | undefined;
-  /** Spans that start then or earlier. */
+  /** The trace overlaps the range that ends here: a span of it starts then or earlier. */
   readonly to?: TimeParameter | undefined;
+  /** Maximum number of traces in a page. 1 to 1,000. Default 20. */
+  readonly limit?: number | undefined;
+  /** Continues after an earlier page. Accepted: the nextCursor of an earlier page, unchanged. */
+  readonly cursor?: string | undefined;
 }

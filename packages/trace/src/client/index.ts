@@ -1,4 +1,6 @@
-export * from './api-types.ts';
+export type * from './api-types.ts';
+export { OTHER_NAME } from './other-name.ts';
+export { SPANS_IN_TRACE_HEADER, type TraceResponse } from './trace-response.ts';
 export { ApiClient, ApiClientError, type ApiClientOptions, type RequestOptions } from './api-client.ts';
 export { parseTag, writeTag, type Tag } from './tag.ts';
 export { parseTraceId, TRACE_ID_ACCEPTED } from './parse-trace-id.ts';

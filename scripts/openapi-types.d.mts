@@ -1,0 +1,1 @@
+export declare function openApiTypes(openapi: unknown): Promise<string>;
