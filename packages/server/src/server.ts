@@ -500,7 +500,7 @@ async function openApi(scope: Scope, ingestion: Ingestion, receivers: Receivers,
 
 /** Opens the store, and begins what works on it. */
 async function openStore(scope: Scope, ingestion: Ingestion, store: Store): Promise<void> {
-  const { config, log, registry, shutdown, dataDirectory, jobs, later } = scope;
+  const { config, log, registry, shutdown, dataDirectory, jobs, lease, later } = scope;
   const { limits } = config;
   const { arrivals, visibility, spool, counts } = ingestion;
   const { storeCheck, beforeMigration, admission, damage, engine, isOwnStore, writable, retention } = store;
@@ -519,6 +519,7 @@ async function openStore(scope: Scope, ingestion: Ingestion, store: Store): Prom
     limits: limits.rollups,
     firstUnstored: () => earlier(spool.firstArrival, arrivals.inFlight),
     lastArrival: () => arrivals.last,
+    term: () => lease.term,
   });
   shutdown.register('rollups', () => rollups.stop(ROLLUPS_STOP_TIMEOUT_MS));
   await rollups.start(damagedDays);

@@ -151,3 +151,14 @@ test('a job that needs the lease does not run while it is held elsewhere; others
   await other.stop(1_000);
   expect(await registry.metrics()).toMatch(/throughline_job_runs_total\{job="tidy",outcome="elsewhere"\} [2-9]/);
 });
+
+test('a job may watch instead while the lease is held elsewhere, and goes on watching when that fails', async () => {
+  const { jobs, lines } = newJobs(0.5, { isHeld: false });
+  let runs = 0;
+  let looks = 0;
+  const watch = (): Promise<void> => (looks++ === 0 ? Promise.reject(new Error('away')) : Promise.resolve());
+  const started = jobs.start(newJob(() => Promise.resolve(void runs++), { needsLease: true, watch }));
+  await until(() => looks >= 3);
+  await started.stop(1_000);
+  expect([runs, lines]).toEqual([0, []]);
+});

@@ -20,6 +20,8 @@ export interface Job {
    * first is logged; the next run comes all the same.
    */
   run(signal: AbortSignal): Promise<void>;
+  /** Instead of a run while another collector holds the lease. Must change nothing; a rejection is not logged. */
+  watch?(signal: AbortSignal): Promise<void>;
 }
 
 /** Which of several collectors may change the store. Where there is one collector, it always may. */
@@ -104,6 +106,7 @@ export class Jobs {
     const { lease, log } = this.#options;
     if (job.needsLease === true && lease?.isHeld === false) {
       this.#runs.inc({ job: job.name, outcome: 'elsewhere' });
+      await job.watch?.(signal).catch(() => {});
       return true;
     }
     const took = this.#seconds.startTimer({ job: job.name });

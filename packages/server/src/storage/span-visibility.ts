@@ -249,9 +249,19 @@ export class SpanVisibility implements Visibility {
     }
   }
 
-  /** At the start: what the derived tables hold already. */
-  startAt(countedUntil: number): void {
+  /** What is stored and not counted, as far as it was told. */
+  get storedBatches(): readonly Batch[] {
+    return this.#stored;
+  }
+
+  /**
+   * At the start, and when another collector has had the store: what the derived tables hold already, and all that is
+   * stored and not in them.
+   */
+  startAt(countedUntil: number, stored: readonly Batch[] = []): void {
+    this.#version += 1;
     this.#countedUntil = countedUntil;
+    this.#stored = stored;
   }
 }
 

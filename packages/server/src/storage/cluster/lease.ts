@@ -10,12 +10,17 @@ import { registerGauge } from '../../register-gauge.ts';
 export interface Lease {
   /** For people: why nothing may be written now; null while the lease is held. */
   readonly lostBecause: string | null;
+  /**
+   * Another number each time that the lease is taken: another collector may have changed the store in between. Null
+   * while it is not held.
+   */
+  readonly term: number | null;
   /** Lets another collector begin at once. */
   release(): Promise<void>;
 }
 
 /** Of the embedded store, which is in a data directory that this process has locked. */
-export const HELD_BY_DIRECTORY: Lease = { lostBecause: null, release: () => Promise.resolve() };
+export const HELD_BY_DIRECTORY: Lease = { lostBecause: null, term: 1, release: () => Promise.resolve() };
 
 export interface LeaseLimits {
   /** So long after its last sign of life a collector's lease ends, on the server's clock. */
@@ -85,6 +90,10 @@ export class StoreLease implements Lease {
     return this.#isRenewing
       ? `the store is in use by ${this.#words(this.#other)}, which has taken over the lease: stop one of the two; spans wait in the spool until then`
       : `the store is leased to ${this.#words(this.#other)}, which may have exited: waiting for its lease to expire`;
+  }
+
+  get term(): number | null {
+    return this.#isHeld && this.#claims !== null ? this.#claims.term : null;
   }
 
   /**

@@ -297,6 +297,64 @@ describe('RollupJob', () => {
     expect(await wrongTables()).toEqual([]);
   });
 
+  it('counts no span again that another collector has counted, which had the lease in between', async () => {
+    const lease = { term: 1 as number | null };
+    let isAway = false;
+    const jobs = new Jobs({
+      log,
+      registry: new Registry(),
+      lease: {
+        get isHeld() {
+          return lease.term !== null;
+        },
+      },
+    });
+    const arrivals = { stored: 2, first: null as number | null };
+    const visibility = new SpanVisibility();
+    await storeSpans(1, 100);
+    const job = new RollupJob({
+      engine: {
+        tables: store.engine.tables,
+        query: (...asked) => (isAway ? Promise.reject(new Error('away')) : store.engine.query(...asked)),
+        command: (sql) => store.engine.command(sql),
+      },
+      visibility,
+      log,
+      registry: new Registry(),
+      jobs,
+      firstUnstored: () => arrivals.first,
+      lastArrival: () => arrivals.stored,
+      term: () => lease.term,
+      limits: { intervalMs: 5, idleIntervalMs: 1_000_000, retryMs: 5 },
+    });
+    await job.start();
+    await storeSpans(2, 100);
+    visibility.stored({ arrivals: { first: 2, last: 2 }, seconds: { first: 1795000000, last: 1795080000 }, rows: 100 });
+    lease.term = null;
+    await storeSpans(5, 100);
+    const other = jobOf(store.engine, { stored: 5, first: null });
+    await other.start();
+    await other.stop(1_000);
+    await eventually(() => visibility.countedUntil === 5);
+    expect(visibility.uncountedRows).toBe(0);
+    // What the other one counts last it does not see before it has the lease again.
+    isAway = true;
+    await storeSpans(9, 100);
+    const last = jobOf(store.engine, { stored: 9, first: null });
+    await last.start();
+    await last.stop(1_000);
+    isAway = false;
+    lease.term = 4;
+    await job.noteLate({ first: 3, last: 3 });
+    await storeSpans(3, 100, 2);
+    await job.run(true);
+    expect(await wrongTables()).toEqual([]);
+    await job.stop(1_000);
+    // Nor does one that starts behind it.
+    await jobOf(store.engine, { stored: 9, first: null }).start();
+    expect(await wrongTables()).toEqual([]);
+  });
+
   it('adds spans of more days at once than a statement may insert', async () => {
     await store.engine.command(`INSERT INTO throughline.spans (arrival, trace_id, span_id, start_s, start_ns)
 SELECT 1, toFixedString(unhex(leftPad(hex(number + 1), 32, '0')), 16), toFixedString(unhex(leftPad(hex(number + 1), 16, '0')), 8),

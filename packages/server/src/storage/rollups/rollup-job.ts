@@ -10,7 +10,7 @@ import { ROLLUP_JOB_LIMITS, type RollupJobLimits } from './rollup-limits.ts';
 import { RollupProgress } from './rollup-progress.ts';
 import { BATCH_SETTINGS, rebuildRollups, ROLLUP_GROUPS } from './rollup-rebuild.ts';
 import type { Rollup } from './rollups.ts';
-import type { ArrivalRange, Seconds, SpanVisibility } from '../span-visibility.ts';
+import type { ArrivalRange, Batch as StoredBatch, Seconds, SpanVisibility } from '../span-visibility.ts';
 import { registerGauge } from '../../register-gauge.ts';
 import { rowsOf } from '../rows-of.ts';
 
@@ -25,6 +25,8 @@ export interface RollupJobOptions {
   readonly firstUnstored: () => number | null;
   /** When the newest block came. */
   readonly lastArrival: () => number;
+  /** Of the lease of the store: another number when another collector may have had it, null while it is not held. */
+  readonly term?: () => number | null;
   readonly limits?: Partial<RollupJobLimits>;
 }
 
@@ -68,8 +70,10 @@ export class RollupJob {
    * all.
    */
   #runsUntil = 0;
-  /** The newest arrival of what an earlier process stored. */
+  /** The newest arrival of what an earlier process stored, or another collector. */
   #storedBefore = 0;
+  /** The term in which what is noted was read last. */
+  #term: number | null = null;
   readonly #late: ArrivalRange[] = [];
   #hasFailed = false;
   /** One batch, one rebuild or one reader that needs the tables as they are. */
@@ -115,7 +119,6 @@ export class RollupJob {
 
   async #start(damaged: readonly string[] | 'all' | null): Promise<void> {
     const begun = await this.#restore();
-    await this.#noticeStored();
     if (damaged === null && begun.length > 0) this.#lostDays.push({ days: begun, done: () => {} });
     // Queries add what is not counted: what fails here is no reason not to answer them.
     const isMended = damaged === null || (await this.#mend(unionOf(damaged, begun)));
@@ -132,8 +135,10 @@ export class RollupJob {
       startsLater: true,
       needsLease: true,
       run: async () => {
-        if (this.#hasFailed || !this.#mayWaitLonger()) await this.#attempt(false);
+        if (this.#hasFailed || this.#isOutdated || !this.#mayWaitLonger()) await this.#attempt(false);
       },
+      // Or queries would add what the other collector has counted.
+      watch: async () => void (await this.#inTurn(() => this.#restore())),
     };
   }
 
@@ -187,6 +192,7 @@ export class RollupJob {
    * same, by making its hours anew. Rejects with `EngineError`.
    */
   async noteLate(arrivals: ArrivalRange | null): Promise<void> {
+    if (this.#isOutdated) await this.#inTurn(() => this.#catchUp());
     const begun = Math.max(this.#options.visibility.countedUntil, this.#runsUntil);
     if (arrivals === null || arrivals.first > begun) return;
     const { first, last } = arrivals;
@@ -220,6 +226,7 @@ export class RollupJob {
 
   async #run(isEverything: boolean): Promise<void> {
     const { visibility, firstUnstored } = this.#options;
+    await this.#catchUp();
     const first = firstUnstored();
     const until = this.#countableUntil();
     this.#runsUntil = Math.max(this.#runsUntil, until);
@@ -325,17 +332,6 @@ export class RollupJob {
     return { wheres, spans, seconds: { first, last }, newest };
   }
 
-  /** Of an earlier process: until it is counted, queries look at it. */
-  async #noticeStored(): Promise<void> {
-    const { visibility } = this.#options;
-    const { countedUntil } = visibility;
-    const batch = await this.#batchOf(countedUntil, Number.MAX_SAFE_INTEGER);
-    if (batch === null) return;
-    this.#storedBefore = batch.newest;
-    const arrivals = { first: countedUntil + 1, last: batch.newest };
-    visibility.stored({ arrivals, seconds: batch.seconds, rows: batch.spans });
-  }
-
   async #insert({ table, columns, select }: Rollup, source: string, spans: number): Promise<void> {
     const names = columns.join(', ');
     const { engine } = this.#options;
@@ -388,13 +384,44 @@ WHERE ${arrivedWithin({ after: first - 1, until: last })} ORDER BY hour`,
     return rows > 0;
   }
 
-  /** Returns the days that were being made anew. */
+  /** Whether another collector may have counted since, and left behind what it had begun. */
+  get #isOutdated(): boolean {
+    const term = this.#currentTerm;
+    return term !== null && term !== this.#term;
+  }
+
+  get #currentTerm(): number | null {
+    return this.#options.term?.() ?? null;
+  }
+
+  async #catchUp(): Promise<void> {
+    if (!this.#isOutdated) return;
+    const days = await this.#restore();
+    if (days.length > 0) this.#lostDays.push({ days, done: () => {} });
+  }
+
+  /**
+   * What is noted in the store, by whomever. What is stored and not counted is looked at by queries until it is.
+   * Returns the days that were being made anew.
+   */
   async #restore(): Promise<readonly string[] | 'all'> {
+    const { visibility } = this.#options;
+    const term = this.#currentTerm;
+    const known = new Set(visibility.storedBatches);
     const { countedUntil, pendingUntil, late, days, isNoted } = await this.#progress.restore();
+    const found = await this.#batchOf(countedUntil, Number.MAX_SAFE_INTEGER);
+    // What this process has stored meanwhile may not be in it.
+    const stored: StoredBatch[] = visibility.storedBatches.filter((batch) => !known.has(batch));
+    if (found !== null) {
+      const { newest, seconds, spans } = found;
+      stored.push({ arrivals: { first: countedUntil + 1, last: newest }, seconds, rows: spans });
+      this.#storedBefore = Math.max(this.#storedBefore, newest);
+    }
+    visibility.startAt(countedUntil, stored);
     this.#isNoted = isNoted;
     this.#pendingUntil = pendingUntil;
-    this.#options.visibility.startAt(countedUntil);
-    this.#late.push(...late);
+    this.#late.splice(0, this.#late.length, ...late);
+    this.#term = term;
     return days;
   }
 }
