@@ -417,12 +417,12 @@ describe('a collector with the embedded store', () => {
     expect(system.store.engineVersion).toMatch(/^\d+\./);
   });
 
-  it('refuses a second collector on its data directory, and one on its port, and goes on', async () => {
-    await expect(start(directory)).rejects.toThrow(/is in use by the collector with process id/);
+  it('rejects a second collector on its data directory, and one on its port, and goes on', async () => {
+    await expect(start(directory)).rejects.toThrow(/in use by .*process id/);
     const other = await mkdtemp(join(tmpdir(), 'throughline-server-'));
     const taken = new URL(server.uiUrl).port;
     await expect(start(other, taken)).rejects.toThrow(
-      `port ${taken} on 127.0.0.1 is already in use (EADDRINUSE); choose another with --http-port or THROUGHLINE_HTTP_PORT`,
+      new RegExp(`port ${taken} on 127\\.0\\.0\\.1 .*\\(EADDRINUSE\\); .*--http-port or THROUGHLINE_HTTP_PORT$`),
     );
     expect(await readdir(other)).not.toContain('server.lock');
     await rm(other, { recursive: true });

@@ -125,9 +125,9 @@ describe('a request that cannot be written', () => {
     expect(await registry.metrics()).toContain('throughline_ingest_failures_total{kind="block"} 1');
     expect(await registry.metrics()).toContain('throughline_ingest_failures_total{kind="request"} 2');
     expect(logged).toEqual([
-      { error, words: 'could not write a block of spans; writing its requests one by one' },
-      { error, words: 'could not write a request; responded 500' },
-      { error, words: 'could not write a request; responded 500' },
+      { error, words: expect.stringMatching(/ block .*one by one/) },
+      { error, words: expect.stringMatching(/write .*request.* 500$/) },
+      { error, words: expect.stringMatching(/write .*request.* 500$/) },
     ]);
     expect(ingest.status).toMatchObject({ acceptedSpans: 21, failures: 3, busyBecause: null });
     expect(await spooledIds()).toEqual(idsOf(1, 3, 4, 6, 7));
@@ -156,7 +156,7 @@ describe('a request that cannot be written', () => {
       { kind: 'stored' },
     ]);
     expect(await registry.metrics()).toContain('throughline_ingest_failures_total{kind="decode"} 1');
-    expect(logged.map(({ words }) => words)).toEqual(['could not decode a request; responded 500']);
+    expect(logged.map(({ words }) => words)).toEqual([expect.stringMatching(/decode .*request.* 500$/)]);
     expect(await spooledIds()).toEqual(idsOf(1, 2));
   });
 });
@@ -182,7 +182,7 @@ describe('a spool that fails as it should not', () => {
       {
         kind: 'busy',
         retryAfterMs: INGEST_LIMITS.retryAfterMs,
-        message: "the spool failed; see the collector's log",
+        message: expect.stringContaining('spool failed') as string,
       },
       { kind: 'busy' },
     ]);

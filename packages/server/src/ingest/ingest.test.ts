@@ -76,7 +76,7 @@ test('spans with bad ids or times are refused one by one and counted by reason',
     kind: 'stored',
     acceptedSpans: 1,
     rejectedSpans: 5,
-    message: '5 spans were rejected, the first because: trace id is all zero',
+    message: expect.stringMatching(/^5 spans .*rejected.*: trace id /) as string,
   });
   const metrics = await registry.metrics();
   expect(metrics).toContain('throughline_rejected_spans_total{reason="trace_id"} 2');
@@ -93,13 +93,13 @@ test('a part of a span that cannot be kept is counted, and the sender told', asy
     }),
     ingest.decode((block) => block.losses.addBad('field', 'resourceSpans[0]: expected an object, found null')),
   ]);
-  const message = '2 invalid parent span ids were dropped (parent_span_id)';
+  const message: unknown = expect.stringMatching(/^2 .*\(parent_span_id\)$/);
   expect(results[0]).toEqual({ kind: 'stored', acceptedSpans: 3, rejectedSpans: 0, message });
   expect(results[1]).toEqual({
     kind: 'stored',
     acceptedSpans: 0,
     rejectedSpans: 0,
-    message: '1 invalid fields were dropped (field); the first: resourceSpans[0]: expected an object, found null',
+    message: expect.stringMatching(/^1 .*\(field\); .*: resourceSpans\[0\]: expected an object, found null$/) as string,
   });
   const metrics = await registry.metrics();
   expect(metrics).toContain('throughline_bad_parts_total{part="parent_span_id"} 2');
@@ -140,9 +140,8 @@ test('spans outside the retention, or too far ahead, are refused alone, named an
     }
   });
   expect(result).toMatchObject({ acceptedSpans: 3, rejectedSpans: 2 });
-  expect(result.kind === 'stored' && result.message).toBe(
-    '2 spans were rejected, the first because: start time 2026-12-16T07:59:59.000Z is before 2026-12-16T08:00:00.000Z, ' +
-      'since when spans are kept (retention.maxAge)',
+  expect(result.kind === 'stored' && result.message).toMatch(
+    /^2 spans .*rejected.*: start time 2026-12-16T07:59:59\.000Z .*2026-12-16T08:00:00\.000Z.*\(retention\.maxAge\)$/,
   );
   const metrics = await registry.metrics();
   expect(metrics).toContain('throughline_rejected_spans_total{reason="too_old"} 1');
@@ -183,7 +182,10 @@ test('is busy while too much waits for the disk, and takes spans again afterward
 test('is busy when the spool takes nothing, and says why', async () => {
   const ingest = anIngest();
   await spool.close();
-  expect(await ingest.decode(oneSpan)).toMatchObject({ kind: 'busy', message: 'the collector is shutting down' });
+  expect(await ingest.decode(oneSpan)).toMatchObject({
+    kind: 'busy',
+    message: expect.stringContaining('shutting down') as string,
+  });
 });
 
 test('flush resolves when everything has been answered', async () => {
@@ -213,5 +215,5 @@ test('status says what became of spans since the start', async () => {
     busyBecause: null,
   });
   await spool.close();
-  expect(ingest.status.busyBecause).toBe('the collector is shutting down');
+  expect(ingest.status.busyBecause).toContain('shutting down');
 });

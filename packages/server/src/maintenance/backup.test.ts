@@ -45,9 +45,9 @@ test('a backup that was stopped leaves nothing behind, and can be made again', a
 });
 
 // There is no such file system elsewhere: below /proc the kernel says that a folder which is there is not.
-test.runIf(process.platform === 'linux')('a backup into a place where none can be made is refused', async () => {
+test.runIf(process.platform === 'linux')('a backup into a place where none can be made is rejected', async () => {
   await expect(writeBackup(await aDataDirectory(), '/proc/backup', going)).rejects.toThrow(
-    'the directory /proc/backup cannot be used for a backup: Error: ENOENT',
+    /\/proc\/backup cannot be used .*: Error: ENOENT/,
   );
 });
 
@@ -61,7 +61,7 @@ test('a backup that was stopped takes the folders with it that it has made', asy
 test('a backup is not restored into itself', async () => {
   const backup = join(directory, 'backup');
   await writeBackup(await aDataDirectory(), backup, going);
-  await expect(restoreBackup(backup, join(backup, 'restored'), going)).rejects.toThrow('lies in the backup');
+  await expect(restoreBackup(backup, join(backup, 'restored'), going)).rejects.toThrow('in the backup');
   expect(readdirSync(backup).toSorted()).toEqual(['data', 'manifest.json']);
 });
 
@@ -101,7 +101,7 @@ test('a manifest that names files elsewhere is not followed', async () => {
   const { files, ...manifest } = await writeBackup(await aDataDirectory(), backup, going);
   const outside = files.map((file) => ({ ...file, path: '../outside' }));
   writeFileSync(join(backup, 'manifest.json'), manifestText({ ...manifest, files: outside }));
-  await expect(restoreBackup(backup, join(directory, 'restored'), going)).rejects.toThrow('outside of the backup');
+  await expect(restoreBackup(backup, join(directory, 'restored'), going)).rejects.toThrow('outside of');
   expect(readdirSync(directory).toSorted()).toEqual(['backup', 'data']);
 });
 
@@ -110,7 +110,7 @@ test('what is not a whole store makes no backup', async () => {
   for (const missing of ['store-id', 'store/metadata/throughline.sql', 'store/store/abc/uuid/spans.sql']) {
     const files = list.files.filter((file) => file.path !== missing);
     await expect(writeBackup({ path, list: { ...list, files } }, join(directory, 'backup'), going)).rejects.toThrow(
-      'has no complete store',
+      'no complete store',
     );
   }
   await expect(
@@ -123,14 +123,11 @@ test('a manifest that names no store, or nothing, restores nothing', async () =>
   const backup = join(directory, 'backup');
   const manifest = await writeBackup(await aDataDirectory(), backup, going);
   for (const [text, words] of [
-    [{ ...manifest, files: [], links: [], folders: [] }, 'does not list store-id'],
-    [
-      { ...manifest, files: manifest.files.filter(({ path }) => !path.endsWith('.sql')) },
-      'does not list store/metadata',
-    ],
+    [{ ...manifest, files: [], links: [], folders: [] }, 'not list store-id'],
+    [{ ...manifest, files: manifest.files.filter(({ path }) => !path.endsWith('.sql')) }, 'not list store/metadata'],
     [{ ...manifest, files: manifest.files.filter(({ path }) => !path.endsWith('spans.sql')) }, 'the table spans'],
     [{ format: 1 }, 'is damaged'],
-    [{ ...manifest, schema: MIGRATIONS.length + 1 }, 'was made by Throughline'],
+    [{ ...manifest, schema: MIGRATIONS.length + 1 }, 'made by Throughline'],
   ] as const) {
     writeFileSync(join(backup, 'manifest.json'), manifestText(text as Manifest));
     await expect(restoreBackup(backup, join(directory, 'restored'), going)).rejects.toThrow(words);

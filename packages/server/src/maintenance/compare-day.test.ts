@@ -61,14 +61,14 @@ describe.each([SMALL_DAY, LARGE_DAY])('a day with spans (%s)', (day) => {
     ['weight_15m', 'excess of requests', 'UPDATE request_excess = 0 WHERE of_service = 0'],
     ['attribute_values', 'weight of few', "DELETE WHERE key = 'few'"],
     ['attribute_values', 'weight of few', "UPDATE weight = weight * 30 WHERE key = 'few'"],
-    ['attribute_values', 'weight of the values of few', "DELETE WHERE key = 'few' AND key_slot < 4096"],
+    ['attribute_values', 'values of few', "DELETE WHERE key = 'few' AND key_slot < 4096"],
     ['trace_times', 'ends', 'UPDATE length_s = length_s + 1 WHERE 1'],
-    ['trace_times', 'traces with a root or rare columns that are not noted', 'UPDATE has_root = 0 WHERE 1'],
-    ['trace_times', 'traces with a root or rare columns that are not noted', 'UPDATE rare = 3 WHERE 1'],
-    ['long_traces', 'traces that are missing', 'DELETE WHERE 1'],
+    ['trace_times', 'root or rare columns', 'UPDATE has_root = 0 WHERE 1'],
+    ['trace_times', 'root or rare columns', 'UPDATE rare = 3 WHERE 1'],
+    ['long_traces', 'that are missing', 'DELETE WHERE 1'],
   ])('disagrees in %s over the %s', async (table, of, change) => {
     await store.engine.command(`ALTER TABLE throughline.${table} ${change} SETTINGS mutations_sync = 1`);
-    expect(await compare(day)).toMatchObject([{ day, table, of }]);
+    expect(await compare(day)).toMatchObject([{ day, table, of: expect.stringContaining(of) as string }]);
     await putBack(table);
   });
 
@@ -103,5 +103,5 @@ it('agrees when it was made anew', async () => {
 it('is not compared while spans wait to be counted', async () => {
   await store.engine.command(`INSERT INTO throughline.rollup_progress (collector, version, counted_until, pending_until)
 SELECT 'late 1-2', 1000000, 0, 2`);
-  await expect(compare(SMALL_DAY)).rejects.toThrow('not all stored spans are in the derived tables yet');
+  await expect(compare(SMALL_DAY)).rejects.toThrow(/not all .*derived tables/);
 });

@@ -83,25 +83,25 @@ test('no collector starts on a data directory into which a backup is being resto
   expectRestored(target);
   rmSync(join(target, socket));
   mkdirSync(join(target, 'restoring'));
-  await expect(openDataDirectory(target, { log })).rejects.toThrow('an unfinished restore in restoring/');
+  await expect(openDataDirectory(target, { log })).rejects.toThrow(/unfinished restore .*restoring\//);
   expect(readdirSync(target).toSorted()).toEqual(['restoring', 'store', 'store-id']);
 });
 
 test('what a restore that was killed has left is told from what is not ours, and stays', async () => {
   mkdirSync(join(target, 'restoring'), { recursive: true });
   writeFileSync(join(target, 'restoring', 'file'), 'content');
-  await expect(restoreBackup(backup, target, going)).rejects.toThrow('an unfinished restore in restoring/');
+  await expect(restoreBackup(backup, target, going)).rejects.toThrow(/unfinished restore .*restoring\//);
   expect(readdirSync(join(target, 'restoring'))).toEqual(['file']);
   rmSync(join(target, 'restoring'), { recursive: true });
   writeFileSync(join(target, 'mine'), 'precious');
-  await expect(restoreBackup(backup, target, going)).rejects.toThrow('is not empty: it holds mine');
+  await expect(restoreBackup(backup, target, going)).rejects.toThrow(/not empty: .* mine;/);
   expect(readdirSync(target)).toEqual(['mine']);
 });
 
 test('a directory that a collector has is not restored into', async () => {
   const held = await openDataDirectory(target, { log });
   await expect(restoreBackup(backup, target, going)).rejects.toThrow(
-    `${target} is in use by a running collector (pid ${process.pid}); restore into an empty directory`,
+    new RegExp(`${target} .*in use .*\\(pid ${process.pid}\\)`),
   );
   await held.release();
   await restoreBackup(backup, target, going);
@@ -110,18 +110,16 @@ test('a directory that a collector has is not restored into', async () => {
 
 test('a restore that fails leaves the directory as it was: away, or empty', async () => {
   writeFileSync(join(backup, 'data', 'store-id'), 'of another store');
-  await expect(restoreBackup(backup, join(target, 'deep', 'below'), going)).rejects.toThrow(
-    'store-id of the backup is damaged',
-  );
+  await expect(restoreBackup(backup, join(target, 'deep', 'below'), going)).rejects.toThrow(/store-id .*is damaged/);
   expect(readdirSync(directory)).toEqual(['backup']);
   mkdirSync(join(target, 'lost+found'), { recursive: true });
-  await expect(restoreBackup(backup, target, going)).rejects.toThrow('store-id of the backup is damaged');
+  await expect(restoreBackup(backup, target, going)).rejects.toThrow(/store-id .*is damaged/);
   expect(readdirSync(target)).toEqual(['lost+found']);
 });
 
 test('what appears in the directory meanwhile is not written over', async () => {
   const intruding = atEachFile(() => writeFileSync(join(target, 'store-id'), 'precious'));
-  await expect(restoreBackup(backup, target, intruding)).rejects.toThrow('is not empty: it holds store-id');
+  await expect(restoreBackup(backup, target, intruding)).rejects.toThrow(/not empty: .* store-id;/);
   expect(readdirSync(target)).toEqual(['store-id']);
   expect(readFileSync(join(target, 'store-id'), 'utf8')).toBe('precious');
 });

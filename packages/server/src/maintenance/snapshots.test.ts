@@ -115,5 +115,5 @@ test('what an earlier process left is removed by the start, what is held by the 
   await taken(lender);
   await lender.stop();
   expect(existsSync(directory)).toBe(false);
-  await expect(lender.take(going)).rejects.toThrow('the collector is stopping');
+  await expect(lender.take(going)).rejects.toThrow('collector is stopping');
 });

@@ -120,10 +120,10 @@ describe('readNative', () => {
 
   it('names the column that is missing or of another type, and the type that it does not read', async () => {
     const [block] = readNative(await ask('SELECT 1 AS one'));
-    expect(() => block?.strings('one')).toThrow('column one is of another type');
-    expect(() => block?.ints('two')).toThrow('column two is missing');
+    expect(() => block?.strings('one')).toThrow(/column one .*another type/);
+    expect(() => block?.ints('two')).toThrow(/column two .*missing/);
     const bytes = await ask('SELECT toFloat64(1)');
-    expect(() => readNative(bytes)).toThrow('type Float64 is not read here');
+    expect(() => readNative(bytes)).toThrow('type Float64');
   });
 });
 

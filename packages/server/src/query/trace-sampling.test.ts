@@ -71,7 +71,7 @@ describe('samplingOf', () => {
           threshold: 'fc',
           probability: 0.015625,
           reason: null,
-          text: 'shop sampled 1 in 64 traces of GET /stock, fewer than its caller',
+          text: expect.stringMatching(/^shop .*1 in 64 .*GET \/stock, fewer /) as string,
         },
       ],
     });
@@ -86,7 +86,9 @@ describe('samplingOf', () => {
     const { decisions, ...whole } = samplingOf(kept({ service: 'web', name: 'POST /buy', th: '0' }), reasonOf);
     expect(asked).toEqual([['web', 'POST /buy', 1, '/buy', undefined]]);
     expect(whole).toMatchObject({ estimate: 'exact', weight: 1, probability: 1 });
-    expect(decisions).toMatchObject([{ reason: 'errors', text: 'web sampled every trace of POST /buy' }]);
+    expect(decisions).toMatchObject([
+      { reason: 'errors', text: expect.stringMatching(/^web .*every trace .*POST \/buy$/) as string },
+    ]);
   });
 
   it('does not guess a weight that is not known', () => {
@@ -97,7 +99,7 @@ describe('samplingOf', () => {
         {
           threshold: '',
           probability: null,
-          text: 'web sampled this trace of a without reporting a probability',
+          text: expect.stringMatching(/^web .*trace of a without /) as string,
         },
       ],
     });
@@ -117,7 +119,7 @@ describe('samplingOf', () => {
     expect(samplingOf(foreign, nothingKnown)).toMatchObject({
       estimate: 'exact',
       weight: 1,
-      decisions: [{ text: 'old does not report sampling: a is assumed to be sampled at 100%' }],
+      decisions: [{ text: expect.stringMatching(/^old .*: a is assumed .*100%$/) as string }],
     });
   });
 

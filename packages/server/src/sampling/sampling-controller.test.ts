@@ -162,17 +162,17 @@ describe('why spans are kept', () => {
   });
 });
 
-describe('wrong settings are refused with what is accepted', () => {
+describe('wrong settings are rejected with what is accepted', () => {
   it.each<[unknown, RegExp]>([
-    [null, /^the settings: got null, expected an object/],
-    [{ tracePerSecond: 1 }, /^the settings: unknown member "tracePerSecond"; supported: tracesPerSecond, /],
-    [{ tracesPerSecond: -1 }, /^tracesPerSecond: got -1, expected a number from 0/],
-    [{ defaultProbability: 2 }, /^defaultProbability: got 2, expected a number from 0 to 1/],
+    [null, /the settings: got null, /],
+    [{ tracePerSecond: 1 }, /^the settings: .*"tracePerSecond"; supported: tracesPerSecond, /],
+    [{ tracesPerSecond: -1 }, /^tracesPerSecond: got -1, expected .*from 0/],
+    [{ defaultProbability: 2 }, /^defaultProbability: got 2, expected .*0 to 1/],
     [{ minProbability: 0.5, maxProbability: 0.1 }, /^minProbability: .*at most maxProbability/],
     [{ operations: {} }, /^operations: got {}, expected a list/],
     [{ operations: [{ operation: 'a', probability: 1 }] }, /^operations\[0\].service: missing, expected/],
     [{ operations: [{ service: 'a' }] }, /^operations\[0\]: .*either tracesPerSecond or probability/],
-    [{ rules: [{ probability: 1 }] }, /^rules\[0\]: .*one or more of name, kind/],
+    [{ rules: [{ probability: 1 }] }, /^rules\[0\]: .*name, kind/],
     [{ rules: [{ kind: 'servers', probability: 1 }] }, /^rules\[0\].kind: .*one of internal/],
     [{ peers: ['collector-2'] }, /^peers\[0\]: .*base URL/],
   ])('%j', (given, message) => {

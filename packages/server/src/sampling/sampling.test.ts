@@ -262,7 +262,7 @@ describe('settings', () => {
     // The other collectors are no setting that a request can change.
     expect(await collector.change({ peer: [] })).toMatchObject({
       kind: 'rejected',
-      message: expect.stringMatching(/unknown member "peer"; supported: tracesPerSecond, (?!.*peers)/) as string,
+      message: expect.stringMatching(/"peer"; supported: tracesPerSecond, (?!.*peers)/) as string,
     });
     expect(collector.sampling.control.settings).toMatchObject({ tracesPerSecond: 10 });
     expect(readdirSync(join(directory, 'a/sampling'))).toEqual([]);
@@ -281,7 +281,7 @@ describe('settings', () => {
         {
           error: {
             code: 'moved',
-            message: expect.stringContaining('/api/v1/sampling/settings on the port of the UI and the API') as string,
+            message: expect.stringMatching(/\/api\/v1\/sampling\/settings .*the API/) as string,
           },
         },
       ]);
@@ -296,7 +296,7 @@ describe('settings', () => {
     const collector = await start();
     expect(await collector.change({ peers: ['http://169.254.169.254'] })).toMatchObject({
       kind: 'rejected',
-      message: expect.stringMatching(/^peers can only be set in the file/) as string,
+      message: expect.stringMatching(/^peers .*the file/) as string,
     });
     expect(await collector.change({ tracesPerSecond: 1 })).toMatchObject({ kind: 'changed' });
     expect(collector.sampling.controller.settings.peers).toEqual(peers);
@@ -316,9 +316,7 @@ describe('settings', () => {
     await start();
     await collectors.pop()?.close();
     writeFileSync(join(directory, 'a/sampling/settings.json'), '{"maxProbability": 7}');
-    expect(() => new Collector(join(directory, 'a'))).toThrow(
-      /settings in .*settings.json cannot be used: maxProbability: got 7/,
-    );
+    expect(() => new Collector(join(directory, 'a'))).toThrow(/settings\.json .*: maxProbability: got 7/);
   });
 });
 

@@ -95,8 +95,8 @@ test('a failure that lasts is one line in the log, and its end another', async (
   loader.start();
   await seal('1');
   await eventually(() => spool.status.backlogSegments === 0);
-  const retrying = 'insert failed; retrying';
-  expect(lines).toEqual([retrying, retrying, 'segment stored after retry']);
+  const retrying: unknown = expect.stringMatching(/failed; retrying/);
+  expect(lines).toEqual([retrying, retrying, expect.stringMatching(/stored after retry/)]);
   await spool.close();
   expect(await loader.drain(1_000)).toBe(true);
 });

@@ -395,7 +395,7 @@ test('takes nothing while the backlog is full, and goes on when the engine has t
   const spool = await openSpool({ segmentRowsMax: 1, backlogBytesMax: 6 });
   await appendAll(spool, ['1', '2']);
   expect(await spool.append(block('3'), 1)).toMatchObject({ kind: 'blocked' });
-  expect(spool.status.blockedBy).toBe('the backlog is full: 6 bytes are not stored yet');
+  expect(spool.status.blockedBy).toMatch(/backlog is full: 6 bytes /);
   const segment = await spool.nextSealed(new AbortController().signal);
   if (segment !== null) await spool.release(segment);
   await appendAll(spool, ['3']);
@@ -446,12 +446,15 @@ test('takes nothing while the disk has less left than the store needs, and goes 
   });
   opened.push(spool);
   await spool.open();
-  const reason = 'less than 1 MiB of the disk are free, which are reserved for the store (spool.diskReserveBytes)';
+  const reason: unknown = expect.stringMatching(/^less than 1 MiB .*\(spool\.diskReserveBytes\)$/);
   for (let count = 0; count < 3; count++)
     expect(await spool.append(block('1'), 1)).toEqual({ kind: 'blocked', reason });
   freeBytes = 2_000;
   await appendAll(spool, ['2']);
-  expect(lines).toEqual([`spool write failed, rejecting spans: ${reason}`, 'spool writable again: accepting spans']);
+  expect(lines).toEqual([
+    expect.stringMatching(/rejecting spans: less than 1 MiB /),
+    expect.stringMatching(/writable again: accepting/),
+  ]);
   expect((await takeAll(spool)).text).toBe('<2>');
 });
 
@@ -496,7 +499,7 @@ test.skipIf(!canMount)(
         if (result.kind === 'durable') acknowledged += `<${content}>`;
         else refusals.push(result.reason);
       }
-      expect(new Set(refusals)).toEqual(new Set(['the disk is full']));
+      expect(new Set(refusals)).toEqual(new Set([expect.stringMatching(/disk is full/)]));
       expect(refusals.length).toBeGreaterThan(10);
       expect(refusals.length).toBeLessThan(30);
       rmSync(join(directory, 'ballast'), { force: true });
@@ -584,14 +587,12 @@ test('a backlog that is full is one line in the log, and its end another', async
   const spool = new Spool({ directory, log: told, registry: new Registry(), limits });
   await spool.open();
   for (let count = 0; count < 4; count++) await spool.append(Buffer.alloc(6), 1);
-  expect(lines).toEqual(['spool full, rejecting spans: the backlog is full: 12 bytes are not stored yet']);
+  const full: unknown = expect.stringMatching(/rejecting spans: .*backlog is full: 12 bytes /);
+  expect(lines).toEqual([full]);
   const segment = await spool.nextSealed(new AbortController().signal);
   if (segment !== null) await spool.release(segment);
   expect(await spool.append(Buffer.alloc(6), 1)).toEqual({ kind: 'durable' });
-  expect(lines.slice(1)).toEqual([
-    'accepting spans again: the store has caught up',
-    'spool full, rejecting spans: the backlog is full: 12 bytes are not stored yet',
-  ]);
+  expect(lines.slice(1)).toEqual([expect.stringMatching(/^accepting spans again: .*caught up/), full]);
   await spool.close();
 });
 

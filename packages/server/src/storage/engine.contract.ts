@@ -132,7 +132,10 @@ export function engineContract(name: string, open: (limits: Partial<ContractLimi
       await closing.engine.close();
       expect(closing.engine.state).toEqual({ kind: 'closed' });
       expect(await query).toMatchObject({ code: 'unavailable' });
-      await expect(rows(closing, 'SELECT 1')).rejects.toThrow('the engine is closed');
+      await expect(rows(closing, 'SELECT 1')).rejects.toMatchObject({
+        code: 'unavailable',
+        message: expect.stringContaining('closed') as string,
+      });
       await closing.engine.close();
       await closing[Symbol.asyncDispose]();
     });

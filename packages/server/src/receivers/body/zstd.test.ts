@@ -79,17 +79,17 @@ describe('decompressZstd', () => {
     expect(process.memoryUsage().rss - before).toBeLessThan(100 * MIB);
   });
 
-  it('refuses what is no zstd, truncated, of an unknown block, or in need of a dictionary', async () => {
+  it('rejects what is no zstd, truncated, of an unknown block, or in need of a dictionary', async () => {
     const good = compressed(Buffer.from('a b c a b c a b c a b c a b c a b c'.repeat(10)));
     for (let end = 1; end < good.length; end++)
       expect(await failure(good.subarray(0, end))).toMatchObject({ status: 400 });
-    expect(await messageOf(Buffer.from('hello world'))).toBe('the body is not valid zstd: no frame begins at byte 0');
+    expect(await messageOf(Buffer.from('hello world'))).toMatch(/not valid zstd: .*byte 0$/);
     expect(await messageOf(frameOf({ type: 3, size: 0, content: Buffer.alloc(0) }))).toContain('of no known type');
     expect(await messageOf(Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x01, 0x38, 7]))).toContain('dictionary');
-    expect(await messageOf(Buffer.concat([good, Buffer.from('tail')]))).toContain('no frame begins at byte');
+    expect(await messageOf(Buffer.concat([good, Buffer.from('tail')]))).toMatch(/no frame .*byte \d+$/);
   });
 
-  it('answers or refuses any bytes that begin as zstd does', async () => {
+  it('answers or rejects any bytes that begin as zstd does', async () => {
     const good = compressed(Buffer.from(Array.from({ length: 2_000 }, (_, index) => (index * 7) % 31)));
     const change = fc.tuple(fc.nat(good.length - 1), fc.nat(255));
     await fc.assert(

@@ -72,8 +72,9 @@ test('a large body is answered as a small one, rejections and warnings included'
     const answer = await send(request(...odd, ...spans));
     answers.push([answer.status, await answer.json()]);
   }
-  const errorMessage =
-    '1 span was rejected: span id has 0 bytes instead of 8; 2 attributes were dropped (ingest.attributesMax)';
+  const errorMessage: unknown = expect.stringMatching(
+    /^1 span .*rejected: span id .*; 2 attributes .*\(ingest\.attributesMax\)$/,
+  );
   const expected = [200, { partialSuccess: { rejectedSpans: '1', errorMessage } }];
   expect(answers).toEqual([expected, expected]);
   const metrics = await registry.metrics();
@@ -92,14 +93,10 @@ test('a bad part costs a large body what it costs a small one', async () => {
     const answer = await send(request(...odd, ...spans));
     answers.push([answer.status, await answer.json()]);
   }
-  const errorMessage = [
-    '1 span was rejected: trace id is not 32 hexadecimal digits',
-    '1 attributes without a valid key and value were dropped (attribute), 1 links without valid ids were dropped (link), ',
-  ].join('; ');
   const partialSuccess = {
     rejectedSpans: '1',
     errorMessage: expect.stringMatching(
-      `^${errorMessage.replaceAll(/[()[\]]/g, String.raw`\$&`)}1 invalid fields were dropped \\(field\\); the first: resourceSpans\\[0\\].*spans\\[0\\].kind`,
+      /^1 span .*rejected: trace id .*; 1 attributes .*\(attribute\), 1 links .*\(link\), 1 .*\(field\); .*: resourceSpans\[0\].*spans\[0\]\.kind/,
     ) as string,
   };
   expect(answers).toEqual([
@@ -139,7 +136,7 @@ test('a body that takes too much memory is answered 413, and the next one is tak
   const answer = await send(`{"unknown":[${Array(900_000).fill('{}').join(',')}]}`);
   expect([answer.status, await answer.json()]).toEqual([
     413,
-    { code: 8, message: 'the request takes too much memory to be decoded; send fewer spans in a request' },
+    { code: 8, message: expect.stringContaining('too much memory') },
   ]);
   expect(await registry.metrics()).toContain(
     'throughline_limit_reached_total{limit="receivers.decoderHeapBytesMax"} 1',
@@ -191,11 +188,10 @@ describe('protobuf', () => {
       answers.push([answer.status, Buffer.from(await answer.arrayBuffer()).toString('latin1')]);
     }
     expect(bodies.map(({ length }) => length > 50_000)).toEqual([false, true, false]);
-    const refused = '1 span was rejected: span id has 0 bytes instead of 8; ';
     expect(answers).toEqual([
-      [200, expect.stringContaining(`${refused}2 attributes`)],
-      [200, expect.stringContaining(`${refused}2 attributes`)],
-      [200, expect.stringContaining(`${refused}499 attributes`)],
+      [200, expect.stringMatching(/1 span .*rejected: span id .*; 2 attributes/)],
+      [200, expect.stringMatching(/1 span .*rejected: span id .*; 2 attributes/)],
+      [200, expect.stringMatching(/1 span .*rejected: span id .*; 499 attributes/)],
     ]);
     const metrics = await registry.metrics();
     expect(metrics).toContain('throughline_body_decoder_bodies_total{outcome="decoded"} 2');

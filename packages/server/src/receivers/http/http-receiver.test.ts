@@ -156,11 +156,11 @@ describe('a second format on the port', () => {
     expect((await post(zipped, compressed)).slice(0, 2)).toEqual([202, '1 spans']);
     // Told by its bytes, it is answered as before and stored once.
     expect((await post(LINE)).slice(0, 2)).toEqual([202, '1 spans']);
-    expect((await post('a,b')).slice(0, 2)).toEqual([400, 'malformed: line 1 has not four members']);
-    expect((await post('x'.repeat(1_001)))[1]).toBe('body_too_large: the body is larger than 1000 bytes');
+    expect((await post('a,b')).slice(0, 2)).toEqual([400, expect.stringMatching(/^malformed: line 1 /)]);
+    expect((await post('x'.repeat(1_001)))[1]).toMatch(/^body_too_large: .*1000 bytes$/);
     expect((await post(gzipSync(Buffer.alloc(5_000)), compressed))[0]).toBe(413);
-    expect((await post(LINE, { 'content-type': 'text/plain' }))[1]).toBe(
-      'unsupported_body: the content type is text/plain; text/csv is accepted',
+    expect((await post(LINE, { 'content-type': 'text/plain' }))[1]).toMatch(
+      /^unsupported_body: .*text\/plain; text\/csv/,
     );
     expect((await post(LINE, { 'content-type': 'text/csv; charset=latin1' }))[0]).toBe(415);
     expect((await post(LINE, { ...csv, origin: 'https://evil.example' }))[0]).toBe(403);
@@ -209,7 +209,7 @@ describe('a second port', () => {
       expect(await to('/lines', LINE)).toBe('1 spans');
       expect(await to('/lines', 'x'.repeat(1_001))).toContain('body_too_large');
       expect(await to('/lines', LINE, { ...csv, origin: 'https://evil.example' })).toContain('--lines-cors-origins');
-      expect(await to('/v1/traces', '{}')).toBe('not_found: not found: /v1/traces; send traces to /lines, /broken');
+      expect(await to('/v1/traces', '{}')).toMatch(/^not_found: .*\/v1\/traces; .*\/lines, \/broken$/);
       expect(await to('/broken', LINE.replace('GET', 'PUT'))).toBe('internal: internal error');
     } finally {
       await second.close();

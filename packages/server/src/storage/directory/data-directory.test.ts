@@ -75,9 +75,7 @@ test('a lock that cannot be written is a line in the log, and is written as soon
   await expect
     .poll(() => (readdirSync(path).includes('server.lock') ? readLock(path) : null))
     .toMatchObject({ holder: self, engine: self, ports: { api: 4319 } });
-  expect(lines.slice(1)).toMatchObject([
-    { level: 30, msg: expect.stringContaining('after an earlier failure') as unknown },
-  ]);
+  expect(lines.slice(1)).toMatchObject([{ level: 30, msg: expect.stringContaining('earlier failure') as unknown }]);
   await directory.release();
   expect(readdirSync(path)).toEqual([]);
 });
@@ -157,7 +155,7 @@ test.skipIf(!FailingRename.isPossible())(
     kill.mockRestore();
     expect(error).toMatchObject({ code: 'data_directory_unusable' });
     expect(String(error)).toContain(`process id ${pid}`);
-    expect(String(error)).toContain('try again in a moment');
+    expect(String(error)).toContain('try again');
     // Whoever comes next ends it again.
     expect(readLock(path)).toMatchObject({ engine });
     const directory = await openDataDirectory(path, { log });
@@ -169,9 +167,9 @@ test.skipIf(!FailingRename.isPossible())(
 );
 
 test.each([
-  ['below a file', 'file/data', 'a part of its path is not a directory'],
-  ['that is a file', 'file', 'a part of its path is not a directory'],
-  ['with a character that the engine takes for a pattern', 'data{1}', 'its path holds one of the characters'],
+  ['below a file', 'file/data', 'not a directory'],
+  ['that is a file', 'file', 'not a directory'],
+  ['with a character that the engine takes for a pattern', 'data{1}', 'one of the characters'],
 ])('says why a directory %s cannot be used, and where to choose another', async (_, name, why) => {
   writeFileSync(join(parent, 'file'), '');
   const error = await openDataDirectory(join(parent, name), { log }).catch((reason: unknown) => reason);

@@ -151,7 +151,10 @@ test('closing ends running queries, and everything after it is refused', async (
   await closing[Symbol.asyncDispose]();
   expect(await outcome).toMatchObject({ code: 'unavailable' });
   expect(closing.engine.state).toEqual({ kind: 'closed' });
-  await expect(closing.rows('SELECT 1')).rejects.toThrow('the engine is closed');
+  await expect(closing.rows('SELECT 1')).rejects.toMatchObject({
+    code: 'unavailable',
+    message: expect.stringContaining('closed') as string,
+  });
   const engine = identifyProcess(closing.pids.at(-1) ?? 0);
   expect(engine).toBeNull();
 });
@@ -176,11 +179,11 @@ test('an engine that hangs is called down, and then ended and started again', as
   process.kill(first, 'SIGSTOP');
   const query = victim.rows('SELECT 1').catch((error: unknown) => error);
   await eventually(() => victim.engine.state.kind === 'down');
-  expect(victim.engine.state).toMatchObject({ reason: expect.stringContaining('has not responded for') as unknown });
+  expect(victim.engine.state).toMatchObject({ reason: expect.stringContaining('not responded') as unknown });
   await expect(victim.rows('SELECT 1')).rejects.toMatchObject({ code: 'unavailable' });
   await eventually(() => victim.engine.state.kind === 'ready');
   expect(victim.pids).toHaveLength(2);
-  expect(String(await query)).toContain('has not responded for');
+  expect(String(await query)).toContain('not responded');
   expect(await victim.rows('SELECT 1')).toEqual([[1]]);
 });
 
@@ -204,7 +207,7 @@ test('an insert that takes too long is ended with its engine', async () => {
   await using victim = await startEngine({ insertTimeoutMs: 300 });
   process.kill(victim.pids[0] ?? 0, 'SIGSTOP');
   const insert = victim.engine.insertNativeFile('spans', join(victim.directory, 'none.native'), 'token');
-  await expect(insert).rejects.toThrow('an insert took longer than 300 ms');
+  await expect(insert).rejects.toThrow(/longer than 300 ms/);
 });
 
 test('a stop ends an engine that hangs when its time is over, whatever else waits for it', async () => {

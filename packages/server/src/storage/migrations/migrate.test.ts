@@ -305,11 +305,11 @@ WHERE database = 'throughline' AND type LIKE 'DateTime%' AND table != 'schema_mi
     expect(times).toEqual([["DateTime('UTC')"]]);
   });
 
-  it('refuses a store of a newer version, and one whose migrations were others', async () => {
+  it('rejects a store of a newer version, and one whose migrations were others', async () => {
     const next = { name: 'next', statements: () => [] };
     await migrate(store.engine, [...MIGRATIONS, next]);
     await expect(migrate(store.engine)).rejects.toThrow(
-      `the store has schema ${MIGRATIONS.length + 1}, and this Throughline supports schemas up to ${MIGRATIONS.length}: use the version that wrote it, or a newer one`,
+      new RegExp(`schema ${MIGRATIONS.length + 1}, .*up to ${MIGRATIONS.length}: `),
     );
     const [first, ...others] = MIGRATIONS;
     const edited = { ...first, name: 'tables', statements: () => ['SELECT 1'] };
@@ -319,7 +319,7 @@ WHERE database = 'throughline' AND type LIKE 'DateTime%' AND table != 'schema_mi
     );
     const more = { name: 'more', statements: () => [] };
     await expect(migrate(store.engine, [edited, ...others, next, more], beforeChange)).rejects.toThrow(
-      "the store's schema 1 (tables) differs from the one that this Throughline has under that number",
+      /schema 1 \(tables\) differs/,
     );
     expect(beforeChange).not.toHaveBeenCalled();
   });

@@ -47,9 +47,7 @@ it('a clock that was behind at the start as well, and that is said', () => {
   clock.time.noteStored(['2026-11-10', '2026-12-20']);
   const { earliestMs, latestMs } = clock.time.present;
   expect([earliestMs, latestMs]).toEqual([NOON_MS, startOfDayMs('2026-12-21') + 30 * DAY_MS]);
-  expect(clock.time.doubt).toBe(
-    "the store has spans of 2026-12-20, and this machine's clock says 2026-11-10T12:00:00.000Z: one of them is wrong: check the clock; spans up to 2027-01-20 are accepted until then",
-  );
+  expect(clock.time.doubt).toMatch(/2026-12-20, .*clock .*2026-11-10T12:00:00\.000Z: .*up to 2027-01-20 /);
   clock.wrongMs = 40 * DAY_MS - HOUR_MS;
   clock.elapsedMs = HOUR_MS;
   expect(clock.time.doubt).toBe(null);
@@ -68,8 +66,8 @@ it('a clock that has gone back over a stop is as one that jumps, and that is sai
   // The newest stored day is not far enough ahead to tell.
   behind.noteStored(['2026-11-11']);
   expect(behind.present).toEqual({ earliestMs: NOON_MS + HOUR_MS, latestMs: NOON_MS + 27 * HOUR_MS });
-  expect(behind.doubt).toBe(
-    "spans have arrived up to 2026-11-11T14:00:00.000Z, and this machine's clock says 2026-11-10T13:00:00.000Z: one of them is wrong: check the clock; spans up to 2026-11-11 are accepted until then",
+  expect(behind.doubt).toMatch(
+    /up to 2026-11-11T14:00:00\.000Z, .*clock .*2026-11-10T13:00:00\.000Z: .*up to 2026-11-11 /,
   );
   // The clock is right again, or it was wrong before.
   expect(hoursBehind(26, 26 * HOUR_MS).doubt).toBe(null);
@@ -82,7 +80,5 @@ it('a clock that has gone back over a stop is as one that jumps, and that is sai
 it('a clock that says a time before this program was made is wrong, whatever is stored', () => {
   const time = new KnownTime({ retentionDays: 30, now: () => 86_400_000, elapsed: () => 0 });
   expect(time.present.latestMs).toBeGreaterThan(Date.parse('2100-01-01'));
-  expect(time.doubt).toBe(
-    "this machine's clock says 1970-01-02T00:00:00.000Z, which is before this program was built: check the clock; spans of any later time are accepted until then",
-  );
+  expect(time.doubt).toMatch(/clock .*1970-01-02T00:00:00\.000Z, .*built: /);
 });

@@ -140,8 +140,8 @@ test('where spans and clock are wrong together, days wait for an hour, and stay 
     return retention.heldBecause;
   };
   expect(await look(0, 0)).toBe(null);
-  expect(await look(40, 0.5)).toBe(
-    "4 days, 2026-11-07 to 2026-11-10, will be dropped in 60 min because they are older than 7 days: check that this machine's clock is right (it says 2026-12-20T12:30:00.000Z; retention.holdMs)",
+  expect(await look(40, 0.5)).toMatch(
+    /^4 days, 2026-11-07 to 2026-11-10, .*60 min .*7 days: .*2026-12-20T12:30:00\.000Z; retention\.holdMs\)$/,
   );
   expect(await look(40, 1.25)).toContain('in 15 min');
   expect(await registry.metrics()).toContain('throughline_retention_held_days 4');
