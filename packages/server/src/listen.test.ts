@@ -29,6 +29,17 @@ const on = (host: string, ...args: string[]) =>
   configOf(['--host', host, '--no-auth', '--http-port', '0', ...args], {});
 
 describe('a port that cannot be used', () => {
+  it('is reported as in listen-messages.golden.txt', async () => {
+    const config = on('192.0.2.1', '--http-port', '4319');
+    const reasons = ['EADDRINUSE', 'EACCES', 'EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN', 'EMFILE'].map((code) =>
+      listen(refusedWith(code, 'too many open files'), config, 'httpPort').then(
+        () => '',
+        (error: unknown) => (error as Error).message,
+      ),
+    );
+    await expect(`${(await Promise.all(reasons)).join('\n')}\n`).toMatchFileSnapshot('listen-messages.golden.txt');
+  });
+
   it('is reported with the host that is no address of this machine', async () => {
     await expect(listen(port, on('192.0.2.1'), 'httpPort')).rejects.toThrow(
       /^192\.0\.2\.1 .*\(EADDRNOTAVAIL\); .*--host or THROUGHLINE_HOST$/,

@@ -30,7 +30,7 @@ it('refers to each type where it is used, and has each once', () => {
 });
 
 it('has no two types of one name', () => {
-  expect(() => withReferences([part, named('Part', closed({}))])).toThrow('two schemas are called Part');
+  expect(() => withReferences([part, named('Part', closed({}))])).toThrow(/two schemas .*Part/);
 });
 
 it('leaves what a schema checks as it is', () => {

@@ -23,7 +23,7 @@ function messageOf(...args: readonly string[]): string {
     if (error instanceof ConfigError) return error.message;
     throw error;
   }
-  throw new Error('nothing was refused');
+  throw new Error('nothing was rejected');
 }
 
 test("reads the command's own flags as it reads those of settings, behind a blank or an equals sign", () => {
@@ -105,4 +105,10 @@ test('help comes before anything else that is wrong', () => {
   for (const args of [['--help'], ['-h'], ['--frobnicate', '--help'], ['a', 'b', 'c', '-h'], ['--all=1', '--help']]) {
     expect(read(...args)).toBeNull();
   }
+});
+
+test('the messages are those in command-line-messages.golden.txt', async () => {
+  const calls = ['--data-dir --all', '--output', '--config', '--all=1', '--outptu a', '--frobnicate', '--=a', 'a b c'];
+  const messages = calls.map((args) => messageOf(...args.split(' ')));
+  await expect(`${messages.join('\n')}\n`).toMatchFileSnapshot('command-line-messages.golden.txt');
 });

@@ -132,3 +132,30 @@ test('a name that leads nowhere, or to a file, is refused in words', async () =>
   await expect(restoreBackup(backup, target, going)).rejects.toMatchObject({ name: 'BackupError' });
   expect(readFileSync(target, 'utf8')).toBe('a file');
 });
+
+/** Why a backup is not restored. */
+function reasonOf(from: string, to: string): Promise<string> {
+  return restoreBackup(from, to, going).then(
+    () => '',
+    (error: unknown) => (error as Error).message,
+  );
+}
+
+test('what is wrong with a backup or a directory is written as in restore-messages.golden.txt', async () => {
+  const reasons = [await reasonOf(join(directory, 'nothing'), target), await reasonOf(backup, join(backup, 'inside'))];
+  mkdirSync(join(target, 'restoring'), { recursive: true });
+  writeFileSync(join(target, 'restoring', 'file'), 'content');
+  reasons.push(await reasonOf(backup, target));
+  rmSync(join(target, 'restoring'), { recursive: true });
+  writeFileSync(join(target, 'mine'), 'precious');
+  reasons.push(await reasonOf(backup, target));
+  rmSync(target, { recursive: true });
+  writeFileSync(join(backup, 'data', 'store-id'), 'of another store');
+  reasons.push(await reasonOf(backup, target));
+  writeFileSync(join(backup, 'manifest.json'), '{');
+  reasons.push(await reasonOf(backup, target));
+  rmSync(join(backup, 'manifest.json'));
+  reasons.push(await reasonOf(backup, target));
+  const text = `${reasons.join('\n')}\n`.replaceAll(directory, '/tmp');
+  await expect(text).toMatchFileSnapshot('restore-messages.golden.txt');
+});

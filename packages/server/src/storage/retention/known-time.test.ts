@@ -82,3 +82,14 @@ it('a clock that says a time before this program was made is wrong, whatever is 
   expect(time.present.latestMs).toBeGreaterThan(Date.parse('2100-01-01'));
   expect(time.doubt).toMatch(/clock .*1970-01-02T00:00:00\.000Z, .*built: /);
 });
+
+it('a doubt is written as in clock-doubts.golden.txt', async () => {
+  const ahead = aClock();
+  ahead.time.noteStored(['2026-11-10', '2026-12-20']);
+  const lastArrivalMs = NOON_MS + 26 * HOUR_MS;
+  const behind = new KnownTime({ retentionDays: 30, lastArrivalMs, now: () => NOON_MS, elapsed: () => HOUR_MS });
+  behind.noteStored(['2026-11-11']);
+  const impossible = new KnownTime({ retentionDays: 30, now: () => DAY_MS, elapsed: () => 0 });
+  const doubts = [ahead.time, behind, impossible].map(({ doubt }) => doubt);
+  await expect(`${doubts.join('\n')}\n`).toMatchFileSnapshot('clock-doubts.golden.txt');
+});
