@@ -150,7 +150,7 @@ describe('bind', () => {
 });
 
 describe('inject', () => {
-  it('writes the active span, and nothing where none is active or the carrier refuses', async () => {
+  it('writes the active span, and nothing where none is active or the carrier refuses it', async () => {
     const { tracer } = await newTraced();
     const carrier = {};
     tracer.inject(carrier);
@@ -212,7 +212,7 @@ describe('a tracer', () => {
     expect(same.startSpan('x').spanContext()).toMatchObject({ traceId: read?.traceId, spanId: read?.spanId });
   });
 
-  it('refuses wrong options when it is made', () => {
+  it('rejects wrong options when it is made', () => {
     expect(() => new Tracer({ sampling: 2, register: false })).toThrow(ConfigError);
   });
 });

@@ -65,7 +65,7 @@ test('a copy has its name when it is whole', async () => {
   expect(readdirSync(directory).toSorted()).toEqual(['copy', 'file']);
 });
 
-test('a failure is told, and leaves nothing behind', async () => {
+test('a failure is reported, and leaves nothing behind', async () => {
   mkdirSync(join(path, 'in the way'), { recursive: true });
   await expect(replaceFile(path, 'new')).rejects.toThrow(/EISDIR|ENOTEMPTY|EEXIST/);
   expect(readdirSync(directory)).toEqual(['file']);

@@ -80,7 +80,7 @@ describe('FilePages', () => {
     expect(looks).toBe(2);
   });
 
-  it('goes on without a system that tells of its pages', () => {
+  it('goes on without a system that reports its pages', () => {
     const pages = new FilePages({
       intervalMs: 1_000,
       unmap: () => true,

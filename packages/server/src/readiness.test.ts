@@ -48,7 +48,7 @@ test('a definition that was put back is a warning until what was found is gone',
   expect(warnings[0]?.message).toContain('spans.sql.0a1b2c3d');
 });
 
-test('what is wrong is told without the password of a store', () => {
+test('what is wrong is reported without the password of a store', () => {
   const engine = { kind: 'down', reason: 'http://ann:s3cret@store:8123 cannot be reached' } as const;
   expect(readiness({ ...GOOD, engine }).problems).toEqual([
     { code: 'engine_down', message: 'http://ann:***@store:8123 cannot be reached' },
@@ -120,7 +120,7 @@ function part(table: string, day: string | null, rows: number | null): LostPart 
   return { table, name: '20261123_1_1_0', day, rows, bytes: 100, reason: '' };
 }
 
-test('damaged parts are told by table and day, the spans first, as long as they are kept', () => {
+test('damaged parts are reported by table and day, the spans first, as long as they are kept', () => {
   const lost = [
     part('trace_times', '2026-11-23', 7),
     part('spans', '2026-11-23', 40),

@@ -78,7 +78,7 @@ describe('what the system answers', () => {
     });
   });
 
-  it('tells the spans a second of the last minute', async () => {
+  it('reports the spans a second of the last minute', async () => {
     const clock = new Clock();
     let acceptedSpans = 0;
     const system = aSystem(clock, { ingest: () => ({ acceptedSpans, rejectedSpans: new Map() }) });

@@ -237,7 +237,7 @@ describe('the Zipkin exporter', () => {
     vi.unstubAllEnvs();
   });
 
-  it('refuses a wrong address', () => {
+  it('rejects a wrong address', () => {
     expect(() => zipkin({ endpoint: 'zipkin:9411' })).toThrow(/^zipkin.endpoint: got "zipkin:9411", expected an http:/);
   });
 });

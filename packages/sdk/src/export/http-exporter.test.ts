@@ -366,7 +366,7 @@ describe('the last flush', () => {
 });
 
 describe('an answer', () => {
-  it('is decoded when it is OTLP, and refused when it is not', () => {
+  it('is decoded when it is OTLP, and rejected when it is not', () => {
     expect(decodeExportResponse(new Uint8Array())).toEqual({ rejectedSpans: 0, errorMessage: '' });
     expect(decodeExportResponse(Buffer.from([0x0a, 0x02, 0x08, 0x05]))).toMatchObject({ rejectedSpans: 5 });
     expect(decodeExportResponse(Buffer.from([0x10, 0x01, 0x1d, 1, 2, 3, 4]))).toMatchObject({ rejectedSpans: 0 });

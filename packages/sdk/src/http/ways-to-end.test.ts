@@ -186,7 +186,7 @@ describe('a request that takes the connection over', () => {
     ['upgrade', 'GET /ws HTTP/1.1\r\nHost: app\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n', 401, 'unset'],
     ['upgrade', 'GET /ws HTTP/1.1\r\nHost: app\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n', 503, 'error'],
     ['connect', 'CONNECT db:5432 HTTP/1.1\r\nHost: db:5432\r\n\r\n', 407, 'unset'],
-  ])('has a server span with the answer that refuses it: %s', async (event, asked, statusCode, status) => {
+  ])('has a server span with the answer that rejects it: %s', async (event, asked, statusCode, status) => {
     await serve(
       (_, response) => response.end(),
       (made) => made.on(event, (_: IncomingMessage, socket: Socket) => socket.end(`HTTP/1.1 ${statusCode} No\r\n\r\n`)),

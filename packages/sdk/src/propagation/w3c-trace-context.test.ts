@@ -54,11 +54,11 @@ describe('traceparent', () => {
     [`00-${TRACE_ID}-${PARENT_ID}-01-more`, 'more than version 00 has'],
     [`00-${TRACE_ID}-${PARENT_ID}-01, 00-${TRACE_ID}-${PARENT_ID}-01`, 'two headers in one'],
     [`00_${TRACE_ID}_${PARENT_ID}_01`, 'other separators'],
-  ])('is refused: %s (%s)', (header) => {
+  ])('is rejected: %s (%s)', (header) => {
     expect(parseTraceparent(header, undefined)).toBeUndefined();
   });
 
-  it('is refused when the carrier holds it twice', () => {
+  it('is rejected when the carrier holds it twice', () => {
     const header = `00-${TRACE_ID}-${PARENT_ID}-01`;
     expect(extractTraceContext({ traceparent: [header] }, carrierGetter)).toBeDefined();
     expect(extractTraceContext({ traceparent: [header, header] }, carrierGetter)).toBeUndefined();

@@ -151,7 +151,7 @@ describe('ApiServer', () => {
     expect(asked[1]).toEqual(['GET', '/api/v1/nothing']);
   });
 
-  it('waits for a check that is asked elsewhere, and hands on what it finds out; strangers are refused before', async () => {
+  it('waits for a check that is asked elsewhere, and hands on what it finds out; strangers are rejected before', async () => {
     const asked: unknown[] = [];
     const shown = route({
       path: '/api/v1/shown',
@@ -484,7 +484,7 @@ describe('ApiServer', () => {
     expect(codeOf(await get('/slow'))).toBe('timeout');
   });
 
-  it('works on a bounded number of queries, lets a bounded number wait and refuses the next', async () => {
+  it('works on a bounded number of queries, lets a bounded number wait and rejects the next', async () => {
     const running: (() => void)[] = [];
     const held = aRoute('/held', () => new Promise<string>((resolve) => running.push(() => resolve('done'))));
     const { registry, get } = await serve([held, ...healthRoutes({ registry: new Registry(), readiness: nothing })], {

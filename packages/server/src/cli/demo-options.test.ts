@@ -30,7 +30,7 @@ test.each([
   [['--shop-port', '--exit']],
   [['--shop-prt', '1']],
   [['buy']],
-])('refuses %j with a message that says what is accepted', (args) => {
+])('rejects %j with a message that says what is accepted', (args) => {
   expect(() => readDemoOptions(args, {})).toThrow(ConfigError);
 });
 

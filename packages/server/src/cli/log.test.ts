@@ -8,7 +8,7 @@ const entry = (fields: object): string =>
     `${JSON.stringify({ level: 40, time: 1_795_000_000_000, pid: 1, hostname: 'h', name: 'throughline', ...fields })}\n`,
   );
 
-test('an entry is one line: time, level, message, and what else it tells', () => {
+test('an entry is one line: time, level, message, and what else it holds', () => {
   expect(entry({ msg: 'the engine is down', reason: 'SIGKILL', delayMs: 100 })).toBe(
     '11:06:40.000 WARN  the engine is down  reason=SIGKILL delayMs=100',
   );

@@ -25,13 +25,13 @@ function behindMs(
 }
 
 describe('the moment until when counts are whole', () => {
-  it('is that until when all have been told that tell in the usual time, and have been stored', () => {
+  it('is that until when all have reported that report in the usual time, and have been stored', () => {
     expect(behindMs([])).toBe(30_000);
     expect(behindMs([aProcess(6_000), aProcess(100)])).toBe(30_000);
     expect(behindMs([aProcess(100)], { storedMs: NOW_MS - 40_000 })).toBe(65_000);
   });
 
-  it('is earlier for a service that has a process which tells seldom', () => {
+  it('is earlier for a service that has a process which reports seldom', () => {
     const slow = aProcess(100, { windowMs: 60_000 });
     expect(behindMs([aProcess(100), slow, aProcess(200)])).toBe(125_000);
     expect(behindMs([slow], {}, 'other-shop')).toBe(30_000);

@@ -213,7 +213,7 @@ FROM throughline.${table} GROUP BY 1, 2, 3, 4, 5, 6`);
     await counts.drain(5_000);
   });
 
-  it('are whole until a while ago, a longer one for a service that tells seldom, or is silent', async () => {
+  it('are whole until a while ago, a longer one for a service that reports seldom, or is silent', async () => {
     let nowMs = NOW_MS;
     const counts = await opened({ now: () => nowMs, limits: { segmentAgeMs: 60_000, settleMs: 25_000 } });
     const behindMs = (service: string): number => nowMs - counts.countedUntil()(service);

@@ -202,7 +202,7 @@ describe('totals that are written down', () => {
     }
   });
 
-  it('are written seldom: the journal tells what came since', async () => {
+  it('are written seldom: the journal holds what came since', async () => {
     const stored: Stored = new Map();
     const counts = await opened({ limits: { journalSegmentsMax: 3 } });
     counts.start(engineOf(stored));

@@ -87,7 +87,7 @@ describe('totals', () => {
     expect(recordOf(totals, aMessage([more]), 170_000)).toMatchObject({ fromMs: 160_000, toMs: 170_000 });
   });
 
-  it('know when each process told, and how seldom it does, over a restart too', () => {
+  it('know when each process reported, and how seldom it does, over a restart too', () => {
     const totals = new Totals(COUNTS_LIMITS);
     const heard = (): unknown =>
       [...totals.heard()].map(({ toldMs, heardMs, windowMs }) => [toldMs, heardMs, windowMs]);
@@ -375,7 +375,7 @@ describe('totals that are saved', () => {
     expect(() => new Totals(COUNTS_LIMITS).restore(text)).toThrow(Error);
   });
 
-  it('are refused where lines are missing', () => {
+  it('are rejected where lines are missing', () => {
     const totals = new Totals(COUNTS_LIMITS);
     recordOf(totals, aMessage([aTotal(), aTotal({ name: 'GET /cart' })]));
     const lines = saved(totals).split('\n');

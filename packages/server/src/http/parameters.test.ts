@@ -53,7 +53,7 @@ describe('readParameters', () => {
     }
   });
 
-  it('refuses a parameter that it does not know, whatever its name', () => {
+  it('rejects a parameter that it does not know, whatever its name', () => {
     expect(problemOf('servce=a')).toBe(
       'unknown_parameter: unknown parameter "servce"; supported: service, status, minDurationMs, limit, tag',
     );

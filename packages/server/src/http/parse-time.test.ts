@@ -29,7 +29,7 @@ describe('parseTime', () => {
     );
   });
 
-  it('refuses what is no moment between 1970 and 2262', () => {
+  it('rejects what is no moment between 1970 and 2262', () => {
     for (const text of ['-1', '1.5', 'now', '', ' 1', '1e9', '9223372036854775808', '12345678901234567890', '0x10']) {
       expect(parseTime(text)).toBeNull();
     }

@@ -59,7 +59,7 @@ test('a malformed request leaves nothing behind, and those beside it are stored'
   expect((await spool.nextSealed(new AbortController().signal))?.rows).toBe(2);
 });
 
-test('spans with bad ids or times are refused one by one and counted by reason', async () => {
+test('spans with bad ids or times are rejected one by one and counted by reason', async () => {
   const result = await anIngest().decode((block, rejected) => {
     for (const span of [
       aSpan(),
@@ -84,7 +84,7 @@ test('spans with bad ids or times are refused one by one and counted by reason',
   expect(metrics).toContain('throughline_accepted_spans_total 1');
 });
 
-test('a part of a span that cannot be kept is counted, and the sender told', async () => {
+test('a part of a span that cannot be kept is counted, and the sender informed', async () => {
   const ingest = anIngest();
   const spans = [aSpan({ parentSpanId: 'abcd' }), aSpan(), aSpan({ parentSpanId: 'ab'.repeat(16) })];
   const results = await Promise.all([
@@ -107,13 +107,13 @@ test('a part of a span that cannot be kept is counted, and the sender told', asy
   expect(metrics).toContain('throughline_bad_parts_total{part="link"} 0');
 });
 
-test('a request of which every span is refused is answered and writes nothing', async () => {
+test('a request of which every span is rejected is answered and writes nothing', async () => {
   const result = await anIngest().decode((block, rejected) => appendSpan(block, rejected, aSpan({ spanId: '' })));
   expect(result).toMatchObject({ kind: 'stored', acceptedSpans: 0, rejectedSpans: 1 });
   expect(spool.status.backlogSegments).toBe(0);
 });
 
-test('a request that becomes too large as columns is refused whole', async () => {
+test('a request that becomes too large as columns is rejected whole', async () => {
   const result = await anIngest({ requestBytesMax: 10_000 }).decode((block, rejected) => {
     for (let index = 0; index < 100; index++) appendSpan(block, rejected, aSpan());
   });
@@ -121,7 +121,7 @@ test('a request that becomes too large as columns is refused whole', async () =>
   expect(spool.status.backlogSegments).toBe(0);
 });
 
-test('spans on too many days are refused beyond the limit', async () => {
+test('spans on too many days are rejected beyond the limit', async () => {
   const result = await anIngest({ daysPerRequestMax: 3 }).decode((block, rejected) => {
     for (let day = 1n; day <= 5n; day++) appendSpan(block, rejected, aSpan({ startNs: day * 86_400_000_000_000n }));
   });
@@ -131,7 +131,7 @@ test('spans on too many days are refused beyond the limit', async () => {
 const NOW_MS = 1_800_000_000_000;
 const at = (ms: number): bigint => BigInt(ms) * 1_000_000n;
 
-test('spans outside the retention, or too far ahead, are refused alone, named and counted', async () => {
+test('spans outside the retention, or too far ahead, are rejected alone, named and counted', async () => {
   const ingest = new Ingest({ spool, registry, retentionDays: 30, now: () => NOW_MS });
   const days = 30 * 86_400_000;
   const result = await ingest.decode((block, rejected) => {
@@ -160,7 +160,7 @@ test('of a request with too many spans the first are taken', async () => {
   expect(await registry.metrics()).toContain('throughline_limit_reached_total{limit="ingest.spansPerRequestMax"} 4');
 });
 
-test('a sender is told what was left out of spans that are kept', async () => {
+test('a sender learns what was left out of spans that are kept', async () => {
   const ingest = new Ingest({ spool, registry, now: () => 1_795_000_100_000 });
   const result = await ingest.decode((block, rejected) => {
     appendSpan(block, rejected, aSpan());

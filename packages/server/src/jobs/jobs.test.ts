@@ -104,7 +104,7 @@ test('a job that starts later waits first, and one that is stopped meanwhile nev
   expect(runs).toBe(0);
 });
 
-test('a stop aborts a run that is under way, waits for it no longer than its time, and tells nothing of it', async () => {
+test('a stop aborts a run that is under way, waits for it no longer than its time, and reports nothing of it', async () => {
   const { jobs, lines } = newJobs();
   let isAborted = false;
   const polite = jobs.start(

@@ -124,7 +124,7 @@ test('what appears in the directory meanwhile is not written over', async () => 
   expect(readFileSync(join(target, 'store-id'), 'utf8')).toBe('precious');
 });
 
-test('a name that leads nowhere, or to a file, is refused in words', async () => {
+test('a name that leads nowhere, or to a file, is rejected in words', async () => {
   symlinkSync(join(directory, 'nowhere'), target);
   await expect(restoreBackup(backup, target, going)).rejects.toMatchObject({ name: 'BackupError' });
   rmSync(target);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { RunningCheck } from './running-check.ts';
 
-test('one check runs at a time, and tells how it goes on', async () => {
+test('one check runs at a time, and reports how it goes on', async () => {
   const runs: { signal: AbortSignal; end: (report: string) => void }[] = [];
   const checks = new RunningCheck<string>(
     (signal) =>

@@ -123,7 +123,7 @@ describe('a step whose counts may still come', () => {
 });
 
 describe('a step whose counts are whole', () => {
-  it('is answered by spans that tell of clearly more: some processes do not count, or died before they told', () => {
+  it('is answered by spans that show clearly more: some processes do not count, or died before they reported', () => {
     const died = answered([{ rows: 100, counted: 60 }], MINUTES);
     expect(died).toMatchObject({ source: 'spans', estimate: EXACT, estimatedRequestCount: [100, 0, 0] });
     const sampled = answered([{ ...SURGE, counted: 20_000 }], MINUTES, SURGE_VARIANCE);

@@ -100,7 +100,7 @@ describe('readNative', () => {
     );
   });
 
-  it('refuses bytes that are cut off anywhere, and never reads past them', async () => {
+  it('rejects bytes that are cut off anywhere, and never reads past them', async () => {
     const bytes = await ask(`SELECT 'text' AS a, ['x', 'y'] AS b, toUInt32(7) AS c`);
     for (let length = 1; length < bytes.length; length++) {
       expect(() => readNative(bytes.subarray(0, length))).toThrow(NativeFormatError);

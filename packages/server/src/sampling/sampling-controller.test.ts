@@ -120,7 +120,7 @@ describe('the controller of probabilities', () => {
     });
   });
 
-  it('forgets what nobody tells of any more', () => {
+  it('forgets what nobody reports any more', () => {
     const fleet = new Fleet({}, { operationLiveMs: 60_000, operationsMax: 2 });
     fleet.round({ a: 1, b: 1 });
     for (let i = 0; i < 40; i++) fleet.round({ a: 1 });

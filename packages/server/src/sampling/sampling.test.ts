@@ -215,7 +215,7 @@ describe('POST /v1/sampling', () => {
       withTotals([{ ...TOTAL, ...given }]),
       `operations[0].totals[0].${message}`,
     ]),
-  ])('refuses %s, and remembers nothing of it', async (_, body, message) => {
+  ])('rejects %s, and remembers nothing of it', async (_, body, message) => {
     const collector = await start();
     const [status, problem] = await collector.ask('POST', '/v1/sampling', body);
     expect([status, problem]).toMatchObject([400, { error: { code: 'invalid_message' } }]);
@@ -225,7 +225,7 @@ describe('POST /v1/sampling', () => {
     expect(await collector.registry.metrics()).toContain('throughline_sampling_exchanges_total{outcome="rejected"} 1');
   });
 
-  it('refuses what is too large, pages of others, and methods that it does not take', async () => {
+  it('rejects what is too large, pages of others, and methods that it does not take', async () => {
     const collector = await start();
     const tooLarge = await collector.ask('POST', '/v1/sampling', ' '.repeat(5 * 1024 * 1024));
     expect(tooLarge).toMatchObject([413, { error: { code: 'body_too_large' } }]);
@@ -251,7 +251,7 @@ describe('settings', () => {
     expect(again.sampling.control.settings).toMatchObject({ tracesPerSecond: 100 });
   });
 
-  it('stay as they are when a change is refused', async () => {
+  it('stay as they are when a change is rejected', async () => {
     const collector = await start();
     const refused = {
       kind: 'rejected',
@@ -343,7 +343,7 @@ describe('the state', () => {
 });
 
 describe('several collectors of one fleet', () => {
-  it('tell each other what they are told, once', async () => {
+  it('pass on what is reported to them, once', async () => {
     const [first, second] = [await start('a'), await start('b')];
     // As the files would say, had the ports been known before.
     first.sampling.controller.settings = readSamplingSettings({ peers: [second.url] });
@@ -360,7 +360,7 @@ describe('several collectors of one fleet', () => {
 });
 
 describe("GET /sampling, in Jaeger's JSON", () => {
-  it('answers a probability for a service that tells nothing', async () => {
+  it('answers a probability for a service that reports nothing', async () => {
     const collector = await start();
     expect(await collector.ask('GET', '/sampling?service=legacy')).toEqual([
       200,

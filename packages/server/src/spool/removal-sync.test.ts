@@ -30,7 +30,7 @@ test('removals that come while a sync runs share the next one', async () => {
   expect(begun()).toBe(3);
 });
 
-test('that syncs fail is told once, until one succeeds, and each removal is tried anew', async () => {
+test('that syncs fail is reported once, until one succeeds, and each removal is tried anew', async () => {
   const { sync, begun, end } = controlled();
   const failures: unknown[] = [];
   const removals = new RemovalSync(sync, (error) => failures.push(error));

@@ -347,7 +347,7 @@ test('a removal that was interrupted is completed, and looks like no damage', as
   }
 });
 
-test('damage is told before it is repaired: whoever dies between the two is followed by one who finds it again', async () => {
+test('damage is reported before it is repaired: whoever dies between the two is followed by one who finds it again', async () => {
   const spool = await openSpool();
   await appendAll(spool, ['1', '2', '3']);
   const data = onlyFile('.native');
@@ -376,7 +376,7 @@ test('a repair that was interrupted after its last write is completed', async ()
   expect((await takeAll(await reopened())).text).toBe('<1><3>');
 });
 
-test('a segment that the engine refuses for good is quarantined, and its number is not used again', async () => {
+test('a segment that the engine rejects for good is quarantined, and its number is not used again', async () => {
   const spool = await openSpool();
   await appendAll(spool, ['1']);
   await spool.close();

@@ -89,7 +89,7 @@ test('an asker that has left before is not asked for', async () => {
   );
 });
 
-test('an answer of too many rows is refused as too large, and counted', async () => {
+test('an answer of too many rows is rejected as too large, and counted', async () => {
   await expect(store.rows('SELECT number FROM numbers(1001)')).rejects.toMatchObject({ code: 'too_large' });
   expect(await store.rows('SELECT count() FROM (SELECT number FROM numbers(1001))')).toEqual([[1001]]);
   await expect(store.rows(ENDLESS, 300)).rejects.toMatchObject({ code: 'timeout' });

@@ -102,7 +102,7 @@ test('doubles and bytes come back exactly', async () => {
   );
 });
 
-test('what is no literal of its kind is refused', () => {
+test('what is no literal of its kind is rejected', () => {
   expect(() => sqlInt64(2n ** 63n)).toThrow(RangeError);
   expect(() => sqlUInt64(-1)).toThrow(RangeError);
   expect(() => sqlFloat64(NaN)).toThrow(RangeError);

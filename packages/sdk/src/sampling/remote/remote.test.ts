@@ -22,7 +22,7 @@ describe('the remote policy', () => {
     await run.close();
   });
 
-  it('tells exact counts: what came since the last message, and all since the start', async () => {
+  it('reports exact counts: what came since the last message, and all since the start', async () => {
     const run = runPolicy(remote(unlimited));
     const operation = run.counts.operationOf('GET', 1);
     run.decide('GET');
@@ -88,7 +88,7 @@ describe('the remote policy', () => {
     ['a negative hint', { probability: 0.5, errorTracesPerSecond: -1 }, 200],
     ['an error', { probability: 0 }, 500],
     ['nothing', '', 200],
-  ])('refuses an answer with %s, counts it, and stays with the last good one', async (_, body, status) => {
+  ])('rejects an answer with %s, counts it, and stays with the last good one', async (_, body, status) => {
     const run = runPolicy(remote(unlimited));
     run.answer = answered({ probability: 1 });
     await run.time.advance(5000);
@@ -120,7 +120,7 @@ describe('the remote policy', () => {
     await run.close();
   });
 
-  it('lowers its share by itself while an operation surges, and tells the collector at once', async () => {
+  it('lowers its share by itself while an operation surges, and reports to the collector at once', async () => {
     const run = runPolicy(remote(unlimited));
     const answer = { probability: 1, operations: [{ name: 'GET', kind: 1, probability: 0.5, tracesPerSecond: 10 }] };
     run.answer = answered(answer);
@@ -154,7 +154,7 @@ describe('the remote policy', () => {
     await run.close();
   });
 
-  it('tells its last counts at its end, and asks no more', async () => {
+  it('reports its last counts at its end, and asks no more', async () => {
     const run = runPolicy(remote());
     run.counts.end(run.counts.operationOf('GET', 1), 'GET', 0, 1e6);
     await run.close();

@@ -79,7 +79,7 @@ test('frames that are most of what was read are not copied, and those that are n
   expect(shared.reservedBytes).toBe(16_384 + 512);
 });
 
-test('a part for which there is no memory left is refused, for later or for good', () => {
+test('a part for which there is no memory left is rejected, for later or for good', () => {
   const budget = newBudget(100_000);
   const other = budget.reserve();
   other.take(50_000);

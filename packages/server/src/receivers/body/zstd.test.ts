@@ -65,7 +65,7 @@ describe('decompressZstd', () => {
     expect(await failure(compressed(plain), plain.length - 1)).toMatchObject({ status: 413 });
   });
 
-  it('refuses a bomb at little cost, whether it tells its size or not', async () => {
+  it('rejects a bomb at little cost, whether it tells its size or not', async () => {
     const told = compressed(Buffer.alloc(256 * MIB));
     const untold = frameOf(...Array.from({ length: 20_000 }, () => repeated(128 * 1024)));
     // Compressed blocks tell nothing: this one is a broken one, many times.

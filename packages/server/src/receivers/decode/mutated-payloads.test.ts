@@ -70,7 +70,7 @@ for (const format of ['protobuf', 'json'] as const) {
     expect(judge.counts).toMatchObject({ payloads: corpus.length, accepted: corpus.length, spansRefused: 0 });
   });
 
-  test(`of mutated ${format} every accepted payload is in the block as a plain reader finds it, a refused one leaves nothing`, () => {
+  test(`of mutated ${format} every accepted payload is in the block as a plain reader finds it, a rejected one leaves nothing`, () => {
     const [judge, mutator] = [judges[format], mutators[format]];
     for (let index = 0; index < COVERED_PAYLOADS; index++) judge.take(mutator.next());
     judge.flush();

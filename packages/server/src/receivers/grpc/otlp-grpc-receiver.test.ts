@@ -178,7 +178,7 @@ async function storedRows(): Promise<number | undefined> {
 }
 
 describe('spans sent over gRPC', () => {
-  it('asks access control before a call is routed, and ends a refused one with its status', async () => {
+  it('asks access control before a call is routed, and ends a rejected one with its status', async () => {
     await stop();
     const asked: (string | undefined)[] = [];
     await start({
@@ -314,13 +314,13 @@ describe('a call that cannot be taken', () => {
     expect(await failure(MESSAGE, path)).toMatchObject({ code: 12 });
   });
 
-  it('is refused as HTTP where it is no gRPC', async () => {
+  it('is rejected as HTTP where it is no gRPC', async () => {
     expect(await send(MESSAGE, { 'content-type': 'application/json' })).toMatchObject({ httpStatus: 415 });
     expect(await send(MESSAGE, { 'content-type': 'application/grpc-web' })).toMatchObject({ httpStatus: 415 });
     expect(await send(framed(MESSAGE), { 'content-type': 'application/grpc+proto' })).toMatchObject({ code: 0 });
   });
 
-  it('is refused by its prefix alone when its message is too large, before the rest is sent', async () => {
+  it('is rejected by its prefix alone when its message is too large, before the rest is sent', async () => {
     const answer = await send(Buffer.from([0, 0x7f, 0, 0, 0, 1, 2, 3]), {}, { end: false });
     expect(answer).toMatchObject({
       code: 8,
@@ -434,7 +434,7 @@ describe('the health service', () => {
     expect(await failure(Buffer.from([0x0a, 9]), CHECK)).toMatchObject({ code: 3 });
   });
 
-  it('tells watchers the state, and its end when the collector stops', async () => {
+  it('reports the state to watchers, and its end when the collector stops', async () => {
     const known = watch(SERVICE);
     const unknown = watch('other');
     await eventually(async () => known.answers.length === 1 && unknown.answers.length === 1);
@@ -585,7 +585,7 @@ const frame = (type: number, flags: number, stream: number, content: Buffer): Bu
 const outcomes = async (): Promise<string[]> =>
   (await registry.metrics()).match(/(?<=otlp_grpc_requests_total\{outcome=")[^"]+(?="\} [1-9])/g) ?? [];
 
-it('refuses a message in frames of a few bytes once it has come in very many', async () => {
+it('rejects a message in frames of a few bytes once it has come in very many', async () => {
   const fields = {
     ':method': 'POST',
     ':scheme': 'http',

@@ -321,7 +321,7 @@ test('whoever waits for "100 Continue" learns of a refusal before sending', asyn
   expect(answers).toEqual([['HTTP/1.1 100 Continue', 'HTTP/1.1 200 OK'], ['HTTP/1.1 413 Payload Too Large']]);
 });
 
-test('who expects what is not known is told so', async () => {
+test('who expects what is not known learns so', async () => {
   for (const path of ['/v1/traces', '/v1/metrics', '/nothing']) {
     const answer = await new Promise<string>((resolve) => {
       const socket = connect(address.port, '127.0.0.1');
@@ -595,7 +595,7 @@ test('a target that is a whole URL, and slashes too many, reach every path', asy
   await second.close();
 });
 
-test('a transfer encoding that is left on the body is refused with what is accepted', async () => {
+test('a transfer encoding that is left on the body is rejected with what is accepted', async () => {
   const head = `POST /v1/traces HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/x-protobuf\r\n`;
   const body = gzipSync(PROTOBUF);
   const chunk = Buffer.concat([Buffer.from(`${body.length.toString(16)}\r\n`), body, Buffer.from('\r\n0\r\n\r\n')]);

@@ -12,7 +12,7 @@ test.each(['0000000000000001', '-0000000000000001', '00000000000000000000'])('%s
   expect(() => parseJson(Buffer.from(`{"value":${digits}}`))).toThrow(/^malformed JSON/);
 });
 
-test('a fault behind a long integer is told by its place in what was sent', () => {
+test('a fault behind a long integer is reported by its place in what was sent', () => {
   expect(() => parseJson(Buffer.from(`{"value":${LONG}!}`))).toThrow(/position 28\b/);
 });
 

@@ -190,7 +190,7 @@ test.each([
   expectSame(Buffer.from(body), BLOCK_LIMITS);
 });
 
-test('of two losses the same is told of first, in whatever order they stand', () => {
+test('of two losses the same is reported first, in whatever order they stand', () => {
   const long = `{"key":"k","value":{"stringValue":"${'x'.repeat(200)}"}}`;
   const many = `"attributes":[${Array(5).fill('{"key":"k","value":{}}').join(',')}]`;
   const body = Buffer.from(span(`"events":[{"timeUnixNano":"1",${many}}],"attributes":[${long}]`));
@@ -215,7 +215,7 @@ test('numbers are those that the parser reads, to the last digit', () => {
   );
 });
 
-test('a body of as many objects as it may have is walked over, one of more is for the parser to refuse', () => {
+test('a body of as many objects as it may have is walked over, one of more is for the parser to reject', () => {
   for (const request of corpus) {
     for (const space of [undefined, 2]) {
       const body = Buffer.from(JSON.stringify(request, null, space));

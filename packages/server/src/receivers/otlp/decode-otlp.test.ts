@@ -109,7 +109,7 @@ test('snake_case names, numbers for 64-bit integers, names of enums and upper-ca
   expect(native).toEqual(fromJson({ resourceSpans: [{ scopeSpans: [{ spans: [usual] }] }] }));
 });
 
-test('a resource may stand behind its scopes, a scope behind its spans, and what is refused counts once', () => {
+test('a resource may stand behind its scopes, a scope behind its spans, and what is rejected counts once', () => {
   const service = bytes(1, Buffer.concat([text(1, 'service.name'), bytes(2, text(1, 'shop'))]));
   const resource = bytes(1, service);
   const scope = bytes(1, text(1, 'scope'));
@@ -385,7 +385,7 @@ const GOOD = {
 };
 const event = (fields: Partial<SpanEvent>): SpanEvent => ({ name: 'e', timeUnixNano: '1', ...fields });
 
-test('nothing stays of a span that is refused in the middle', () => {
+test('nothing stays of a span that is rejected in the middle', () => {
   const attributes = [
     { key: 'before', value: { intValue: '1' } },
     { key: 'deep', value: nested(40) },
@@ -424,13 +424,13 @@ test('JSON with a byte order mark is taken', () => {
 
 const inSpans = (spans: string): Buffer => Buffer.from(`{"resourceSpans":[{"scopeSpans":[{"spans":[${spans}]}]}]}`);
 
-test('more objects than a request may have are refused before they are parsed, text that looks like them is not', () => {
+test('more objects than a request may have are rejected before they are parsed, text that looks like them is not', () => {
   const many = inSpans(`${'{},'.repeat(OTLP_HTTP_LIMITS.jsonObjectsMax)}{}`);
   expect(() => fromJsonText(many.toString())).toThrow(/has 1000\d+ objects and arrays/);
   expect(() => fromJsonText(`{"text":"\\"${'[{'.repeat(OTLP_HTTP_LIMITS.jsonObjectsMax)}"}`)).not.toThrow();
 });
 
-test('spans that are refused count towards the bound of a request', () => {
+test('spans that are rejected count towards the bound of a request', () => {
   const block = new SpanBlock(7, { ...BLOCK_LIMITS, requestBytesMax: 100_000 });
   block.mark();
   expect(() => decodeOtlpJson(inSpans(`${'{},'.repeat(1_000)}{}`), block, new RejectedSpans())).toThrow(

@@ -58,7 +58,7 @@ function aCollector(store: StartedEngine, name: string, options: Partial<StoreLe
   };
 }
 
-test('a second collector is refused in one line that names the first, and is let in when that one has stopped', async () => {
+test('a second collector is rejected in one line that names the first, and is let in when that one has stopped', async () => {
   await using store = await startEngine();
   const first = aCollector(store, 'first');
   const second = aCollector(store, 'second');

@@ -22,7 +22,7 @@ const FORMS = [
   ['wide', 100_000],
 ] as const;
 
-describe.each(FORMS)('a %s part that the engine refuses at its start', (form, spans) => {
+describe.each(FORMS)('a %s part that the engine rejects at its start', (form, spans) => {
   const harms: readonly [string, (part: string) => void][] = [
     ['an index file is empty', (part) => truncateSync(join(part, 'skp_idx_attribute_hashes.idx'), 0)],
     ['marks of an index are cut', (part) => half(join(part, fileLike(part, /^skp_idx_trace_id_filter\.c?mrk/)))],

@@ -9,7 +9,7 @@ import { startEngine } from '../testing/start-engine.ts';
 const NO_LOOKS = { mergeLookIntervalMs: 3_600_000 };
 
 describe.each(['spans', 'counted_1m', 'counted_1h'])('of a merged part of %s', (table) => {
-  test('every file is missed that is shorter than it was written, and it is told whether what it replaced is there', async () => {
+  test('every file is missed that is shorter than it was written, and it is reported whether what it replaced is there', async () => {
     await using store = await startEngine(NO_LOOKS);
     const path = await mergedPart(store, table);
     const check = new MergeCheck((sql) => store.rows(sql));

@@ -41,7 +41,7 @@ test('merges pause behind one that was not written whole, longer each time, and 
   expect(short.commands).toEqual([...STOPPED, ...STOPPED.map((sql) => sql.replace('STOP', 'START'))]);
 });
 
-test('what the engine has taken back by itself is not told of as lost, however it is merged later', async () => {
+test('what the engine has taken back by itself is not reported as lost, however it is merged later', async () => {
   await using store = await startEngine({ mergeLookIntervalMs: 600_000, restartDelayMs: 10 });
   for (const table of ['spans', 'counted_1h']) {
     truncateSync(join(await mergedPart(store, table), 'data.bin'), 1);
@@ -98,7 +98,7 @@ WHERE database = 'throughline' AND table = '${table}' AND active`;
   },
 );
 
-test('a merged part that nothing can take the place of is left in use, and told of once', async () => {
+test('a merged part that nothing can take the place of is left in use, and reported once', async () => {
   const fake = aStore({ outdatedRows: 9 });
   await fake.watch.open(fake.select, fake.engine, 0);
   expect(await fake.watch.look(fake.engine)).toBe(null);

@@ -44,7 +44,7 @@ async function firstLine(child: ChildProcess): Promise<string> {
 }
 
 describe.skipIf(!canUnshare)('between PID namespaces, which only root can make', () => {
-  test('a collector is refused while another holds the directory, whose lock stays', async () => {
+  test('a collector is rejected while another holds the directory, whose lock stays', async () => {
     holder = inNamespaceOfItsOwn();
     expect(await firstLine(holder)).toBe('held');
     const lock = readFileSync(join(directory, 'server.lock'), 'utf8');

@@ -144,7 +144,7 @@ test('where the engine is not installed, the error says what to install', async 
   rmSync(directory, { recursive: true, force: true });
 });
 
-test('closing ends running queries, and everything after it is refused', async () => {
+test('closing ends running queries, and everything after it is rejected', async () => {
   const closing = await startEngine();
   const query = closing.rows(SLOW);
   const outcome = query.catch((error: unknown) => error);

@@ -252,7 +252,7 @@ describe('migrate', () => {
     expect(recorded).toEqual(MIGRATIONS.map((migration, index) => [index + 1, checksumOf(migration)]));
   });
 
-  it('leaves the text of what has landed as it is: a store would be refused otherwise', () => {
+  it('leaves the text of what has landed as it is: a store would be rejected otherwise', () => {
     expect(MIGRATIONS.map((migration) => checksumOf(migration).slice(0, 16))).toEqual([
       '2cb290c6966a0599',
       '9f5076caab3efcfe',

@@ -94,7 +94,7 @@ test('the oldest days give way when the store takes more than its share of the d
   expect(await daysOf(store)).toEqual(['2026-11-10']);
 });
 
-test('the engine tells how much is free, and inserts go on while days are dropped', async () => {
+test('the engine reports how much is free, and inserts go on while days are dropped', async () => {
   await using store = await storeOf([-40, -39, -2, -1, 0]);
   const [retention] = retentionOf(store, {});
   const inserts = Array.from({ length: 5 }, (_, index) =>
@@ -234,7 +234,7 @@ test('a day that the engine takes for too large to be dropped by mistake is drop
   expect(await registry.metrics()).toContain('throughline_retention_dropped_spans_total{reason="age"} 1000');
 });
 
-test('settings that make no sense are refused', async () => {
+test('settings that make no sense are rejected', async () => {
   await using store = await storeOf([]);
   expect(() => retentionOf(store, { retentionDays: 0 })).toThrow('retentionDays: got 0, expected more than 0');
   expect(() => retentionOf(store, { retentionDiskShare: 80 })).toThrow('at most 1');
