@@ -228,7 +228,7 @@ ls "$1/data"`;
     flipByte(join(backup, 'data', harmed));
     const damaged = await run('restore', backup, '--data-dir', restored);
     expect(damaged).toMatchObject({ code: 1 });
-    expect(damaged.output).toContain(`${harmed} of the backup is damaged`);
+    expect(damaged.output).toMatch(new RegExp(`${harmed} .*damaged`));
     expect(existsSync(restored)).toBe(false);
 
     rmSync(join(backup, 'manifest.json'));

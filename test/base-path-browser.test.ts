@@ -100,7 +100,7 @@ describe.skipIf(!chromiumPath)('the UI behind a prefix (needs Chromium)', () => 
           await shown.first().waitFor();
           expect(await page.locator('html').getAttribute('data-theme')).toBe('dark');
         }
-        await page.getByRole('link', { name: 'Skip to the content' }).press('Enter');
+        await page.getByRole('link', { name: /^Skip to/ }).press('Enter');
         expect(path()).toBe(`${PREFIX}/system`);
       });
 
@@ -131,7 +131,7 @@ describe.skipIf(!chromiumPath)('the UI behind a prefix (needs Chromium)', () => 
         for (const [address, shown] of [
           ['/services', own.getByRole('link', { name: 'shop' })],
           ['/explore?service=shop', own.getByRole('link', { name: /shop operation/ })],
-          ['/explore?service=none', own.getByRole('heading', { name: 'No traces match these filters' })],
+          ['/explore?service=none', own.getByRole('heading', { name: /No traces match/ })],
           [`/trace/${TRACE_ID}?span=${spanIdOf('behind-0')}`, own.getByRole('link', { name: /^fedcba/ })],
           [`/trace/${OTHER_TRACE_ID}`, own.getByRole('link', { name: 'Newest traces' })],
           ['/system', own.getByRole('heading', { name: 'Collector' })],

@@ -125,9 +125,7 @@ describe('throughline check', () => {
     }
     const command = runCommand(['check', '--data-dir', dataDirectory]);
     expect(await command.exited).toMatchObject({ code: 1 });
-    expect(command.output()).toBe(
-      'throughline check: the store has a schema that this Throughline does not support: check it with the version that wrote it\n',
-    );
+    expect(command.output()).toMatch(/^throughline check: [^\n]*schema [^\n]*not support[^\n]*\n$/);
   });
 
   it('verifies the blocks that wait in the spool, and says where no store is', async () => {

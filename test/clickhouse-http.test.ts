@@ -73,7 +73,7 @@ describe('the login', () => {
     expect(await only({ 'X-ClickHouse-User': 'other' })).toBe('1\n');
   });
 
-  it('refuses two of them at once, a key without a user, and what is wrong', async () => {
+  it('rejects two of them at once, a key without a user, and what is wrong', async () => {
     const refused: [Record<string, string>, string?][] = [
       [{ Authorization: basic('other:'), 'X-ClickHouse-User': 'other' }],
       [{ 'X-ClickHouse-User': 'other' }, '&user=other'],
@@ -234,7 +234,7 @@ describe('beside statements', () => {
     expect((await buffer(response)).toString()).toBe('1\n');
   });
 
-  it('refuses a POST without a length', async () => {
+  it('rejects a POST without a length', async () => {
     const { hostname, port } = new URL(server.url);
     const socket = createConnection(Number(port), hostname);
     socket.write('POST /?user=other HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');

@@ -52,20 +52,20 @@ it(
   },
 );
 
-it('a clock that is two hours behind refuses the spans of the present one by one, and says so', async () => {
+it('a clock that is two hours behind rejects the spans of the present one by one, and says so', async () => {
   const collector = await startWithJumpingClock(newDirectory(), [-120 * MINUTE_MS]);
   const response = await postJson(collector.otlpUrl, aRequest('ahead', 3));
   expect(response.status).toBe(200);
   expect(await response.json()).toMatchObject({
     partialSuccess: {
       rejectedSpans: '3',
-      errorMessage: expect.stringContaining("further ahead of the collector's clock") as string,
+      errorMessage: expect.stringMatching(/ahead of .*clock/) as string,
     },
   });
   await collector.stop();
 });
 
-it('a clock without a battery, which begins in 1970, refuses nothing, and that is said', async () => {
+it('a clock without a battery, which begins in 1970, rejects nothing, and that is said', async () => {
   const collector = await startWithJumpingClock(newDirectory(), [DAY_MS - Date.now()]);
   await expectFindable(collector, 'present');
   expect(await warnings(collector)).toEqual(['clock_doubtful']);

@@ -32,8 +32,8 @@ it.each(['.native', '.index'])(
     expect(metrics).toMatch(/^throughline_spool_damaged_blocks_total 1$/m);
     const kept = readdirSync(join(spool, 'rejected'));
     expect(kept.filter((name) => name.endsWith(`.damaged${suffix}`))).toHaveLength(1);
-    expect(second.output()).not.toContain('had not reached the disk');
-    expect(second.output()).toContain('spool segment is damaged');
+    expect(second.output()).not.toContain('not reached the disk');
+    expect(second.output()).toMatch(/segment .*damaged/);
     await second.stop();
   },
 );

@@ -162,7 +162,7 @@ describe('a store that was damaged below the engine', () => {
         expect(await searched(running)).toBe(SPANS_PER_DAY);
         expect(await spansOfServices(running)).toBe(3 * SPANS_PER_DAY);
         expect(await warningsOf(running)).toEqual([]);
-        expect(running.output()).toContain('rebuilt its indexes, and attached it again');
+        expect(running.output()).toMatch(/rebuilt .*indexes.* attached/);
         expect(running.output()).not.toContain('moved to detached');
         await expectStored([]);
       } finally {
@@ -215,7 +215,7 @@ describe('a store that was damaged below the engine', () => {
         expect(warning?.code).toBe('store_unread');
         expect(warning?.message).toContain(`part ${basename(parts[0] ?? '')} of spans of ${HARMED_DAY}`);
         expect(warning?.message).toContain('EIO');
-        expect(running.output().match(/the disk cannot read a part of the store/g)).toHaveLength(parts.length);
+        expect(running.output().match(/disk cannot read /g)).toHaveLength(parts.length);
         const check = runCommand(['check', '--data-dir', directory]);
         expect(await check.exited).toMatchObject({ code: 1 });
         expect(check.output()).toContain(`unreadable: spans of ${HARMED_DAY}, part `);
@@ -248,7 +248,7 @@ describe('a store that was damaged below the engine', () => {
         await statuses(collector);
         const codes = (await warningsOf(collector)).map(({ code }) => code);
         expect(codes.filter((code) => code === 'store_parts_lost' || code === 'store_unread')).toHaveLength(1);
-        expect(collector.output()).toContain('the disk cannot read a part');
+        expect(collector.output()).toContain('disk cannot read');
         await collector.stop({ keepData: true });
         faults.plan([]);
         collector = await startCollector({ dataDirectory: directory });
@@ -337,7 +337,7 @@ describe('a store that was damaged below the engine', () => {
       const command = runCommand(['up', '--data-dir', directory, '--http-port', '0', '--otlp-http-port', '0']);
       expect(await command.exited).toEqual({ code: 1, signal: null });
       expect(command.output()).toContain('the definition metadata/throughline/trace_times.sql is damaged');
-      expect(command.output()).toContain(`move ${join(directory, 'store')} away to start with an empty store`);
+      expect(command.output()).toContain(`move ${join(directory, 'store')} away`);
     } finally {
       await cleanUp();
     }

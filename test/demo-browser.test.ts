@@ -10,7 +10,7 @@ import { newDirectory, runCommand } from './support/collector.ts';
 import type { Command } from './support/collector.ts';
 import { descendantsOf, eventually, isAlive } from './support/processes.ts';
 
-const RECOVERED = /^POST \/buy recovered: payment timed out after .* on fraud SELECT orders$/;
+const RECOVERED = /^POST \/buy recovered: payment .* fraud SELECT orders$/;
 
 /** Longer than the slow statement and the two batches that bring it and its neighbours. */
 const LATE_SPAN_MS = 240_000;
@@ -53,7 +53,7 @@ describe.skipIf(!chromiumPath)('the demo in a browser (needs Chromium)', () => {
     await page.getByRole('button', { name: 'Buy' }).click();
     const purchase = page.locator('#purchases li.pending');
     await purchase.waitFor({ timeout: LATE_SPAN_MS });
-    await purchase.getByRole('link', { name: 'Why did it take so long?' }).click();
+    await purchase.getByRole('link', { name: /^Why / }).click();
 
     // The page looks again by itself until the statement that went on has ended and arrived.
     const story = page.getByRole('region', { name: 'Story' });

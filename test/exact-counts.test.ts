@@ -29,7 +29,7 @@ const argsOf = (round: number): string[] => {
 };
 
 describe('exact counts whose collector is killed', () => {
-  it('are stored once, whether they were on their way, stored, or told again', async () => {
+  it('are stored once, whether they were on their way, stored, or reported again', async () => {
     let collector = await startCollector({ args: argsOf(0) });
     const { dataDirectory } = collector;
     let told = 0;

@@ -15,8 +15,8 @@ interface Entry {
 
 describe('an error that nobody has handled', () => {
   for (const [signal, message, words] of [
-    ['SIGUSR2', 'a promise that nobody awaits', 'unhandled promise rejection; stopping the collector'],
-    ['SIGHUP', 'an error that nobody catches', 'uncaught exception; stopping the collector'],
+    ['SIGUSR2', 'a promise that nobody awaits', 'unhandled promise'],
+    ['SIGHUP', 'an error that nobody catches', 'uncaught exception'],
   ] as const) {
     it(`(${message}) is logged with its stack and stops the collector in order`, async () => {
       const dataDirectory = newDirectory();
@@ -36,7 +36,7 @@ describe('an error that nobody has handled', () => {
         .filter((line) => line.startsWith('{'))
         .map((line) => JSON.parse(line) as Entry);
       const fatal = entries.filter(({ level }) => level === 60);
-      expect(fatal.map(({ msg }) => msg)).toEqual([words]);
+      expect(fatal.map(({ msg }) => msg)).toEqual([expect.stringContaining(words)]);
       expect(fatal[0]?.err?.stack).toContain(message);
       expect(fatal[0]?.err?.stack).toContain(fileURLToPath(FAULT));
       expect(entries.map(({ msg }) => msg).slice(-2)).toEqual(['stopping', 'stopped']);

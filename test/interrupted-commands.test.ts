@@ -72,7 +72,7 @@ async function expectWholeBackup(): Promise<void> {
 }
 
 describe('a backup of a collector that runs', () => {
-  it('is refused in one line while another one is made, and disturbs it in nothing', async () => {
+  it('is rejected in one line while another one is made, and disturbs it in nothing', async () => {
     const endless = makeEndless('sampling');
     const first = inTerminal('backup', backup, '--data-dir', dataDirectory);
     await eventually('it is copying', () => existsSync(join(backup, 'data', endless)));
@@ -81,9 +81,7 @@ describe('a backup of a collector that runs', () => {
     const snapshots = readdirSync(join(dataDirectory, 'snapshot'));
     const second = runCommand(['backup', `${backup}-second`, '--data-dir', dataDirectory]);
     expect(await second.exited).toMatchObject({ code: 1 });
-    expect(saidBy(second)).toEqual([
-      expect.stringMatching(/^throughline backup: .*another backup has a snapshot since /),
-    ]);
+    expect(saidBy(second)).toEqual([expect.stringMatching(/^throughline backup: .*another backup .* since /)]);
     expect(existsSync(`${backup}-second`)).toBe(false);
     expect(readdirSync(join(dataDirectory, 'snapshot'))).toEqual(snapshots);
     process.kill(first.pid, 'SIGCONT');
@@ -105,9 +103,7 @@ describe('a backup of a collector that runs', () => {
     truncateSync(join(dataDirectory, endless), 0);
     process.kill(command.pid, 'SIGCONT');
     expect(await command.exited).toMatchObject({ code: 1 });
-    expect(saidBy(command)).toEqual([
-      expect.stringMatching(/^throughline backup: the backup failed because its snapshot is gone: /),
-    ]);
+    expect(saidBy(command)).toEqual([expect.stringMatching(/^throughline backup: .*snapshot is gone: /)]);
     expect(existsSync(backup)).toBe(false);
     await expectWholeBackup();
   });
@@ -155,7 +151,7 @@ describe('Ctrl-C', () => {
     const command = inTerminal('backup', backup, '--data-dir', dataDirectory);
     await eventually('it is copying', () => existsSync(join(backup, 'data', endless)));
     await pressCtrlC(command);
-    expect(saidBy(command)).toEqual(['throughline backup: interrupted; the incomplete backup was removed']);
+    expect(saidBy(command)).toEqual([expect.stringMatching(/^throughline backup: interrupted; .*removed$/)]);
     expect(readdirSync(dirname(backup))).toEqual([]);
     expect(readdirSync(dataDirectory).toSorted()).toEqual(before);
     const restored = runCommand(['restore', backup, '--data-dir', `${backup}-restored`]);
@@ -172,7 +168,7 @@ describe('Ctrl-C', () => {
     await eventually('it is copying', () => existsSync(join(backup, 'data', endless)));
     expect(existsSync(join(dataDirectory, 'snapshot'))).toBe(true);
     await pressCtrlC(command);
-    expect(saidBy(command)).toEqual(['throughline backup: interrupted; the incomplete backup was removed']);
+    expect(saidBy(command)).toEqual([expect.stringMatching(/^throughline backup: interrupted; .*removed$/)]);
     expect(readdirSync(backup)).toEqual([]);
     expect(existsSync(join(dataDirectory, 'snapshot'))).toBe(false);
     rmSync(join(dataDirectory, endless));
@@ -187,7 +183,7 @@ describe('Ctrl-C', () => {
     process.kill(-command.pid, 'SIGINT');
     process.kill(enginePid(), 'SIGCONT');
     expect(await command.exited).toEqual({ code: 130, signal: null });
-    expect(saidBy(command)).toEqual(['throughline backup: interrupted; the incomplete backup was removed']);
+    expect(saidBy(command)).toEqual([expect.stringMatching(/^throughline backup: interrupted; .*removed$/)]);
     expect(existsSync(join(dataDirectory, 'snapshot'))).toBe(false);
     expect(existsSync(backup)).toBe(false);
   });
@@ -201,7 +197,7 @@ describe('Ctrl-C', () => {
       return lock.engine?.pid;
     });
     await pressCtrlC(command);
-    expect(saidBy(command)).toEqual(['throughline check: interrupted; the check returned no result']);
+    expect(saidBy(command)).toEqual([expect.stringMatching(/^throughline check: interrupted; .*no result$/)]);
     expect(isAlive(engine)).toBe(false);
     expect(readdirSync(dataDirectory).toSorted()).toEqual(before);
     const again = runCommand(['check', '--data-dir', dataDirectory]);
@@ -218,7 +214,7 @@ describe('Ctrl-C', () => {
     );
     await pressCtrlC(command);
     process.kill(enginePid(), 'SIGCONT');
-    expect(saidBy(command)).toEqual(['throughline check: interrupted; the check returned no result']);
+    expect(saidBy(command)).toEqual([expect.stringMatching(/^throughline check: interrupted; .*no result$/)]);
     expect((await fetch(`${apiUrl}/api/v1/services`)).status).toBe(200);
   });
 });

@@ -45,7 +45,7 @@ describe('/metrics', () => {
     }
   });
 
-  it('counts what came in, by receiver and outcome, and what was refused, by reason', () => {
+  it('counts what came in, by receiver and outcome, and what was rejected, by reason', () => {
     expect(valueOf(metrics, 'throughline_otlp_http_requests_total', { outcome: '200' })).toBe(2);
     expect(valueOf(metrics, 'throughline_otlp_http_requests_total', { outcome: '400' })).toBe(1);
     expect(valueOf(metrics, 'throughline_accepted_spans_total')).toBe(3);
@@ -53,7 +53,7 @@ describe('/metrics', () => {
     expect(valueOf(metrics, 'throughline_rejected_spans_total', { reason: 'limit' })).toBe(0);
   });
 
-  it('tells of spool, loader, engine, questions and process', () => {
+  it('reports spool, loader, engine, questions and process', () => {
     expect(valueOf(metrics, 'throughline_spool_backlog_bytes')).toBe(0);
     expect(valueOf(metrics, 'throughline_spool_sealed_segments_total', { because: 'age' })).toBeGreaterThan(0);
     expect(valueOf(metrics, 'throughline_loader_inserts_total', { outcome: 'stored' })).toBeGreaterThan(0);

@@ -74,31 +74,28 @@ describe.skipIf(!isRoot)('a user whom nobody knows (needs root)', () => {
     ]);
   });
 
-  it('is told in one line when there is no home directory', async () => {
+  it('is reported in one line when there is no home directory', async () => {
     const command = runCommand(['up'], FREE_PORTS, { uid: NOBODY_KNOWS, unset: ['HOME'] });
     expect(await command.exited).toEqual({ code: 2, signal: null });
-    const refusal =
-      'throughline up: there is no home directory for the data; set a directory with --data-dir or THROUGHLINE_DATA_DIR\n';
-    expect(command.output()).toBe(refusal);
+    const refusal = /^throughline up: .*no home directory.*--data-dir or THROUGHLINE_DATA_DIR\n$/;
+    expect(command.output()).toMatch(refusal);
     for (const HOME of ['', '.']) {
       const odd = runCommand(['up'], { ...FREE_PORTS, HOME });
       expect(await odd.exited).toEqual({ code: 2, signal: null });
-      expect(odd.output()).toBe(refusal);
+      expect(odd.output()).toMatch(refusal);
     }
     const help = runCommand(['up', '--help'], {}, { uid: NOBODY_KNOWS, unset: ['HOME'] });
     expect(await help.exited).toEqual({ code: 0, signal: null });
   });
 
-  it('is told in one line when the home directory is none, or may not be written', async () => {
+  it('is reported in one line when the home directory is none, or may not be written', async () => {
     const command = runCommand(['up'], { ...FREE_PORTS, HOME: '/nonexistent' }, { uid: NOBODY_KNOWS });
     expect(await refusalOf(command)).toMatch(
-      /^throughline up: the data directory \/nonexistent\/.throughline cannot be used: permission denied; choose another/,
+      /^throughline up: .*\/nonexistent\/\.throughline .*used: permission denied; /,
     );
     const locked = join(root, 'locked');
     mkdirSync(locked, { mode: 0o755 });
-    expect(await refusalOf(up(locked))).toContain(
-      `${locked} belongs to user 0, and user ${NOBODY_KNOWS} may not read and write it; choose another`,
-    );
+    expect(await refusalOf(up(locked))).toMatch(new RegExp(`${locked} .*user 0, .*user ${NOBODY_KNOWS} may not `));
   });
 
   it.each(['counts', 'fresh', 'sampling', 'spool', 'store'])(
@@ -109,8 +106,8 @@ describe.skipIf(!isRoot)('a user whom nobody knows (needs root)', () => {
       chownAll(directory, NOBODY_KNOWS);
       chownAll(join(directory, room), 0);
       chmodSync(join(directory, room), 0o700);
-      expect(await refusalOf(up(directory))).toContain(
-        `cannot be used: permission denied: ${join(directory, room)} belongs to user 0, and user ${NOBODY_KNOWS} may not`,
+      expect(await refusalOf(up(directory))).toMatch(
+        new RegExp(`permission denied: ${join(directory, room)} .*user 0, .*user ${NOBODY_KNOWS} may not `),
       );
       expect(existsSync(join(directory, 'server.lock'))).toBe(false);
     },
@@ -121,7 +118,7 @@ describe.skipIf(!isRoot)('a user whom nobody knows (needs root)', () => {
     ['spool', 'list', '--data-dir', 'of-root'],
     ['backup', 'new', '--data-dir', 'of-root'],
     ['restore', 'of-root', '--data-dir', 'new'],
-  ])('is told that permission is denied, and not that nothing is there: %s', async (...args) => {
+  ])('reports that permission is denied, and not that nothing is there: %s', async (...args) => {
     const ofRoot = join(root, 'of-root');
     mkdirSync(join(ofRoot, 'store'), { recursive: true });
     chmodSync(ofRoot, 0o700);
@@ -132,7 +129,7 @@ describe.skipIf(!isRoot)('a user whom nobody knows (needs root)', () => {
     expect(refusal).toContain(ofRoot);
   });
 
-  it.skipIf(!canMount)('is told in one line when the file system is read-only', async () => {
+  it.skipIf(!canMount)('is reported in one line when the file system is read-only', async () => {
     const mounted = [
       'unshare',
       '-m',
@@ -141,19 +138,19 @@ describe.skipIf(!isRoot)('a user whom nobody knows (needs root)', () => {
       `mount --bind ${shared} ${shared} && mount -o remount,ro,bind ${shared} && exec "$@"`,
     ];
     const command = runCommand(['up', '--data-dir', shared], FREE_PORTS, { through: [...mounted, 'sh'] });
-    expect(await refusalOf(command)).toBe(
-      `throughline up: the data directory ${shared} cannot be used: the file system is read-only; choose another with --data-dir or THROUGHLINE_DATA_DIR\n`,
+    expect(await refusalOf(command)).toMatch(
+      new RegExp(`^throughline up: .*${shared} cannot be used: .*read-only; .*--data-dir or THROUGHLINE_DATA_DIR\n$`),
     );
   });
 
-  it('is told in one line when a file of settings or of a password may not be read', async () => {
+  it('is reported in one line when a file of settings or of a password may not be read', async () => {
     const secret = join(root, 'secret');
     mkdirSync(secret, { mode: 0o700 });
     const flags = ['--store', 'http://127.0.0.1:1', '--store-password-file', join(secret, 'password')];
     const command = runCommand(['up', '--data-dir', shared, ...flags], FREE_PORTS, { uid: NOBODY_KNOWS });
     expect(await command.exited).toEqual({ code: 2, signal: null });
-    expect(command.output()).toBe(
-      `throughline up: password file ${join(secret, 'password')} (--store-password-file) cannot be read: permission denied\n`,
+    expect(command.output()).toMatch(
+      new RegExp(`^throughline up: .*${join(secret, 'password')} \\(--store-password-file\\) .*permission denied\n$`),
     );
   });
 });

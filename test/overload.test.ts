@@ -89,7 +89,7 @@ async function audit(collector: Collector, ledger: SpanLedger, figures: object):
 }
 
 describe('under load', { timeout: (OVERLOAD_SECONDS + STEADY_SECONDS + 900) * 1_000 }, () => {
-  it(`ten times what the store takes, for ${OVERLOAD_SECONDS} s: the rest is told to come again, nothing is lost, and all is well soon after`, async () => {
+  it(`ten times what the store takes, for ${OVERLOAD_SECONDS} s: the rest is asked to come again, nothing is lost, and all is well soon after`, async () => {
     const ledger = new SpanLedger(SPANS_PER_REQUEST);
     const collector = await startCollector({ env: { THROUGHLINE_SPOOL_BACKLOG_BYTES_MAX: BACKLOG } });
     const sustainable = await sustainableRate(collector, ledger, IS_LONG ? 20 : 2);

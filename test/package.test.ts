@@ -52,7 +52,7 @@ describe('what a user installs works as it is', () => {
       expect(code, stderr + stdout).toBe(0);
       const told = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as { headline: string };
       expect(told.headline).toMatch(/fraud/);
-      expect(told.headline).toMatch(/recovered: payment timed out after .* on fraud SELECT orders/);
+      expect(told.headline).toMatch(/recovered: payment .* fraud SELECT orders/);
     },
   );
 });

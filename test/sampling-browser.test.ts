@@ -49,7 +49,7 @@ describe.skipIf(!chromiumPath)('sampling in a browser (needs Chromium)', () => {
 
   it('says how to begin while no application asks', async () => {
     await open('/system');
-    await page.getByRole('heading', { name: 'No application uses remote sampling' }).waitFor();
+    await page.getByRole('heading', { name: /remote sampling/ }).waitFor();
     expect(await page.getByText('sampling: remote()').innerText()).toContain(collector.otlpUrl);
   });
 
@@ -97,7 +97,7 @@ describe.skipIf(!chromiumPath)('sampling in a browser (needs Chromium)', () => {
     expect(await rowOf('ledger').getByRole('button').count()).toBe(0);
     expect(await rowOf('ledger').innerText()).toContain('20');
     await rowOf('importer').getByRole('button', { name: 'biased' }).last().hover();
-    await expect.poll(() => page.getByRole('tooltip').innerText()).toContain('weight of some is unknown');
+    await expect.poll(() => page.getByRole('tooltip').innerText()).toMatch(/weight .*unknown/);
   });
 
   it('shows what is sampled and why, and follows a change by the command that it gives', async () => {
@@ -128,7 +128,7 @@ describe.skipIf(!chromiumPath)('sampling in a browser (needs Chromium)', () => {
       return (await row.getByText(/^error boost, \d+ s left$/).textContent({ timeout: 2_000 })) ?? undefined;
     });
     expect(boost).not.toBeNull();
-    expect(await row.innerText()).toContain('because its errors have risen');
+    expect(await row.innerText()).toMatch(/because .*errors/);
   });
 
   it('narrows a long table to one service, in the URL', async () => {
@@ -148,20 +148,23 @@ describe.skipIf(!chromiumPath)('sampling in a browser (needs Chromium)', () => {
   it('shows how the collector is', async () => {
     const system = await answer<SystemResponse>('/api/v1/system');
     const section = page.getByRole('region', { name: 'Collector' });
-    await section.getByText('Ingest and queries are healthy').waitFor();
+    await section.getByText(/are healthy/).waitFor();
     for (const text of [system.version, `${system.retention.maxAgeDays} days`, 'embedded']) {
       expect(await section.innerText()).toContain(text);
     }
     await postJson(collector.otlpUrl, spansWithoutThreshold('ancient', 1));
-    await section.getByRole('table', { name: 'Rejected spans by reason' }).getByRole('rowheader').waitFor();
+    await section
+      .getByRole('table', { name: /^Rejected spans/ })
+      .getByRole('rowheader')
+      .waitFor();
   });
 
-  it('says why a trace was kept, and who decided', async () => {
+  it('says why a trace was sampled, and who decided', async () => {
     await open(`/trace/${await traceOf('shop')}`);
     const line = page.getByRole('button', { name: 'Sampled 1 in 20 · represents ≈20 traces' });
     await line.focus();
     await page.keyboard.press('Enter');
-    const decisions = page.getByRole('region', { name: 'Why this trace was sampled' });
+    const decisions = page.getByRole('region', { name: /^Why / });
     await decisions.getByRole('button', { name: /shop sampled 1 in 20/ }).click();
     const panel = page.getByRole('complementary', { name: 'Span' });
     await panel.waitFor();

@@ -34,14 +34,14 @@ query:
     const large = await postJson(collector.otlpUrl, aRequest('large', 50));
     expect([large.status, await large.json()]).toEqual([
       413,
-      { code: 8, message: 'the body is larger than 4096 bytes' },
+      { code: 8, message: expect.stringMatching(/larger than 4096 bytes/) },
     ]);
     expect(await hits('otlpHttp.bodyBytesMax')).toMatch(/ 1$/);
     const many = await postJson(collector.otlpUrl, aRequest('many', 5));
     expect(await many.json()).toMatchObject({
       partialSuccess: {
         rejectedSpans: '3',
-        errorMessage: '3 spans were rejected, the first because: more than 2 spans in a request',
+        errorMessage: expect.stringMatching(/^3 spans .*: more than 2 spans/) as string,
       },
     });
     expect(await hits('ingest.spansPerRequestMax')).toMatch(/ 3$/);

@@ -231,14 +231,14 @@ describe.skipIf(!chromiumPath)('a trace in which spans share their ids (needs Ch
   it('leads from the story, a search and the parent’s button to the span that they mean', async () => {
     await open();
     const story = page.getByRole('region', { name: 'Story' });
-    await story.getByRole('button', { name: /pay server work failed/ }).click();
+    await story.getByRole('button', { name: /server work failed/ }).click();
     await expect.poll(who).toBe('server');
 
-    await page.getByLabel(/Find in this trace/).fill('who=second twin');
+    await page.getByLabel(/in this trace/).fill('who=second twin');
     await page.getByRole('search', { name: 'Find' }).getByRole('status').filter({ hasText: '1' }).waitFor();
-    await page.getByLabel(/Find in this trace/).press('Enter');
+    await page.getByLabel(/in this trace/).press('Enter');
     await expect.poll(who).toBe('second twin');
-    await page.getByLabel(/Find in this trace/).fill('');
+    await page.getByLabel(/in this trace/).fill('');
 
     await panel().getByRole('button', { name: 'pay server work' }).click();
     await expect.poll(who).toBe('server');

@@ -86,7 +86,7 @@ describe('throughline spool', () => {
     expect(readFileSync(path)).toEqual(rejectedBytes);
     const again = await run('export', rejected, '--output', path);
     expect(again).toMatchObject({ code: 1 });
-    expect(again.output).toMatch(/^throughline spool export: writing .* failed: EEXIST[^\n]*\n$/);
+    expect(again.output).toMatch(/^throughline spool export: .*EEXIST[^\n]*\n$/);
     const other = (await list()).find(({ name }) => name !== rejected)?.name ?? '';
     expect(await run('export', other)).toEqual({ code: 0, output: bad });
   });
@@ -104,10 +104,10 @@ describe('throughline spool', () => {
 
   it('says what is wrong in one line', async () => {
     for (const [args, code, message] of [
-      [['retry', 'nobody'], 1, 'no quarantined segment has the name "nobody"'],
-      [['export', rejected], 1, `no segment has the name "${rejected}"`],
-      [['retry'], 2, 'either the names of segments, or --all'],
-      [['list', '--data-dir', '/nowhere'], 1, '/nowhere has no spool'],
+      [['retry', 'nobody'], 1, /quarantined .*"nobody"/],
+      [['export', rejected], 1, new RegExp(`no segment .*"${rejected}"`)],
+      [['retry'], 2, / or --all/],
+      [['list', '--data-dir', '/nowhere'], 1, /\/nowhere .*no spool/],
     ] as const) {
       const command = runCommand([
         'spool',
@@ -115,7 +115,7 @@ describe('throughline spool', () => {
       ]);
       expect((await command.exited).code).toBe(code);
       expect(command.output()).toMatch(/^throughline spool (?:list|retry|export): [^\n]+\n$/);
-      expect(command.output()).toContain(message);
+      expect(command.output()).toMatch(message);
     }
   });
 

@@ -39,7 +39,7 @@ describe('a start that cannot succeed says why in one line and exits with a code
     const ports = { THROUGHLINE_HTTP_PORT: '0', THROUGHLINE_OTLP_HTTP_PORT: '0' };
     const command = runCommand(['up', '--host', host, '--data-dir', data], ports);
     await eventually('it is ready', () => command.output().includes('Ready after'));
-    expect(command.output()).toMatch(/OTLP\/gRPC +off: port 4317 is already in use/);
+    expect(command.output()).toMatch(/OTLP\/gRPC +off: .*4317 /);
     process.kill(command.pid, 'SIGTERM');
     expect(await command.exited).toEqual({ code: 0, signal: null });
     server.close();
@@ -69,7 +69,7 @@ describe('a start that cannot succeed says why in one line and exits with a code
 
   it('when --store names no store', async () => {
     const line = await failedStart([...freePorts, '--store', 'postgres://db', '--data-dir', join(scratch, 'store')]);
-    expect(line).toContain('expected embedded, or the URLs of ClickHouse servers');
+    expect(line).toMatch(/^throughline up: --store: .*expected embedded, /);
   });
 
   it('when an option is unknown or malformed', async () => {

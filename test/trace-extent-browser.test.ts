@@ -84,7 +84,7 @@ describe.skipIf(!chromiumPath)('traces that go on after their root (needs Chromi
     expect(await page.getByRole('heading', { level: 1 }).innerText()).toContain('session');
   });
 
-  it('are listed all the same by a collector that tells no extent', async () => {
+  it('are listed all the same by a collector that reports no extent', async () => {
     await page.route('**/api/v1/traces?*', async (route) => {
       const response = await route.fetch();
       const text = (await response.text()).replaceAll(/,"extentNs":"\d+"/g, '');
