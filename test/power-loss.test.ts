@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Seeded } from '../packages/server/src/columns/testing/seeded.ts';
@@ -7,6 +7,7 @@ import { isSpoolEmpty, newDirectory, startCollector } from './support/collector.
 import { canInjectFaults, FaultInjection, type FaultKind, type FaultRule } from './support/fault-injection.ts';
 import { FaultyCollector } from './support/faulty-collector.ts';
 import { descendantsOf, eventually, isAlive, usersOf } from './support/processes.ts';
+import { JournalMachine, segmentText } from './support/journal-machine.ts';
 import { RecordedDisk, type DiskModel } from './support/recorded-disk.ts';
 import { SpoolMachine } from './support/spool-machine.ts';
 import { NOTHING_WRONG, SpanLedger } from './support/span-ledger.ts';
@@ -14,7 +15,10 @@ import { NOTHING_WRONG, SpanLedger } from './support/span-ledger.ts';
 const IS_LONG = process.env['THROUGHLINE_TEST_LONG'] === 'true';
 const SEED = Number(process.env['THROUGHLINE_TEST_SEED'] ?? 20_261_128);
 const SPOOLS = IS_LONG ? 100 : 12;
+const JOURNALS = IS_LONG ? 200 : 8;
 const CUTS_PER_SPOOL = 3;
+const SEGMENTS_PER_LIFE = 5;
+const CUTS_WHILE_COPYING = IS_LONG ? 12 : 1;
 const BLOCKS_PER_LIFE = 14;
 /** How often the power fails while a store is made. */
 const STARTS = IS_LONG ? 40 : 1;
@@ -95,6 +99,81 @@ describe.skipIf(!canInjectFaults)('a spool whose machine loses its power', () =>
   });
 });
 
+/** Of what a copy into the journal does, and how many such calls it makes. */
+const COPYING: readonly (readonly [FaultKind, number])[] = [
+  ['create', 1],
+  ['write', 1],
+  ['sync', 3],
+  ['rename', 1],
+];
+
+describe.skipIf(!canInjectFaults)(
+  'a journal of exact counts whose machine loses its power, or whose process is killed',
+  () => {
+    it(
+      `${JOURNALS * CUTS_PER_SPOOL} times has each segment whole or not at all, copied or under a second name; what it does not have the spool has`,
+      { timeout: 600_000 + JOURNALS * 10_000 },
+      async () => {
+        const random = new Seeded(SEED);
+        const counts = { killed: 0, met: 0, kept: 0 };
+        for (let number = 0; number < JOURNALS; number++) {
+          const machine = new JournalMachine();
+          const path = `${machine.journal}*`;
+          const words: string[] = [];
+          for (let cut = 0; cut < CUTS_PER_SPOOL; cut++) {
+            const [kind, calls] = random.pick(COPYING);
+            const action = random.pick([
+              'kill-before self',
+              'kill-after self',
+              'kill-after self',
+              'fail ENOSPC',
+            ] as const);
+            const first = 1 + random.below(calls * SEGMENTS_PER_LIFE);
+            const isWithoutLinks = random.chance(0.8);
+            const rules: FaultRule[] = [{ process: 'collector', kind, pattern: path, first, action }];
+            // A copy of half the bytes is gone on with.
+            if (kind === 'write' && random.chance(0.5)) {
+              rules.push({ process: 'collector', kind, pattern: path, times: 1_000_000, action: 'short' });
+            }
+            if (isWithoutLinks)
+              rules.push({ process: 'collector', kind: 'link', pattern: path, times: 1_000_000, action: 'fail EIO' });
+            machine.faults.plan(rules);
+            const end = await machine.live(SEGMENTS_PER_LIFE);
+            const isCut = random.chance(0.7);
+            words.push(
+              `${end} at ${action} ${kind} ${first}, ${isWithoutLinks ? 'copied' : 'linked'}, ${isCut ? 'off' : 'on'}`,
+            );
+            if (isCut) machine.disk.cut(random, anyModel(random));
+            const found = machine.found();
+            const explanation = JSON.stringify({ seed: SEED, journal: number, words });
+            const broken = [...found.journal].filter(([segment, text]) => text !== segmentText(segment));
+            expect(broken, explanation).toEqual([]);
+            expect(
+              [...machine.kept].filter((segment) => !found.journal.has(segment)),
+              explanation,
+            ).toEqual([]);
+            const isWhole = (segment: number): boolean => found.spool.get(segment) === segmentText(segment);
+            const lost = [...machine.durable].filter((segment) => !found.journal.has(segment) && !isWhole(segment));
+            expect(lost, explanation).toEqual([]);
+            counts.killed += end === 'killed' ? 1 : 0;
+            counts.met += machine.faults.applied() > 0 ? 1 : 0;
+          }
+          machine.faults.plan([]);
+          expect(await machine.live(0)).toBe('closed');
+          expect(
+            readdirSync(machine.journal).filter((name) => !name.endsWith('.records')),
+            words.join('\n'),
+          ).toEqual([]);
+          counts.kept += machine.kept.size;
+          machine.remove();
+        }
+        console.log(JSON.stringify({ seed: SEED, journals: JOURNALS, ...counts }));
+        expect(counts.met).toBeGreaterThan(JOURNALS);
+      },
+    );
+  },
+);
+
 describe.skipIf(!canInjectFaults)('a collector whose machine loses its power', () => {
   it(
     `${STARTS} times while a store is made: the next start makes it`,
@@ -158,6 +237,45 @@ describe.skipIf(!canInjectFaults)('a collector whose machine loses its power', (
     await faulty.tell('shop', 110);
     await expect.poll(() => faulty.counted('shop')).toBe(110);
     expect(await faulty.end()).toMatchObject(NOTHING_WRONG);
+  });
+
+  it(`${CUTS_WHILE_COPYING} times while counts are copied into their journal, counts each request once`, async () => {
+    const random = new Seeded(SEED);
+    const faulty = new FaultyCollector();
+    const disk = new RecordedDisk(faulty.dataDirectory, faulty.faults);
+    const args = ['--counts-segment-age-ms', '50'];
+    const pattern = `${faulty.dataDirectory}/counts/journal*`;
+    const isWithoutLinks: FaultRule = {
+      process: 'collector',
+      kind: 'link',
+      pattern,
+      times: 1_000_000,
+      action: 'fail EIO',
+    };
+    for (let cut = 1; cut <= CUTS_WHILE_COPYING; cut++) {
+      const [kind, calls] = random.pick(COPYING);
+      const action = random.pick(['kill-before self', 'kill-after self'] as const);
+      faulty.faults.plan([isWithoutLinks]);
+      await faulty.start(args);
+      // Once copied to its end.
+      await faulty.tell('shop', 10 * cut - 5);
+      await eventually('it is copied', () => faulty.faults.applied() > 0);
+      await expect.poll(() => faulty.counted('shop')).toBe(10 * cut - 5);
+      faulty.faults.plan([
+        isWithoutLinks,
+        { process: 'collector', kind, pattern, first: 1 + random.below(calls), action },
+      ]);
+      await faulty.tell('shop', 10 * cut);
+      await faulty.hasEnded();
+      disk.cut(random, (path) => (path.startsWith('store') ? 'ordered' : 'posix'));
+    }
+    faulty.faults.plan([isWithoutLinks]);
+    await faulty.start(args);
+    const told = 10 * CUTS_WHILE_COPYING + 3;
+    await faulty.tell('shop', told);
+    await expect.poll(() => faulty.counted('shop')).toBeGreaterThanOrEqual(told);
+    expect(await faulty.counted('shop'), faulty.faults.trace().join('\n')).toBe(told);
+    await faulty.end();
   });
 
   for (let number = 1; number <= STORES; number++) {

@@ -1,6 +1,7 @@
 /** Does steps with files, given as JSON: `[["write", "a", "text"], ["sync", "a"], …]`, paths relative to the folder given first. Prints what each ended in. */
 import {
   closeSync,
+  copyFileSync,
   fsyncSync,
   ftruncateSync,
   linkSync,
@@ -33,6 +34,7 @@ const DO = {
   truncate: (path, length) => withFile(path, 'r+', (file) => ftruncateSync(file, length)),
   sync: (path) => withFile(path, 'r', (file) => fsyncSync(file)),
   rename: (from, to) => renameSync(at(from), at(to)),
+  copy: (from, to) => copyFileSync(at(from), at(to)),
   link: (from, to) => linkSync(at(from), at(to)),
   unlink: (path) => unlinkSync(at(path)),
   rmdir: (path) => rmdirSync(at(path)),

@@ -49,6 +49,7 @@ describe.skipIf(!canInjectFaults)('the library for faults', () => {
     ['rmdir', ['rmdir', 'folder'], 'unlink', '*/folder'],
     ['open with O_CREAT', ['write', 'new', 'x'], 'create', '*/new'],
     ['write', ['append', 'there', 'x'], 'write', '*/there'],
+    ['a copy', ['copy', 'there', 'new'], 'write', '*/new'],
     ['ftruncate', ['truncate', 'there', 0], 'truncate', '*/there'],
     ['read', ['read', 'there'], 'read', '*/there'],
     ['link', ['link', 'there', 'new'], 'link', '*/new'],

@@ -5,7 +5,7 @@ import type { EngineLimits } from '../../packages/server/src/storage/engine-limi
 import { startEngine, type StartedEngine } from '../../packages/server/src/storage/testing/start-engine.ts';
 import { isSpoolEmpty, newDirectory, startCollector, type Collector } from './collector.ts';
 import { FaultInjection, type FaultRule } from './fault-injection.ts';
-import { descendantsOf, eventually, isAlive } from './processes.ts';
+import { descendantsOf, eventually, isAlive, usersOf } from './processes.ts';
 import { SpanLedger, type Audit } from './span-ledger.ts';
 
 /** A fault that no call has met after so many requests is not waited for. */
@@ -38,6 +38,12 @@ export class FaultyCollector {
     await this.start(args).catch((error: unknown) => {
       if (!String(error).includes('ended before it was ready')) throw error;
     });
+  }
+
+  /** Resolves when a fault has ended it, and its engine with it. */
+  async hasEnded(): Promise<void> {
+    await this.#running.exited;
+    await eventually('its engine has ended', () => usersOf(this.dataDirectory).length === 0);
   }
 
   /** Starts it where it does not run. */

@@ -123,7 +123,10 @@ export async function syncDirectory(directory: string): Promise<void> {
   }
 }
 
+/** Ends the names of files that were not whole when the process ended. */
+export const TEMPORARY_SUFFIX = '.temporary';
+
 /** What a crash leaves of it is overwritten by the next replacement. */
 function beside(path: string): string {
-  return `${path}.temporary`;
+  return `${path}${TEMPORARY_SUFFIX}`;
 }

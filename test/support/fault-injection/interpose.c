@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -113,7 +114,25 @@ ssize_t pread64(int file, void *bytes, size_t length, off64_t offset) {
 
 ssize_t readv(int file, const struct iovec *parts, int count) { READ_CALL(file, REAL(readv)(file, parts, count)); }
 
-/* ClickHouse asks for renameat2 and preadv2 by their numbers. */
+/* The plan's word on a write; a path is asked for where there is a rule alone: writes go to pipes and sockets as well. */
+static struct verdict before_write(int file) {
+  char path[PATH_BYTES];
+  if (process[0] == 0 || !plan_has(WRITE) || !path_of(file, path, sizeof path)) return (struct verdict){0};
+  return plan_before(WRITE, path, NULL);
+}
+
+#define HALF(length) (verdict.is_short && (length) > 1 ? (length) / 2 : (length))
+
+/* How libuv copies a file. */
+static long copy_by(long (*call)(long, ...), const long *a) {
+  struct verdict verdict = before_write((int)a[2]);
+  if (verdict.error != 0) return errno = verdict.error, -1;
+  long result = call(SYS_copy_file_range, a[0], a[1], a[2], a[3], HALF(a[4]), a[5]);
+  plan_after(verdict);
+  return result;
+}
+
+/* ClickHouse asks for renameat2 and preadv2 by their numbers, libuv for copy_file_range. */
 long syscall(long number, ...) {
   long a[6];
   va_list arguments;
@@ -124,18 +143,12 @@ long syscall(long number, ...) {
   if (call == NULL) call = REAL(syscall);
   if (number == SYS_renameat2 && process[0] != 0)
     return rename_by(call, (int)a[0], (const char *)a[1], (int)a[2], (const char *)a[3], (unsigned)a[4]);
+  if (number == SYS_copy_file_range) return copy_by(call, a);
   if (number == SYS_preadv2) {
     int error = read_error((int)a[0]);
     if (error != 0) return errno = error, -1;
   }
   return call(number, a[0], a[1], a[2], a[3], a[4], a[5]);
-}
-
-/* The plan's word on a write; a path is asked for where there is a rule alone: writes go to pipes and sockets as well. */
-static struct verdict before_write(int file) {
-  char path[PATH_BYTES];
-  if (process[0] == 0 || !plan_has(WRITE) || !path_of(file, path, sizeof path)) return (struct verdict){0};
-  return plan_before(WRITE, path, NULL);
 }
 
 #define WRITE_CALL(file, call)                                                    \
@@ -144,7 +157,6 @@ static struct verdict before_write(int file) {
   ssize_t result = (call);                                                        \
   plan_after(verdict);                                                            \
   return result
-#define HALF(length) (verdict.is_short && (length) > 1 ? (length) / 2 : (length))
 
 ssize_t write(int file, const void *bytes, size_t length) { WRITE_CALL(file, REAL(write)(file, bytes, HALF(length))); }
 
@@ -166,6 +178,11 @@ ssize_t pwritev(int file, const struct iovec *parts, int count, off_t offset) {
 
 ssize_t pwritev64(int file, const struct iovec *parts, int count, off64_t offset) {
   WRITE_CALL(file, REAL(pwritev64)(file, parts, HALF(count), offset));
+}
+
+/* Where the kernel cannot copy by itself. */
+ssize_t sendfile64(int to, int from, off64_t *offset, size_t length) {
+  WRITE_CALL(to, REAL(sendfile64)(to, from, offset, HALF(length)));
 }
 
 static int sync_by(int (*call)(int), int file) {

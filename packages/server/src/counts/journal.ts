@@ -1,6 +1,6 @@
 import { link, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { copyToDurableFile, syncDirectory } from '../durable-file.ts';
+import { copyToDurableFile, syncDirectory, TEMPORARY_SUFFIX } from '../durable-file.ts';
 
 interface JournalFile {
   readonly name: string;
@@ -36,7 +36,10 @@ export class Journal {
   /** Finds what an earlier process left. */
   async open(): Promise<void> {
     await mkdir(this.#directory, { recursive: true, mode: 0o700 });
-    const names = (await readdir(this.#directory)).filter((name) => name.endsWith(SUFFIX)).toSorted();
+    const all = await readdir(this.#directory);
+    // Of a copy that was interrupted: the segment may not need one the next time.
+    for (const name of all.filter((each) => each.endsWith(TEMPORARY_SUFFIX))) await rm(join(this.#directory, name));
+    const names = all.filter((name) => name.endsWith(SUFFIX)).toSorted();
     for (const name of names) this.#add({ name, bytes: (await stat(join(this.#directory, name))).size });
   }
 
