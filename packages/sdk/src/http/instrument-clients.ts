@@ -16,6 +16,7 @@ import {
 } from './attributes.ts';
 import { ClientSpan } from './client-span.ts';
 import { attempt } from './attempt.ts';
+import { inside, isInside } from './inside.ts';
 import { callSafely, type HttpOptions } from './options.ts';
 import { isUrl, targetOf, type Target } from './request-target.ts';
 
@@ -41,27 +42,17 @@ export function instrumentClients(tracer: Tracer, options: HttpOptions): () => v
 }
 
 /** One request is traced once, however often clients are instrumented, and by how many copies of this package. */
-const INSIDE = Symbol.for('throughline.http.client.inside');
-const shared = globalThis as { [INSIDE]?: boolean };
-
-function inside<Result>(fn: () => Result): Result {
-  shared[INSIDE] = true;
-  try {
-    return fn();
-  } finally {
-    shared[INSIDE] = false;
-  }
-}
+const MARK = Symbol.for('throughline.http.client.inside');
 
 function wrapModule(module: ClientModule, isSecure: boolean, tracer: Tracer, options: HttpOptions): () => void {
   const redact = redactorOf(options.redactQuery);
   const original = { request: module.request, get: module.get };
   let isTaken = false;
   const request: RequestFunction = (...args) => {
-    if (isTaken || shared[INSIDE] === true || isSuppressed(activeContext())) return original.request(...args);
+    if (isTaken || isInside(MARK) || isSuppressed(activeContext())) return original.request(...args);
     const early = attempt(() => headersGoOutAtOnce(args));
     if (early === true) return requestWithEarlyHeaders({ tracer, options, isSecure, redact }, original.request, args);
-    const sent = inside(() => original.request(...args));
+    const sent = inside(MARK, () => original.request(...args));
     attempt(() => traceRequest({ tracer, options, isSecure, redact }, sent, args));
     return sent;
   };
@@ -118,11 +109,11 @@ function requestWithEarlyHeaders(
     const changed = args.map((arg) => (isOptions(arg) ? { ...arg, headers: merged(headersOf(arg), carrier) } : arg));
     return { span, changed };
   });
-  if (planned === undefined) return inside(() => original(...args));
+  if (planned === undefined) return inside(MARK, () => original(...args));
   const { span, changed } = planned;
   let request: ClientRequest;
   try {
-    request = inside(() => original(...changed));
+    request = inside(MARK, () => original(...changed));
   } catch (error) {
     span.fail(error);
     throw error;

@@ -5,14 +5,14 @@ import type { Tracer } from '../tracer.ts';
 import { defaultPort, redactorOf } from './attributes.ts';
 import { ClientSpan } from './client-span.ts';
 import { attempt } from './attempt.ts';
+import { inside, isInside } from './inside.ts';
 import { callSafely, type HttpOptions } from './options.ts';
 
 type Fetch = typeof globalThis.fetch;
 type FetchArguments = Parameters<Fetch>;
 
 /** One request is traced once, by however many copies of this package. */
-const INSIDE = Symbol.for('throughline.http.globalFetch.inside');
-const shared = globalThis as { [INSIDE]?: boolean };
+const MARK = Symbol.for('throughline.http.globalFetch.inside');
 
 /**
  * Traces `fetch` where it is not undici's, which publishes what it does: in Bun and Deno. A span ends with the
@@ -23,7 +23,7 @@ export function instrumentGlobalFetch(tracer: Tracer, options: HttpOptions): () 
   const redact = redactorOf(options.redactQuery);
   let isTaken = false;
   const begin = ([input, init]: FetchArguments): { span: ClientSpan; changed: FetchArguments } | undefined => {
-    if (isTaken || shared[INSIDE] === true || isSuppressed(activeContext())) return undefined;
+    if (isTaken || isInside(MARK) || isSuppressed(activeContext())) return undefined;
     const isRequest = typeof input !== 'string' && !(input instanceof URL);
     const url = new URL(isRequest ? input.url : input);
     const method = (init?.method ?? (isRequest ? input.method : 'GET')).toUpperCase();
@@ -42,7 +42,7 @@ export function instrumentGlobalFetch(tracer: Tracer, options: HttpOptions): () 
     if (begun === undefined) return await original(...args);
     const { span, changed } = begun;
     try {
-      const response = await inside(() => original(...changed));
+      const response = await inside(MARK, () => original(...changed));
       attempt(() => span.setStatusCode(response.status));
       span.end();
       return response;
@@ -64,15 +64,6 @@ export function instrumentGlobalFetch(tracer: Tracer, options: HttpOptions): () 
 /** Whether the runtime's own `fetch` is traced by wrapping it. */
 export function isFetchUnseen(): boolean {
   return property(process.versions, 'undici') === undefined && typeof globalThis.fetch === 'function';
-}
-
-function inside<Result>(fn: () => Result): Result {
-  shared[INSIDE] = true;
-  try {
-    return fn();
-  } finally {
-    shared[INSIDE] = false;
-  }
 }
 
 const headerSetter = {
