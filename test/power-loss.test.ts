@@ -15,7 +15,7 @@ import { NOTHING_WRONG, SpanLedger } from './support/span-ledger.ts';
 const IS_LONG = process.env['THROUGHLINE_TEST_LONG'] === 'true';
 const SEED = Number(process.env['THROUGHLINE_TEST_SEED'] ?? 20_261_128);
 const SPOOLS = IS_LONG ? 100 : 12;
-const JOURNALS = IS_LONG ? 200 : 8;
+const JOURNALS = IS_LONG ? 200 : 6;
 const CUTS_PER_SPOOL = 3;
 const SEGMENTS_PER_LIFE = 5;
 const CUTS_WHILE_COPYING = IS_LONG ? 12 : 1;
@@ -171,6 +171,23 @@ describe.skipIf(!canInjectFaults)(
         expect(counts.met).toBeGreaterThan(JOURNALS);
       },
     );
+
+    it('has what a process found that was killed before it was durable, once it is kept', async () => {
+      for (let seed = 0; seed < 3; seed++) {
+        const machine = new JournalMachine();
+        const pattern = `${machine.journal}*`;
+        machine.faults.plan([
+          { process: 'collector', kind: 'link', pattern, action: 'fail EIO' },
+          { process: 'collector', kind: 'rename', pattern, action: 'kill-after self' },
+        ]);
+        expect(await machine.live(1)).toBe('killed');
+        machine.faults.plan([]);
+        expect(await machine.live(0)).toBe('closed');
+        machine.disk.cut(new Seeded(seed), () => 'posix');
+        expect(machine.found().journal).toEqual(new Map([[0, segmentText(0)]]));
+        machine.remove();
+      }
+    });
   },
 );
 

@@ -41,6 +41,8 @@ export class Journal {
     for (const name of all.filter((each) => each.endsWith(TEMPORARY_SUFFIX))) await rm(join(this.#directory, name));
     const names = all.filter((name) => name.endsWith(SUFFIX)).toSorted();
     for (const name of names) this.#add({ name, bytes: (await stat(join(this.#directory, name))).size });
+    // The process may have ended before it was durable that they are there.
+    await syncDirectory(this.#directory);
   }
 
   /**
