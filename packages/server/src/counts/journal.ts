@@ -19,6 +19,8 @@ export class Journal {
   readonly #directory: string;
   #files: JournalFile[] = [];
   #bytes = 0;
+  /** An earlier process may have ended before its last name was durable. */
+  #areNamesDurable = false;
 
   constructor(directory: string) {
     this.#directory = directory;
@@ -38,11 +40,11 @@ export class Journal {
     await mkdir(this.#directory, { recursive: true, mode: 0o700 });
     const all = await readdir(this.#directory);
     // Of a copy that was interrupted: the segment may not need one the next time.
-    for (const name of all.filter((each) => each.endsWith(TEMPORARY_SUFFIX))) await rm(join(this.#directory, name));
+    for (const name of all.filter((each) => each.endsWith(TEMPORARY_SUFFIX))) {
+      await rm(join(this.#directory, name)).catch(() => {});
+    }
     const names = all.filter((name) => name.endsWith(SUFFIX)).toSorted();
     for (const name of names) this.#add({ name, bytes: (await stat(join(this.#directory, name))).size });
-    // The process may have ended before it was durable that they are there.
-    await syncDirectory(this.#directory);
   }
 
   /**
@@ -51,14 +53,18 @@ export class Journal {
    */
   async keep(path: string, segment: string, firstNumber: number): Promise<void> {
     const name = `${String(firstNumber).padStart(NUMBER_DIGITS, '0')}-${segment}${SUFFIX}`;
-    if (this.#files.some((file) => file.name === name)) return;
+    const isKnown = this.#files.some((file) => file.name === name);
+    if (isKnown && this.#areNamesDurable) return;
     const kept = join(this.#directory, name);
-    await link(path, kept).catch(async (error: NodeJS.ErrnoException) => {
-      // Where the file system knows no second names.
-      if (error.code !== 'EEXIST') await copyToDurableFile(path, kept);
-    });
+    if (!isKnown) {
+      await link(path, kept).catch(async (error: NodeJS.ErrnoException) => {
+        // Where the file system knows no second names.
+        if (error.code !== 'EEXIST') await copyToDurableFile(path, kept);
+      });
+    }
     await syncDirectory(this.#directory);
-    this.#add({ name, bytes: (await stat(kept)).size });
+    this.#areNamesDurable = true;
+    if (!isKnown) this.#add({ name, bytes: (await stat(kept)).size });
   }
 
   /** Removes these, of `paths`: the totals on the disk hold what they say. */
