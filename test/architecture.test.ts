@@ -274,7 +274,7 @@ const sdkRooms: Record<string, readonly string[]> = {
     'sampling/policy.ts',
     'span',
   ],
-  'sampling/policy-sampler.ts': ['sampling/consistent', 'sampling/policy.ts', 'sampling/sampler.ts', 'span'],
+  'sampling/policy-sampler.ts': ['runtime', 'sampling/consistent', 'sampling/policy.ts', 'sampling/sampler.ts', 'span'],
   config: [
     'export',
     'export/format',

@@ -40,6 +40,7 @@ import type { SpanKindName } from './span/span-kind.ts';
 import { STATUS_ERROR } from './span/span-status.ts';
 import type { NonRecordingSpan } from './span/non-recording-span.ts';
 import type { RecordingSpan } from './span/recording-span.ts';
+import { quoted } from './runtime/shown.ts';
 import { systemTimers } from './runtime/timers.ts';
 import type { TracerCounters, TracerStats } from './runtime/tracer-stats.ts';
 import type { TimeInput } from './span/time.ts';
@@ -429,7 +430,7 @@ export class Tracer {
   #warnOfNoFunction(name: unknown): undefined {
     this.#diagnostics.once(
       'span without a function',
-      `tracer.span(${JSON.stringify(nameOf(name))}) was called without a function: nothing was run; ` +
+      `tracer.span(${quoted(nameOf(name))}) was called without a function: nothing was run; ` +
         'for a span without one use tracer.startSpan (logged once)',
     );
   }

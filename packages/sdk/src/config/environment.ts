@@ -1,4 +1,6 @@
-import { isCollectorUrl, isCount, URL_ACCEPTED, withoutSecrets } from '../runtime/checks.ts';
+import { isCollectorUrl, isCount, URL_ACCEPTED } from '../runtime/checks.ts';
+import { shown } from '../runtime/shown.ts';
+import { withoutSecrets } from '../runtime/without-secrets.ts';
 
 /** Where a value came from: `option`, `default`, or the name of an environment variable. */
 export type ConfigSource = string;
@@ -32,18 +34,18 @@ export class ConfigEnvironment {
 
   /**
    * A variable's parsed value. Unset and empty are the same, as OpenTelemetry says; a wrong one is ignored with a
-   * warning, which has of the text what `shown` leaves of it, and nothing of it where that is null.
+   * warning, which has of the text what `visible` leaves of it, and nothing of it where that is null.
    */
   read<T extends object | number | boolean>(
     variable: string,
     parse: Parse<T>,
-    shown: ((text: string) => string) | null = (text): string => text,
+    visible: ((text: string) => string) | null = (text): string => text,
   ): T | undefined {
     const text = this.#environment[variable]?.trim();
     if (text === undefined || text === '') return undefined;
     const value = parse(text);
     if (typeof value === 'string') {
-      const got = shown === null ? '' : ` got ${JSON.stringify(shown(text))},`;
+      const got = visible === null ? '' : ` got ${shown(visible(text))},`;
       const warning = `${variable} is ignored:${got} expected ${value}`;
       // Some are read for several settings.
       if (!this.warnings.includes(warning)) this.warnings.push(warning);
@@ -112,7 +114,7 @@ export function parseKeyValues(text: string): Record<string, string> | string {
     try {
       pairs[decodeURIComponent(key)] = decodeURIComponent(part.slice(equals + 1).trim());
     } catch {
-      return `percent-encoded values in key=value pairs; that of pair ${at + 1} (${JSON.stringify(key)}) is not`;
+      return `percent-encoded values in key=value pairs; that of pair ${at + 1} (${shown(key)}) is not`;
     }
   }
   return pairs;

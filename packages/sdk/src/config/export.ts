@@ -3,15 +3,7 @@ import { readFileSync } from 'node:fs';
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import { createSecureContext } from 'node:tls';
 import type { Agent } from 'node:http';
-import {
-  checkFunction,
-  checkKnownNames,
-  checkObjectWith,
-  checkOneOf,
-  checkUrl,
-  shownUrl,
-  withoutSecrets,
-} from '../runtime/checks.ts';
+import { checkFunction, checkKnownNames, checkObjectWith, checkOneOf, checkUrl, shownUrl } from '../runtime/checks.ts';
 import type { ExporterName, OtlpProtocol } from '../export/export-settings.ts';
 import { siblingUrl, TRACES_PATH } from '../export/sibling-url.ts';
 import { parseKeyValues, type ConfigEnvironment } from './environment.ts';
@@ -24,6 +16,8 @@ import { NO_PROXIES, type ProxySettings } from '../export/transport/proxy.ts';
 import type { TlsOptions } from '../export/transport/route.ts';
 import type { Transport } from '../export/transport/transport.ts';
 import { property } from '../runtime/property.ts';
+import { shown } from '../runtime/shown.ts';
+import { withoutSecrets } from '../runtime/without-secrets.ts';
 import { severalExporters } from '../export/several-exporters.ts';
 
 type ExportConfig = Pick<
@@ -275,7 +269,7 @@ function environmentHeaders(env: ConfigEnvironment, ownVariable: string): Record
         if (typeof pairs === 'string') return pairs;
         const wrong = Object.entries(pairs).find(([name, value]) => !isHeader(name, value));
         if (wrong === undefined) return pairs;
-        return `valid HTTP header names and values, which those of ${JSON.stringify(wrong[0])} are not`;
+        return `valid HTTP header names and values, which those of ${shown(wrong[0])} are not`;
       },
       null,
     );
@@ -302,7 +296,9 @@ const TLS_VARIABLES = {
 } as const;
 
 function resolveTls(given: TlsOptions | undefined, env: ConfigEnvironment): TlsOptions {
-  checkKnownNames('tls', given, TLS_VARIABLES);
+  // What stands where an object with a key belongs may be the key.
+  const isShown = given === undefined || (typeof given === 'object' && !Array.isArray(given));
+  checkKnownNames('tls', isShown ? given : NOT_SHOWN, TLS_VARIABLES);
   const of = (name: keyof typeof TLS_VARIABLES): string | undefined =>
     env.choose<string | undefined>(
       `tls.${name}`,

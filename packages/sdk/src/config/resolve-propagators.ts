@@ -8,6 +8,7 @@ import {
   type PropagatorName,
 } from '../propagation/propagators.ts';
 import { property } from '../runtime/property.ts';
+import { shortened } from '../runtime/shown.ts';
 
 type Propagators = readonly (PropagatorName | TextMapPropagator)[];
 
@@ -44,7 +45,7 @@ function fromEnvironment(env: ConfigEnvironment): Propagators | undefined {
     if (known.length === 0) return `a list of ${PROPAGATOR_NAMES.join(', ')}, or none`;
     if (unknown.length > 0) {
       env.warnings.push(
-        `OTEL_PROPAGATORS: unknown propagator ${unknown.join(', ')} ignored; supported: ${PROPAGATOR_NAMES.join(', ')}, none`,
+        `OTEL_PROPAGATORS: unknown propagator ${shortened(unknown.join(', '))} ignored; supported: ${PROPAGATOR_NAMES.join(', ')}, none`,
       );
     }
     return known;

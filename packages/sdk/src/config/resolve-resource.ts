@@ -5,6 +5,7 @@ import { checkString } from '../runtime/checks.ts';
 import { parseKeyValues, type ConfigEnvironment } from './environment.ts';
 import type { TracerOptions } from './options.ts';
 import { wrongValue } from '../runtime/config-error.ts';
+import { shown } from '../runtime/shown.ts';
 import { DEFAULT_SPAN_LIMITS } from '../span/span-limits.ts';
 import { VERSION } from '../runtime/version.ts';
 
@@ -56,7 +57,7 @@ function environmentDetectors(env: ConfigEnvironment): ReadonlySet<DetectorName>
     if (known.length > 0 || name === 'none' || name === '') continue;
     const accepted = [...DETECTORS, 'all', 'none'].join(', ');
     env.warnings.push(
-      `OTEL_NODE_RESOURCE_DETECTORS: unknown detector ${JSON.stringify(name)} ignored; supported: ${accepted}; for others use detectResource()`,
+      `OTEL_NODE_RESOURCE_DETECTORS: unknown detector ${shown(name)} ignored; supported: ${accepted}; for others use detectResource()`,
     );
   }
   return detectors;

@@ -1,5 +1,7 @@
+import type { Agent } from 'node:http';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ConfigError, Tracer, type TracerOptions } from '../index.ts';
+import type { TlsOptions } from '../export/transport/route.ts';
 import { redactorOf } from '../http/attributes.ts';
 
 const SECRET = 's3cr3t';
@@ -54,6 +56,9 @@ describe('no secret is in a warning, an error, or the configuration that is show
     ['a right URL', { endpoint: `http://user:${SECRET}@127.0.0.1:9/?token=${SECRET}` }],
     ['a key as bytes', { tls: { key: Buffer.from(`-----BEGIN PRIVATE KEY-----\n${SECRET}`) as unknown as string } }],
     ['a key that is none', { tls: { key: SECRET } }],
+    ['a key in place of the object with it', { tls: SECRET as unknown as TlsOptions }],
+    ['a list of keys', { tls: [SECRET] as unknown as TlsOptions }],
+    ['an agent that is none', { agent: { proxy: { password: [SECRET] } } as unknown as Agent }],
   ])('of the options: %s', async (_, options) => {
     expect(await saidOf(options)).not.toContain(SECRET);
   });

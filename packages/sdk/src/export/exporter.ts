@@ -1,5 +1,6 @@
 import type { ExportSettings } from './export-settings.ts';
 import type { Diagnostics } from '../runtime/diagnostics.ts';
+import { shownError } from '../runtime/shown.ts';
 import type { TracerCounters } from '../runtime/tracer-stats.ts';
 import type { Chunk } from './encode/otlp-encoder.ts';
 
@@ -68,7 +69,7 @@ export class ImmediateExporter implements ChunkExporter {
         counters.exportedBytes += chunk.bytes.length;
       } catch (error) {
         counters.dropped.export_failed += chunk.spanCount;
-        counters.lastError = `export failed: ${String(error)}`;
+        counters.lastError = `export failed: ${shownError(error)}`;
       }
     }
     chunk.release();

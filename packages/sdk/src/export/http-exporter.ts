@@ -2,7 +2,8 @@ import type { Diagnostics } from '../runtime/diagnostics.ts';
 import type { TracerCounters, DropReason } from '../runtime/tracer-stats.ts';
 import type { BodyFormat } from './format/body-format.ts';
 import type { ChunkExporter } from './exporter.ts';
-import { withoutSecrets } from '../runtime/checks.ts';
+import { shownError } from '../runtime/shown.ts';
+import { withoutSecrets } from '../runtime/without-secrets.ts';
 import { systemTimers, type Timers } from '../runtime/timers.ts';
 import { failureHint } from './transport/failure-hint.ts';
 import type { HttpTransport, PostResult } from './transport/http-transport.ts';
@@ -212,7 +213,7 @@ export class HttpExporter implements ChunkExporter {
       return await transport.post(format.encode(chunk.bytes));
     } catch (error) {
       // It would be our own fault, and must neither become the application's nor stop the queue.
-      return { kind: 'failed', message: `making the request failed: ${String(error)}` };
+      return { kind: 'failed', message: `making the request failed: ${shownError(error)}` };
     }
   }
 

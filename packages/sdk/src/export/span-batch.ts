@@ -1,4 +1,5 @@
 import { systemTimers } from '../runtime/timers.ts';
+import { shownError } from '../runtime/shown.ts';
 import type { RecordingSpan } from '../span/recording-span.ts';
 import type { SpanSink } from '../span/span-sink.ts';
 import type { TracerCounters } from '../runtime/tracer-stats.ts';
@@ -35,7 +36,7 @@ export class SpanBatch implements SpanSink {
     } catch (error) {
       // It would be our own fault, and must not become the application's.
       counters.dropped.export_failed++;
-      counters.lastError = `encoding a span failed: ${String(error)}`;
+      counters.lastError = `encoding a span failed: ${shownError(error)}`;
       return;
     }
     if (encoder.isFull || encoder.spanCount >= maxExportBatchSize) this.seal();

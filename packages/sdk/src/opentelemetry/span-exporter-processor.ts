@@ -3,7 +3,7 @@ import { SUPPRESSED_CONTEXT } from '../context/active-context.ts';
 import { catchRejection } from '../runtime/catch-rejection.ts';
 import { MILLIS_MAX } from '../runtime/checks.ts';
 import { property } from '../runtime/property.ts';
-import { errorMessage } from '../span/exception.ts';
+import { shownError } from '../runtime/shown.ts';
 import type { SpanProcessor } from './span-processor.ts';
 import type { ReadableSpan } from '../span/readable-span.ts';
 
@@ -95,7 +95,7 @@ export class SpanExporterProcessor implements SpanProcessor {
         return true;
       };
       const failed = (error: unknown): void => {
-        if (over()) onDrop(spans.length, 'export_failed', errorMessage(error));
+        if (over()) onDrop(spans.length, 'export_failed', shownError(error));
       };
       const timer = setTimeout(
         () => failed(`timed out after ${exportTimeoutMillis} ms (exportTimeoutMillis)`),

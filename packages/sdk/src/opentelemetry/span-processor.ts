@@ -2,6 +2,7 @@ import type { Context, Span as OtelSpan } from '@opentelemetry/api';
 import { toOtel, type ActiveContext } from '../context/active-context.ts';
 import { catchRejection } from '../runtime/catch-rejection.ts';
 import type { Diagnostics } from '../runtime/diagnostics.ts';
+import { shownError } from '../runtime/shown.ts';
 import type { ReadableSpan } from '../span/readable-span.ts';
 import type { SpanObserver } from '../recording/span-observer.ts';
 import type { RecordingSpan } from '../span/recording-span.ts';
@@ -79,7 +80,7 @@ export class SpanProcessors implements SpanObserver {
   }
 
   #failed(error: unknown): void {
-    this.#diagnostics.state('span processor', 'failing', `span processor failed: ${String(error)}`);
+    this.#diagnostics.state('span processor', 'failing', `span processor failed: ${shownError(error)}`);
   }
 }
 

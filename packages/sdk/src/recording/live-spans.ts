@@ -1,4 +1,5 @@
 import type { Diagnostics } from '../runtime/diagnostics.ts';
+import { quoted } from '../runtime/shown.ts';
 import type { RecordingSpan } from '../span/recording-span.ts';
 import type { TracerCounters } from '../runtime/tracer-stats.ts';
 
@@ -71,7 +72,7 @@ export class LiveSpans {
     counters.unended++;
     if (startedAt === undefined || this.#reported.has(startedAt) || this.#reported.size === REPORTED_PLACES_MAX) return;
     this.#reported.add(startedAt);
-    diagnostics.warn(`span ${JSON.stringify(name)} was never ended: it was started ${startedAt}`);
+    diagnostics.warn(`span ${quoted(name)} was never ended: it was started ${startedAt}`);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Clock } from '../span/clock.ts';
-import { errorMessage } from '../span/exception.ts';
+import { shownError } from '../runtime/shown.ts';
 import type { PostResult } from '../export/transport/http-transport.ts';
 import type { OtlpKeyValue } from '../export/format/otlp-json.ts';
 import { OTLP_JSON } from '../export/format/body-format.ts';
@@ -81,7 +81,7 @@ export class MetricExport {
       const nowUnixMs = Math.max(clock.wallMs(), this.#startUnixMs);
       problem = problemOf(await post(writeMetrics(counts, resource, this.#startUnixMs, nowUnixMs)));
     } catch (error) {
-      problem = errorMessage(error);
+      problem = shownError(error);
     }
     this.#hasArrived = problem === undefined;
     if (problem === undefined) sent();

@@ -1,5 +1,6 @@
 import { listed, unknownOption, wrongValue } from './config-error.ts';
 import { property } from './property.ts';
+import { withoutSecrets } from './without-secrets.ts';
 
 /** Timers of Node fire at once when they are set to more than this. */
 export const MILLIS_MAX = 2 ** 31 - 1;
@@ -7,10 +8,16 @@ export const MILLIS_MAX = 2 ** 31 - 1;
 // Each check returns the option as it is, `undefined` when it was not given, and throws a `ConfigError` for anything
 // that is not accepted.
 
-export function checkNumber(setting: string, value: unknown, min: number, max = Infinity): number | undefined {
+export function checkNumber(
+  setting: string,
+  value: unknown,
+  min: number,
+  max = Infinity,
+  accepted = max === Infinity ? `a number ≥ ${min}` : `a number from ${min} to ${max}`,
+): number | undefined {
   if (value === undefined) return undefined;
   if (typeof value === 'number' && value >= min && value <= max) return value;
-  throw wrongValue(setting, value, max === Infinity ? `a number ≥ ${min}` : `a number from ${min} to ${max}`);
+  throw wrongValue(setting, value, accepted);
 }
 
 /** The same for what cannot be a fraction; Infinity, for none, is accepted where `max` is. */
@@ -92,12 +99,6 @@ function isDecodable(text: string): boolean {
 /** A collector's address for messages, which has neither credentials nor a query. */
 export function shownUrl({ origin, pathname, protocol }: URL): string {
   return protocol === 'unix:' ? `unix://${pathname}` : `${origin}${pathname}`;
-}
-
-/** What was meant as a URL, without what may be credentials: user and password, query and fragment. */
-export function withoutSecrets(url: string): string {
-  // A password may hold whatever ends it in a URL: what comes before the last @ may be one.
-  return url.replace(/^([a-z][\w+.-]*:\/\/)?.*@/is, '$1…@').replace(/[?#].*$/s, '?…');
 }
 
 /**

@@ -1,4 +1,5 @@
 import { closest } from './closest.ts';
+import { shortened, shown, shownName } from './shown.ts';
 
 /**
  * A wrong option, found where the tracer, a policy or an exporter is made. `message` names the setting, what was given
@@ -25,7 +26,8 @@ export class ConfigError extends Error {
 
 /** A setting whose value is not accepted. `accepted` completes the sentence "expected …". */
 export function wrongValue(setting: string, given: unknown, accepted: string, cause?: unknown): ConfigError {
-  return new ConfigError(setting, `${setting}: got ${shown(given)}, expected ${accepted}`, cause);
+  const got = given === NOT_SHOWN ? NOT_SHOWN.description : shown(given);
+  return new ConfigError(setting, `${shortened(setting)}: got ${got}, expected ${accepted}`, cause);
 }
 
 /** A name that no setting has: `path` is what it is in, such as `limits`, or '' for the tracer's options. */
@@ -39,7 +41,7 @@ export function unknownOption(path: string, name: string, known: readonly string
       : meant !== undefined
         ? `did you mean ${whole(meant)}?`
         : `supported: ${listed(known)}`;
-  return new ConfigError(whole(name), `unknown option ${whole(name)} (${hint})`);
+  return new ConfigError(whole(name), `unknown option ${whole(shownName(name))} (${hint})`);
 }
 
 /** Options by the names that they had. */
@@ -54,16 +56,3 @@ export function listed(names: readonly string[]): string {
 
 /** In place of what was given where that may be a secret: errors end in logs. */
 export const NOT_SHOWN = Symbol('a value that is not shown');
-
-const SHOWN_CHARACTERS_MAX = 80;
-
-function shown(value: unknown): string {
-  if (value === NOT_SHOWN) return 'a value that is not shown';
-  let text: string;
-  try {
-    text = typeof value === 'string' ? JSON.stringify(value) : String(value);
-  } catch {
-    text = typeof value;
-  }
-  return text.length > SHOWN_CHARACTERS_MAX ? `${text.slice(0, SHOWN_CHARACTERS_MAX)}…` : text;
-}

@@ -1,7 +1,7 @@
 import type { LocalTrace } from '../span/local-trace.ts';
 import { nameOf } from '../span/span.ts';
 import { kindOf } from '../span/span-kind.ts';
-import { errorMessage } from '../span/exception.ts';
+import { shownError } from '../runtime/shown.ts';
 import { decideBy, followParent } from './consistent/threshold-decision.ts';
 import type { PolicyContext, RunningPolicy, Policy, SpanToSample } from './policy.ts';
 import type { LocalRootSampler } from './sampler.ts';
@@ -78,7 +78,7 @@ export class PolicySampler implements LocalRootSampler {
     try {
       return this.#policy(span);
     } catch (error) {
-      this.#failed('sampling policy', `a policy threw, its traces are not sampled: ${errorMessage(error)}`);
+      this.#failed('sampling policy', `a policy threw, its traces are not sampled: ${shownError(error)}`);
       return undefined;
     } finally {
       this.#isDeciding = false;

@@ -2,6 +2,7 @@ import { runWith } from '../../context/active-store.ts';
 import { SUPPRESSED_CONTEXT } from '../../context/active-context.ts';
 import { errorMessage } from '../../span/exception.ts';
 import { property } from '../../runtime/property.ts';
+import { shownError } from '../../runtime/shown.ts';
 import { VERSION } from '../../runtime/version.ts';
 import type { Compressor } from './compression.ts';
 import { basicAuthorization } from './route.ts';
@@ -110,7 +111,7 @@ export function failedPost(error: unknown): PostResult & { readonly kind: 'faile
 export function connectionMessage(error: unknown): string {
   const errors = property(error, 'errors');
   const parts = Array.isArray(errors) ? errors.map(errorMessage).filter((text) => text !== '') : [];
-  return errorMessage(error) || parts.join('; ') || String(error);
+  return errorMessage(error) || parts.join('; ') || shownError(error);
 }
 
 /** The milliseconds of a Retry-After header, which has seconds or a date; `undefined` when it has neither. */

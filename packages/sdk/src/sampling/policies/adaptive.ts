@@ -21,7 +21,9 @@ const OPTION_NAMES: Readonly<Record<keyof AdaptiveOptions, true>> = {
   errorTracesPerSecond: true,
   maxProbability: true,
 };
+/** The smallest that OpenTelemetry's thresholds can say. */
 const PROBABILITY_MIN = 2 ** -56;
+const PROBABILITY_ACCEPTED = 'a number above 0, at least 2^-56 (1.4e-17), up to 1';
 
 class AdaptivePolicy extends Policy {
   readonly #inner: Policy;
@@ -54,6 +56,7 @@ export function adaptive(options: AdaptiveOptions = {}): SamplingPolicy {
   checkKnownNames('adaptive', options, OPTION_NAMES);
   return new AdaptivePolicy(asPolicy('adaptive.sampling', options.sampling ?? 0.1), {
     errorTracesPerSecond: checkNumber('adaptive.errorTracesPerSecond', options.errorTracesPerSecond, 0.001) ?? 5,
-    maxProbability: checkNumber('adaptive.maxProbability', options.maxProbability, PROBABILITY_MIN, 1) ?? 1,
+    maxProbability:
+      checkNumber('adaptive.maxProbability', options.maxProbability, PROBABILITY_MIN, 1, PROBABILITY_ACCEPTED) ?? 1,
   });
 }

@@ -48,6 +48,6 @@ function isBefore(a: Threshold, b: Threshold): boolean {
  * @throws ConfigError for no policies, or anything that is none.
  */
 export function anyOf(...policies: readonly Sampling[]): SamplingPolicy {
-  if (policies.length === 0) throw wrongValue('anyOf', 'nothing', 'one or more policies');
+  if (policies.length === 0) throw wrongValue('anyOf', policies, 'one or more policies');
   return new AnyOfPolicy(policies.map((policy, i) => asPolicy(`anyOf[${i}]`, policy)));
 }

@@ -1,4 +1,5 @@
 import { catchRejection } from '../../runtime/catch-rejection.ts';
+import { shown } from '../../runtime/shown.ts';
 import { Policy, type PolicyContext, type RunningPolicy, type SamplingFunction } from '../policy.ts';
 import { ThresholdCache } from '../consistent/threshold-cache.ts';
 
@@ -29,8 +30,4 @@ export class FunctionPolicy extends Policy {
       return undefined;
     };
   }
-}
-
-function shown(value: unknown): string {
-  return typeof value === 'number' ? String(value) : `a value of type ${typeof value}`;
 }
