@@ -16,6 +16,7 @@ import { TracerCounters } from './runtime/tracer-stats.ts';
 import { startSampling, type StartedSampling } from './sampling/start-sampling.ts';
 import { attributeSet } from './span/attributes.ts';
 import { systemClock } from './span/clock.ts';
+import { countOf } from './runtime/count-of.ts';
 
 /** The parts of a tracer, in the order of a span's life. */
 export interface TracerParts {
@@ -100,7 +101,7 @@ function newProcessors(
         exportTimeoutMillis: config.exportTimeoutMillis,
         onDrop(spans, _reason, message) {
           counters.processorDropped += spans;
-          diagnostics.state('span exporter', 'failing', `span exporter dropped ${spans} spans: ${message}`);
+          diagnostics.state('span exporter', 'failing', `span exporter dropped ${countOf(spans, 'span')}: ${message}`);
         },
       }),
   );

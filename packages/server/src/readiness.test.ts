@@ -134,7 +134,7 @@ test('damaged parts are reported by table and day, the spans first, as long as t
       {
         code: 'store_parts_lost',
         message: expect.stringMatching(
-          /^5 damaged parts .*: spans of 2026-11-23 \(42 rows, 200 bytes\), spans of 2026-11-24 \(.*, 100 bytes\), trace_times of 2026-11-23 \(7 rows, 100 bytes\), rollup_progress \(1 rows, 100 bytes\); /,
+          /^5 damaged parts .*: spans of 2026-11-23 \(42 rows, 200 bytes\), spans of 2026-11-24 \(.*, 100 bytes\), trace_times of 2026-11-23 \(7 rows, 100 bytes\), rollup_progress \(1 row, 100 bytes\); /,
         ) as string,
       },
       { code: 'store_damaged', message: 'part all_1_1_0 …' },
@@ -156,7 +156,18 @@ test('the messages are those in readiness-messages.golden.txt', async () => {
     { counts: { ...behind, blockedBy: 'the disk is full', quarantinedSegments: ['s1'] } },
     { countsLoader: { ...LOADING, failure: WRONG_PASSWORD } },
     { damagedDefinitions: ['spans.sql.0a1b2c3d'] },
+    { damagedDefinitions: ['spans.sql.0a1b2c3d', 'logs.sql.0a1b2c3d'] },
     { damage: { lost, unreadable: null, unread: null } },
+    { damage: { lost: lost.slice(0, 1), unreadable: null, unread: null } },
+    {
+      damage: {
+        lost: [part('spans', '2026-11-23', 1), part('spans', '2026-11-23', null)],
+        unreadable: null,
+        unread: null,
+      },
+    },
+    { spool: { ...behind, backlogSegments: 1, backlogBytes: 1 } },
+    { loader: { ...LOADING, passedSegments: ['a'], passedBecause: BAD_DATA } },
   ];
   const lines = findings.flatMap((found) => {
     const { problems, warnings } = readiness({ ...GOOD, ...found });

@@ -3,6 +3,7 @@ import type { SpoolStatus } from './spool/spool-status.ts';
 import type { EngineState } from './storage/engine.ts';
 import type { LostPart } from './storage/damage/lost-parts.ts';
 import { withoutPasswords } from './without-passwords.ts';
+import { countOf } from './count-of.ts';
 
 /** Whether the collector accepts spans and answers queries, and what is wrong. */
 export interface Readiness {
@@ -89,7 +90,7 @@ export function readiness(findings: Findings): Readiness {
   if (spool.backlogAgeMs > BEHIND_MS) {
     const { backlogSegments: segments, backlogBytes: bytes } = spool;
     const age = Math.round(spool.backlogAgeMs / 1_000);
-    const message = `the store is ${age} s behind: ${segments} segments with ${bytes} bytes are in the backlog`;
+    const message = `the store is ${age} s behind, with a backlog of ${countOf(segments, 'segment')} and ${countOf(bytes, 'byte')}`;
     warnings.push({ code: 'store_behind', message });
   }
   if (heldDays !== null) warnings.push({ code: 'days_held', message: heldDays });
@@ -121,7 +122,7 @@ function segmentFails(segments: readonly string[], failure: LoaderFailure): Read
   const which =
     segments.length === 0
       ? 'inserting a segment fails'
-      : `${segments.length} segments cannot be inserted while others are stored`;
+      : `${countOf(segments.length, 'segment')} cannot be inserted while others are stored`;
   return { code: 'segments_failing', message: `${which}: ${inWords(failure)}` };
 }
 
@@ -152,16 +153,17 @@ function damaged(lost: readonly LostPart[]): ReadinessFinding[] {
   const described = [...ofTables]
     .toSorted(([a], [b]) => Number(b.startsWith('spans ')) - Number(a.startsWith('spans ')))
     .map(([of, { rows, bytes, isUnknown }]) => {
-      const count = isUnknown ? (rows === 0 ? 'an unknown number of rows' : `${rows} rows and more`) : `${rows} rows`;
-      return `${of} (${count}, ${bytes} bytes)`;
+      const known = countOf(rows, 'row');
+      const count = isUnknown ? (rows === 0 ? 'an unknown number of rows' : `at least ${known}`) : known;
+      return `${of} (${count}, ${countOf(bytes, 'byte')})`;
     });
-  const message = `${lost.length} damaged parts of the store are kept in detached/ and not read: ${named(described)}; run throughline check, restore a backup for that data, or empty detached/ to clear this`;
+  const message = `${countOf(lost.length, 'damaged part of the store is', 'damaged parts of the store are')} kept in detached/ and not read: ${named(described)}; run throughline check, restore a backup for that data, or empty detached/ to clear this`;
   return [{ code: 'store_parts_lost', message }];
 }
 
 function putBack(definitions: readonly string[]): ReadinessFinding[] {
   if (definitions.length === 0) return [];
-  const message = `${definitions.length} table definitions were damaged and have been restored; check the disk. The damaged ones are kept in store/definitions/damaged: ${named(definitions)}`;
+  const message = `${countOf(definitions.length, 'table definition was damaged and has', 'table definitions were damaged and have')} been restored; check the disk. What was damaged is kept in store/definitions/damaged: ${named(definitions)}`;
   return [{ code: 'store_definitions_damaged', message }];
 }
 
@@ -172,6 +174,6 @@ function named(names: readonly string[]): string {
 
 function quarantined(segments: readonly string[], directory: string): ReadinessFinding[] {
   if (segments.length === 0) return [];
-  const message = `${segments.length} segments are quarantined in ${directory}: ${named(segments)}, since they are damaged or the store rejected them; see throughline spool list for the reasons, and load them again with throughline spool retry`;
+  const message = `${countOf(segments.length, 'segment is', 'segments are')} quarantined in ${directory}, damaged or rejected by the store: ${named(segments)}; see throughline spool list for the reasons, and load again with throughline spool retry`;
   return [{ code: 'segments_quarantined', message }];
 }

@@ -10,6 +10,7 @@ import type { HttpTransport, PostResult } from './transport/http-transport.ts';
 import type { Chunk } from './encode/otlp-encoder.ts';
 import { decodeErrorMessage, shortText } from './format/otlp-response.ts';
 import { pauseMs, RETRYABLE_STATUS, type RetryOptions } from './transport/retry.ts';
+import { countOf } from '../runtime/count-of.ts';
 
 export interface HttpExporterOptions {
   readonly transport: HttpTransport;
@@ -233,7 +234,11 @@ export class HttpExporter implements ChunkExporter {
     const { counters, diagnostics, url } = this.#options;
     this.#failuresInARow = 0;
     this.#hasRoundFailed = false;
-    diagnostics.state('export', 'ok', `export to ${url} recovered; ${counters.droppedSpans()} spans dropped so far`);
+    diagnostics.state(
+      'export',
+      'ok',
+      `export to ${url} recovered; ${countOf(counters.droppedSpans(), 'span')} dropped so far`,
+    );
     diagnostics.state('queue', 'ok', 'export queue has room again');
     const response = this.#options.format.readResponse(body);
     const rejected = Math.min(response?.rejectedSpans ?? 0, chunk.spanCount);
@@ -252,7 +257,7 @@ export class HttpExporter implements ChunkExporter {
       diagnostics.state(
         'partial',
         'rejected',
-        `collector at ${url} rejected ${rejected} spans: ${response.errorMessage}; dropped`,
+        `collector at ${url} rejected ${countOf(rejected, 'span')}: ${response.errorMessage}; dropped`,
       );
     } else if (response.errorMessage !== '') {
       diagnostics.state('advice', 'given', `warning from the collector at ${url}: ${response.errorMessage}`);

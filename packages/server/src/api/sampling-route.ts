@@ -6,6 +6,7 @@ import { anyText } from '../http/parameters.ts';
 import { Problem } from '../http/problem.ts';
 import { route, type Route } from '../http/route.ts';
 import { samplingSchema, samplingSettingsSchema } from './sampling-schemas.ts';
+import { countOf } from '../count-of.ts';
 
 /** The current probabilities and settings of sampling. */
 export interface SamplingSource {
@@ -100,9 +101,9 @@ function policyOf(operation: Omit<CurrentOperation, 'boostedForMs'>, settings: S
     case 'fixed':
       return `fixed at ${percent(operation.probability)}`;
     case 'errors':
-      return `${settings.errorTracesPerSecond} error traces a second, because its errors have risen`;
+      return `${countOf(settings.errorTracesPerSecond, 'error trace')} a second, because its errors have risen`;
     case 'target':
-      return `${operation.tracesPerSecond} traces a second`;
+      return `${countOf(operation.tracesPerSecond ?? 0, 'trace')} a second`;
     default:
       return `${percent(operation.probability)} until its rate is known`;
   }

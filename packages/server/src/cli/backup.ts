@@ -14,6 +14,7 @@ import { reportFailure, reportInterrupted } from './report-failure.ts';
 import { apiOfRunning } from './running-collector.ts';
 import { stopOnSignal } from './stop-on-signal.ts';
 import { readStoreOptions, type StoreCommand } from './store-options.ts';
+import { countOf } from '../count-of.ts';
 
 const USAGE = `Usage: throughline backup DIR [flags]
 
@@ -59,7 +60,7 @@ export async function runBackup(args: readonly string[]): Promise<number> {
     process.stdout.write(
       json
         ? `${JSON.stringify({ directory, version, schema, createdAt, files: files.length, bytes })}\n`
-        : `${files.length} files (${bytes} bytes) copied to ${directory}; restore them with throughline restore ${directory}\n`,
+        : `${countOf(files.length, 'file')} (${countOf(bytes, 'byte')}) copied to ${directory}; restore with throughline restore ${directory}\n`,
     );
     return 0;
   } catch (error) {

@@ -11,6 +11,7 @@ import { reportFailure, reportInterrupted } from './report-failure.ts';
 import { apiOfRunning, askRunning } from './running-collector.ts';
 import { stopOnSignal } from './stop-on-signal.ts';
 import { readStoreOptions, type StoreCommand } from './store-options.ts';
+import { countOf } from '../count-of.ts';
 
 const USAGE = `Usage: throughline check [flags]
 
@@ -86,7 +87,7 @@ function inWords(report: CheckReport, repairs: boolean): string {
     ),
     ...lostParts.map(
       ({ table, name, day, rows, bytes }) =>
-        `lost: ${named(table, day)}, part ${name} in detached/, ${rows ?? 'an unknown number of'} rows, ${bytes} bytes`,
+        `lost: ${named(table, day)}, part ${name} in detached/, ${rows === null ? 'an unknown number of rows' : countOf(rows, 'row')}, ${countOf(bytes, 'byte')}`,
     ),
     ...wrongDays.map(
       ({ table, day, of, found, expected }) =>
@@ -95,9 +96,9 @@ function inWords(report: CheckReport, repairs: boolean): string {
     ...rebuiltDays.map((day) => `rebuilt: derived tables of ${day}, which did not agree with the spans`),
     ...notCompared.map(({ day, reason }) => `not compared: derived tables of ${day}: ${reason}`),
     ...spool.damagedSegments.map(
-      ({ segment, damagedBlocks }) => `damaged: spool segment ${segment}, ${damagedBlocks} blocks`,
+      ({ segment, damagedBlocks }) => `damaged: spool segment ${segment}, ${countOf(damagedBlocks, 'block')}`,
     ),
-    `${parts} parts and ${spool.blocks} spool blocks verified: ${ok ? 'no problems found' : 'problems found, see above'}`,
+    `${countOf(parts, 'part')} and ${countOf(spool.blocks, 'spool block')} verified: ${ok ? 'no problems found' : 'problems found, see above'}`,
     ...advice(report, repairs),
   ];
   return lines.map((line) => `${line}\n`).join('');

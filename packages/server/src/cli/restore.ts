@@ -3,6 +3,7 @@ import { restoreBackup } from '../maintenance/restore-backup.ts';
 import { reportFailure, reportInterrupted } from './report-failure.ts';
 import { stopOnSignal } from './stop-on-signal.ts';
 import { readStoreOptions, type StoreCommand } from './store-options.ts';
+import { countOf } from '../count-of.ts';
 
 const USAGE = `Usage: throughline restore DIR [flags]
 
@@ -28,7 +29,7 @@ export async function runRestore(args: readonly string[]): Promise<number> {
     process.stdout.write(
       options.json
         ? `${JSON.stringify({ dataDirectory, createdAt, version, files: files.length })}\n`
-        : `${files.length} files of ${createdAt} verified and restored to ${dataDirectory}; start with throughline up --data-dir ${dataDirectory}\n`,
+        : `${countOf(files.length, 'file')} of ${createdAt} verified and restored to ${dataDirectory}; start with throughline up --data-dir ${dataDirectory}\n`,
     );
     return 0;
   } catch (error) {

@@ -8,6 +8,7 @@ import { expectFolder } from './expect-folder.ts';
 import { oneLine } from './one-line.ts';
 import { reportFailure } from './report-failure.ts';
 import { readSpoolOptions, spoolCommandName, SPOOL_USAGE, type SpoolOptions } from './spool-options.ts';
+import { countOf } from '../count-of.ts';
 
 interface HeldSegment extends SpooledSegment {
   readonly holds: 'spans' | 'exact counts';
@@ -85,7 +86,7 @@ async function retry(segments: readonly HeldSegment[], { names, all }: SpoolOpti
   for (const { directory, name } of wanted) if (await requestRetry(directory, name)) count += 1;
   if (count === 0) process.stdout.write('No quarantined segments: nothing to retry.\n');
   else {
-    const sentence = `${count} ${count === 1 ? 'segment' : 'segments'} released for the collector`;
+    const sentence = `${countOf(count, 'segment')} released for the collector`;
     process.stdout.write(
       `${sentence}: it loads them within seconds, or at its next start. See throughline spool list.\n`,
     );
@@ -104,7 +105,7 @@ async function exportSegment(segments: readonly HeldSegment[], { names, output }
   await pipeline(blocks, file).catch((error: unknown) => {
     throw new CommandError(`writing ${output} failed: ${oneLine(error)}`);
   });
-  process.stdout.write(`${file.bytesWritten} bytes of segment ${name} written to ${output}\n`);
+  process.stdout.write(`${countOf(file.bytesWritten, 'byte')} of segment ${name} written to ${output}\n`);
 }
 
 function find(segments: readonly HeldSegment[], name: string, what: string): HeldSegment {

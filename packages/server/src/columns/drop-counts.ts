@@ -1,4 +1,5 @@
 import { REPAIRED_TEXTS } from './repaired-text.ts';
+import { countOf } from '../count-of.ts';
 
 /** What may be unusable of a span that is kept, and is then dropped or replaced; labels of a metric. */
 export const BAD_PARTS = [
@@ -52,29 +53,43 @@ export class DropCounts {
    */
   get message(): string {
     const losses = KEYS.filter((key) => this.counts.has(key)).map(
-      (key) => `${this.counts.get(key)} ${WHAT[key]} (${key})`,
+      (key) => `${countOf(this.counts.get(key) ?? 0, ...(WHAT[key] ?? ['', '']))} (${key})`,
     );
     const first = losses.length > 0 && this.#problem !== '' ? `; the first: ${this.#problem}` : '';
     return losses.join(', ') + first;
   }
 }
 
-const WHAT: Readonly<Record<string, string>> = {
-  [REPAIRED_TEXTS]: 'texts were repaired',
-  'ingest.attributesMax': 'attributes were dropped',
-  'ingest.valueDepthMax': 'attributes nested too deeply were dropped',
-  'ingest.valueBytesMax': 'texts that are too long were cut or dropped',
-  'ingest.eventsPerSpanMax': 'events were dropped',
-  'ingest.linksPerSpanMax': 'links were dropped',
+type OneAndMany = readonly [one: string, many: string];
+
+const WHAT: Readonly<Record<string, OneAndMany>> = {
+  [REPAIRED_TEXTS]: ['text was repaired', 'texts were repaired'],
+  'ingest.attributesMax': ['attribute was dropped', 'attributes were dropped'],
+  'ingest.valueDepthMax': ['attribute nested too deeply was dropped', 'attributes nested too deeply were dropped'],
+  'ingest.valueBytesMax': ['text that is too long was cut or dropped', 'texts that are too long were cut or dropped'],
+  'ingest.eventsPerSpanMax': ['event was dropped', 'events were dropped'],
+  'ingest.linksPerSpanMax': ['link was dropped', 'links were dropped'],
   ...({
-    attribute: 'attributes without a valid key and value were dropped',
-    event: 'events that are no objects were dropped',
-    link: 'links without valid ids were dropped',
-    parent_span_id: 'invalid parent span ids were dropped',
-    end_time: 'invalid end times were replaced by the nearest valid one',
-    event_time: "events' invalid times were replaced by the nearest valid one",
-    field: 'invalid fields were dropped',
-    unknown_member: 'objects without spans have members that OTLP/JSON does not know',
-  } satisfies Record<BadPart, string>),
+    attribute: [
+      'attribute without a valid key and value was dropped',
+      'attributes without a valid key and value were dropped',
+    ],
+    event: ['event that is no object was dropped', 'events that are no objects were dropped'],
+    link: ['link without valid ids was dropped', 'links without valid ids were dropped'],
+    parent_span_id: ['invalid parent span id was dropped', 'invalid parent span ids were dropped'],
+    end_time: [
+      'invalid end time was replaced by the nearest valid one',
+      'invalid end times were replaced by the nearest valid one',
+    ],
+    event_time: [
+      'invalid time of an event was replaced by the nearest valid one',
+      'invalid times of events were replaced by the nearest valid one',
+    ],
+    field: ['invalid field was dropped', 'invalid fields were dropped'],
+    unknown_member: [
+      'object without spans has members that OTLP/JSON does not know',
+      'objects without spans have members that OTLP/JSON does not know',
+    ],
+  } satisfies Record<BadPart, OneAndMany>),
 };
 const KEYS = Object.keys(WHAT);

@@ -1,6 +1,7 @@
 import type { RejectionSummary } from './decoded-spans.ts';
 import type { SpanRejection } from './ingest-result.ts';
 import type { SpanBlock } from './span-block.ts';
+import { countOf } from '../count-of.ts';
 
 /** The spans of a request that a decoder rejected, while it appended the others. */
 export class RejectedSpans {
@@ -35,9 +36,8 @@ export class RejectedSpans {
 
   get message(): string {
     if (this.#total === 0) return '';
-    return this.#total === 1
-      ? `1 span was rejected: ${this.#first}`
-      : `${this.#total} spans were rejected, the first because: ${this.#first}`;
+    const rejected = `${countOf(this.#total, 'span was', 'spans were')} rejected`;
+    return this.#total === 1 ? `${rejected}: ${this.#first}` : `${rejected}, the first because: ${this.#first}`;
   }
 }
 

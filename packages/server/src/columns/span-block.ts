@@ -13,6 +13,7 @@ import { beyond, checkSpan, isLink, startsTooEarly, startsTooLate, TIME_HIGH_MAX
 import { secondsOf } from './seconds-of.ts';
 import { REPAIRED_TEXTS } from './repaired-text.ts';
 import { DAY_SECONDS } from '../storage/utc-day.ts';
+import { countOf } from '../count-of.ts';
 
 /** Bytes of a row in the columns of fixed width and the ends of arrays. */
 const FIXED_ROW_BYTES = 200;
@@ -393,10 +394,10 @@ export class SpanBlock {
     if (seconds < this.#earliestSecond) return startsTooEarly(seconds, this.#earliestSecond);
     if (seconds > this.#latestSecond) return startsTooLate(seconds, this.#latestSecond);
     if (this.rowCount - this.#requestRows >= spansPerRequestMax) {
-      return beyond('ingest.spansPerRequestMax', `more than ${spansPerRequestMax} spans in a request`);
+      return beyond('ingest.spansPerRequestMax', `more than ${countOf(spansPerRequestMax, 'span')} in a request`);
     }
     if (Math.max(this.events.attributes.openCount, this.links.attributes.openCount) > itemAttributesPerSpanMax) {
-      const message = `more than ${itemAttributesPerSpanMax} attributes of events or links in a span`;
+      const message = `more than ${countOf(itemAttributesPerSpanMax, 'attribute')} of events or links in a span`;
       return beyond('ingest.itemAttributesPerSpanMax', message);
     }
     // Nearly always the day of the span before.
@@ -404,7 +405,10 @@ export class SpanBlock {
     const day = Math.floor(seconds / DAY_SECONDS);
     if (!this.#requestDays.has(day)) {
       if (this.#requestDays.size === daysPerRequestMax) {
-        return beyond('ingest.daysPerRequestMax', `start times on more than ${daysPerRequestMax} days in a request`);
+        return beyond(
+          'ingest.daysPerRequestMax',
+          `start times on more than ${countOf(daysPerRequestMax, 'day')} in a request`,
+        );
       }
       this.#requestDays.add(day);
     }

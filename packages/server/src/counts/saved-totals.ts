@@ -1,4 +1,5 @@
 import type { KnownTotal } from './known-total.ts';
+import { countOf } from '../count-of.ts';
 
 /** The totals of one process as they are known. */
 export interface ProcessTotals {
@@ -61,7 +62,7 @@ export function readTotals(text: string): KnownTotals {
   if (head.version !== VERSION) throw new TypeError(`version ${String(head.version)} of totals is not supported`);
   const { lines: lineCount } = JSON.parse(lines.at(-2) ?? '') as End;
   if (lineCount !== lines.length - 2)
-    throw new TypeError(`${lines.length - 2} of ${lineCount} lines of totals are there`);
+    throw new TypeError(`the totals have ${lines.length - 2} of ${countOf(lineCount, 'line')}`);
   const processes = new Map<string, ProcessTotals>();
   let byKey = new Map<string, KnownTotal>();
   for (const each of lines.slice(1, lineCount)) {

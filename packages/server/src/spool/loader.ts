@@ -11,6 +11,7 @@ import { LOADER_LIMITS, type LoaderLimits } from './limits.ts';
 import type { Segment } from './segment-recovery.ts';
 import type { Spool } from './spool.ts';
 import { registerGauge } from '../register-gauge.ts';
+import { countOf } from '../count-of.ts';
 
 export interface LoaderOptions {
   readonly spool: Spool;
@@ -268,7 +269,7 @@ export class Loader {
     this.#options.onSkipped?.(segment);
     log.error(
       { err: error, segment: name, spans: rows },
-      `store rejected segment ${failures} times while it accepted others; quarantined in spool/rejected: see throughline spool list`,
+      `store rejected segment ${countOf(failures, 'time')} while it accepted others; quarantined in spool/rejected: see throughline spool list`,
     );
     this.#limitCounter.reached('loader.rejectionsMax');
     this.#inserts.inc({ outcome: 'quarantined' });

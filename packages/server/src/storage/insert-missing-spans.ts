@@ -4,6 +4,7 @@ import { insertTarget } from './insert.ts';
 import { isDataError } from './insert-failure.ts';
 import { SPAN_COLUMNS } from './schema.ts';
 import type { Tables } from './tables.ts';
+import { countOf } from '../count-of.ts';
 
 /** What of a segment is missing in the store is found out, and mended, by these statements. */
 export interface SegmentStatements {
@@ -50,7 +51,7 @@ export async function insertMissingSpans(source: string, statements: SegmentStat
   // The segment is deleted on the word of this: what an insert says of itself is what has been wrong before.
   const [spansAfter, missingAfter] = await count(source, statements);
   if (spansAfter === spans && missingAfter === 0) return missing;
-  throw new EngineError('unavailable', `${missingAfter} of ${spans} spans are missing after they were inserted`);
+  throw new EngineError('unavailable', `the insert left out ${missingAfter} of ${countOf(spans, 'span')}`);
 }
 
 /**

@@ -56,6 +56,16 @@ const STORIES: readonly (readonly [what: string, data: TracesData, options?: Sto
   ],
   ['three attempts, handled', aTrace(shop(120, [20, 40, 60].map(charge)))],
   ['three attempts that fail', aTrace(shop(120, [20, 40, 60].map(charge), { error: '500' }))],
+  ['a failure that did not matter', aTrace(shop(120, [work('job', 10, 11, { error: 'Error1' }), query(50, 118)]))],
+  [
+    'six failures that did not matter',
+    aTrace(
+      shop(120, [
+        ...times(6, (index) => work(`job ${index}`, 10 + index, 11 + index, { error: `Error${index}` })),
+        query(50, 118),
+      ]),
+    ),
+  ],
   [
     'many failures that did not matter',
     aTrace(

@@ -10,6 +10,7 @@ import type { Evidence, FailureGroup } from './evidence.ts';
 import { Labels } from './labels.ts';
 import type { Pattern } from './patterns.ts';
 import { failureText, hasKeptRunning, otherRootText, stepText, timesText, unreadText } from './phrases.ts';
+import { countOf } from './count-of.ts';
 
 const NAME_LENGTH_MAX = 80;
 
@@ -181,7 +182,7 @@ function plainError({ trace }: Evidence, labels: Labels, { origins }: FailureGro
 function otherErrors({ trace }: Evidence, origins: readonly ErrorOrigin[]): Draft {
   const spans = origins.map((origin) => origin.spanIndex);
   const durationNs = spans.reduce((sum, span) => sum + trace.durationNs[span]!, 0);
-  return { kind: 'error', label: `${spans.length} other spans failed`, spans, durationNs };
+  return { kind: 'error', label: `${countOf(spans.length, 'other span')} failed`, spans, durationNs };
 }
 
 function outcomes({ trace }: Evidence, labels: Labels, origins: readonly ErrorOrigin[]): Draft[] {
@@ -219,7 +220,7 @@ function cancellations({ trace }: Evidence): Draft[] {
   const spans = Array.from(isConsequence.keys()).filter((span) => isConsequence[span] === 1 && isOutermost(span));
   if (spans.length === 0) return [];
   const durationNs = spans.reduce((most, span) => Math.max(most, trace.durationNs[span]!), 0);
-  const what = spans.length === 1 ? '1 span was' : `${spans.length} spans were`;
+  const what = countOf(spans.length, 'span was', 'spans were');
   return [{ kind: 'cancelled', label: `${what} cancelled after another span failed or returned`, spans, durationNs }];
 }
 
@@ -295,14 +296,14 @@ function otherRoots({ otherRoots: roots }: Evidence, labels: Labels): Draft[] {
   const rest = roots.slice(OTHER_ROOTS_MAX);
   if (rest.length === 0) return drafts;
   const durationNs = rest.reduce((most, root) => Math.max(most, root.durationNs), 0);
-  const label = `${rest.length} more root spans of up to ${formatDuration(durationNs)}`;
+  const label = `${countOf(rest.length, 'more root span of', 'more root spans of up to')} ${formatDuration(durationNs)}`;
   return [...drafts, { kind: 'other-root', label, spans: rest.map(({ span }) => span), durationNs }];
 }
 
 function malformedParts({ trace, root }: Evidence): Draft[] {
   if (trace.malformedParts === 0) return [];
   const marked = Array.from(trace.isMalformed.keys()).filter((span) => trace.isMalformed[span] === 1);
-  const parts = trace.malformedParts === 1 ? '1 malformed part was' : `${trace.malformedParts} malformed parts were`;
+  const parts = countOf(trace.malformedParts, 'malformed part was', 'malformed parts were');
   const spans = marked.length === 0 ? [root] : marked;
   const durationNs = spans.reduce((most, span) => Math.max(most, trace.durationNs[span]!), 0);
   return [{ kind: 'missing', label: `${parts} omitted; the rest of each span is shown`, spans, durationNs }];
@@ -336,6 +337,6 @@ function missingParents({ trace, isTruncated }: Evidence): Draft[] {
     durationNs = Math.max(durationNs, trace.durationNs[span]!);
   }
   if (spans.length === 0) return [];
-  const label = `${spans.length === 1 ? '1 span has' : `${spans.length} spans have`} a missing parent`;
+  const label = `${countOf(spans.length, 'span has', 'spans have')} a missing parent`;
   return [{ kind: 'missing', label, spans, durationNs }];
 }

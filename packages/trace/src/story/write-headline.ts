@@ -8,6 +8,7 @@ import type { Labels } from './labels.ts';
 import type { Pattern } from './patterns.ts';
 import { hasKeptRunning, percentText, placeOfTime, unreadText } from './phrases.ts';
 import type { Verdict } from './verdict.ts';
+import { countOf } from './count-of.ts';
 
 /**
  * One sentence on what the trace is about: outcome, cause, time. '' where there is nothing to say that its name does
@@ -239,7 +240,8 @@ function patternTail({ durationNs }: Evidence, pattern: Pattern, rank: number): 
 
 function harmlessTails({ harmlessFailures, outcome }: Verdict): Tail[] {
   if (harmlessFailures === 0 || (outcome !== 'ok' && outcome !== 'slow')) return [];
-  return [[{ write: () => `${harmlessFailures} failures, none reached the root`, rank: 2 }]];
+  const failures = countOf(harmlessFailures, 'failure, which did not reach', 'failures, none reached');
+  return [[{ write: () => `${failures} the root`, rank: 2 }]];
 }
 
 /** A second root is no part of what the headline is about, but nobody should miss that it failed. */

@@ -9,6 +9,7 @@ import {
   relativeErrorText,
   shareIntervalText,
   shareText,
+  shortCountOf,
   shortCountText,
   type CountEstimate,
 } from './count-text.ts';
@@ -22,6 +23,7 @@ describe('counts as text', () => {
     expect(countText(1_234_567)).toBe('1,234,567');
     expect(countOf(1, 'span')).toBe('1 span');
     expect(countOf(2, 'entry', 'entries')).toBe('2 entries');
+    expect([1, 2, 12_345].map((count) => shortCountOf(count, 'span'))).toEqual(['1 span', '2 spans', '12.3k spans']);
   });
 
   it.each([
@@ -110,6 +112,9 @@ describe('an estimated count', () => {
       anEstimate('biased', null),
       { ...anEstimate('estimated', 0.01), isCounted: true },
       { ...anEstimate('estimated', null), isCounted: true },
+      { ...anEstimate('estimated', 0.9), stored: 1 },
+      { ...anEstimate('estimated', null), stored: 1 },
+      { ...anEstimate('biased', null), stored: 1 },
     ];
     const texts = estimates.map((each) => explainEstimate(each, 'request'));
     await expect(`${texts.join('\n')}\n`).toMatchFileSnapshot('count-text.golden.txt');

@@ -35,6 +35,11 @@ export function shortCountText(count: number): string {
   return step === 0 ? String(rest) : `${Number(rest.toPrecision(3))}${steps[step]}`;
 }
 
+/** `1 span`, `12.3k spans`. */
+export function shortCountOf(count: number, one: string, many = `${one}s`): string {
+  return `${shortCountText(count)} ${count === 1 ? one : many}`;
+}
+
 /** How often something happens: `0/s`, `0.04/s`, `12.3/s`, `1.2k/s`; what is not zero never reads so. */
 export function rateText(perSecond: number): string {
   if (perSecond <= 0) return '0/s';
@@ -76,13 +81,19 @@ export function explainEstimate({ stored, estimated, estimate, isCounted }: Coun
   const { basis, relativeError } = estimate;
   if (basis === 'exact') return '';
   if (isCounted === true && basis === 'estimated') return explainCounted(estimated, relativeError, noun);
-  const total = `About ${countOf(Math.round(estimated), noun)}, estimated from ${countOf(stored, 'stored one')}`;
+  const from = countOf(stored, `stored ${noun}`, 'stored ones');
+  const total = `About ${countOf(Math.round(estimated), noun)}, estimated from ${from}`;
   if (basis === 'biased') {
-    return `${total}. The sampling weight of some is unknown: each of those counts as one, so there may have been more.`;
+    const unknown =
+      stored === 1
+        ? 'Its sampling weight is unknown: it counts as one'
+        : 'The sampling weight of some is unknown: each of those counts as one';
+    return `${total}. ${unknown}, so there may have been more.`;
   }
-  if (relativeError === null) return `${total} and their sampling weights.`;
+  const weighted = `${total} and ${stored === 1 ? 'its sampling weight' : 'their sampling weights'}`;
+  if (relativeError === null) return `${weighted}.`;
   const low = Math.max(stored, Math.round(estimated * (1 - relativeError)));
-  return `${total} and their sampling weights: ${intervalText(low, estimated, relativeError)}.`;
+  return `${weighted}: ${intervalText(low, estimated, relativeError)}.`;
 }
 
 function explainCounted(estimated: number, relativeError: number | null, noun: string): string {

@@ -135,7 +135,7 @@ function ServiceRow({ service, rate, isLoading, slots, nowMs }: ServiceRowProps)
             className={styles['errors']}
             href={exploreHref({ ...range, service: service.name, status: 'error' })}
             title={`Traces in which ${service.name} failed${
-              estimate.basis === 'exact' ? '' : `; ${countOf(service.errorCount, 'failed span')} of them are stored`
+              estimate.basis === 'exact' ? '' : `; ${countOf(service.errorCount, 'failed span')} stored`
             }`}
             onClick={(event) => event.stopPropagation()}
           >

@@ -1,5 +1,5 @@
 import type { SystemResponse } from '@throughline/trace/client';
-import { countOf, rateText, shareText, shortCountText } from '../parts/count-text.ts';
+import { countOf, rateText, shareText, shortCountOf, shortCountText } from '../parts/count-text.ts';
 import { Icon } from '../parts/icon.tsx';
 import page from '../parts/page.module.css';
 import { sizeText } from '../parts/size-text.ts';
@@ -31,7 +31,7 @@ export function CollectorSection({ system }: { readonly system: SystemResponse }
             {sizeText(ingest.spoolBytes)}
           </Figure>
           <Figure name="Spans stored" detail={store.firstDay === null ? '' : `since ${store.firstDay}`}>
-            {store.spanCount === null ? 'unknown' : `${shortCountText(store.spanCount)} spans`}
+            {store.spanCount === null ? 'unknown' : shortCountOf(store.spanCount, 'span')}
           </Figure>
           <Figure
             name="Disk usage"

@@ -6,6 +6,7 @@ import { Policy, type SamplingPolicy, type PolicyContext, type RunningPolicy, ty
 import { SpanBudget } from './span-budget.ts';
 import { ThresholdCache } from '../consistent/threshold-cache.ts';
 import type { Threshold } from '../consistent/threshold.ts';
+import { countOf } from '../../runtime/count-of.ts';
 
 /** How much one process records at most. */
 export interface RateLimitOptions {
@@ -36,7 +37,10 @@ class RateLimitPolicy extends Policy {
   readonly #inner: Policy;
 
   constructor(spansPerSecond: number, isStrict: boolean, inner: Policy) {
-    super(`${inner.description}, at most ${spansPerSecond} spans a second${isStrict ? ' (strict)' : ''}`, inner);
+    super(
+      `${inner.description}, at most ${countOf(spansPerSecond, 'span')} a second${isStrict ? ' (strict)' : ''}`,
+      inner,
+    );
     this.#spansPerSecond = spansPerSecond;
     this.#isStrict = isStrict;
     this.#inner = inner;

@@ -4,6 +4,7 @@ import { asPolicy } from './as-policy.ts';
 import { Policy, type SamplingPolicy, type PolicyContext, type RunningPolicy, type Sampling } from '../policy.ts';
 import { CompiledConditions, CONDITIONS, isHealthCheck, type Conditions } from './rule-conditions.ts';
 import { ThresholdCache } from '../consistent/threshold-cache.ts';
+import { countOf } from '../../runtime/count-of.ts';
 
 /** Spans that meet all its conditions are decided by `sampling`; a rule without conditions matches every span. */
 export interface SamplingRule extends Conditions {
@@ -34,7 +35,7 @@ class RulesPolicy extends Policy {
 
   constructor(compiled: readonly CompiledRule[], otherwise: Policy, healthChecks: number) {
     super(
-      `${compiled.length} rules, else ${otherwise.description}`,
+      `${countOf(compiled.length, 'rule')}, else ${otherwise.description}`,
       otherwise,
       ...compiled.map(({ policy }) => policy),
     );

@@ -9,6 +9,7 @@ import { Exchange, EXCHANGE_INTERVAL_MS } from './exchange.ts';
 import type { RemoteSettings } from './remote-settings.ts';
 import { CompiledConditions } from '../policies/rule-conditions.ts';
 import { thresholdOf, type Threshold } from '../consistent/threshold.ts';
+import { countOf } from '../../runtime/count-of.ts';
 
 /** All are optional. */
 export interface RemoteOptions {
@@ -48,7 +49,7 @@ class RemotePolicy extends Policy {
   readonly #intervalMs: number;
 
   constructor(sampling: number, spansPerSecond: number, intervalMs: number) {
-    super(`rates from the collector, else ratio ${sampling}, at most ${spansPerSecond} spans a second`);
+    super(`rates from the collector, else ratio ${sampling}, at most ${countOf(spansPerSecond, 'span')} a second`);
     this.#sampling = sampling;
     this.#spansPerSecond = spansPerSecond;
     this.#intervalMs = intervalMs;
@@ -156,7 +157,7 @@ class RunningRemote {
     if (unknown > 0) {
       this.#context.failed(
         'sampling rates',
-        `${unknown} operations or rules from the collector are unknown here and ignored`,
+        `${countOf(unknown, 'operation or rule from the collector is', 'operations or rules from the collector are')} unknown here and ignored`,
       );
     }
   }

@@ -500,7 +500,7 @@ test.each(OTHER_MEMBERS)('%s where spans should be: the message names what OTLP/
   expect(jsonOutcomeOf(request)).toMatchObject({
     rows: [],
     losses: { unknown_member: 1 },
-    message: expect.stringMatching(/^1 objects .*\(unknown_member\); /) as string,
+    message: expect.stringMatching(/^1 object .*\(unknown_member\); /) as string,
   });
   expect(jsonOutcomeOf(request).message).toContain(`: ${problem}`);
 });

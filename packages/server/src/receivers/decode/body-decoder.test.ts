@@ -96,7 +96,7 @@ test('a bad part costs a large body what it costs a small one', async () => {
   const partialSuccess = {
     rejectedSpans: '1',
     errorMessage: expect.stringMatching(
-      /^1 span .*rejected: trace id .*; 1 attributes .*\(attribute\), 1 links .*\(link\), 1 .*\(field\); .*: resourceSpans\[0\].*spans\[0\]\.kind/,
+      /^1 span .*rejected: trace id .*; 1 attribute .*\(attribute\), 1 link .*\(link\), 1 .*\(field\); .*: resourceSpans\[0\].*spans\[0\]\.kind/,
     ) as string,
   };
   expect(answers).toEqual([

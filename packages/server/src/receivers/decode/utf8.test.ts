@@ -81,7 +81,7 @@ test.each([0, 1, 2, 3, 100, 130, 250, 300])(
     const mark = Buffer.from(JSON.stringify(MARK).slice(1, -1));
     const json = fromJson(broken(Buffer.from(JSON.stringify(aRequest(around(MARK)))), mark));
     expect(json.native).toEqual(whole.native);
-    expect(json.message).toBe('1 texts were repaired (not UTF-8)');
+    expect(json.message).toBe('1 text was repaired (not UTF-8)');
   },
 );
 

@@ -4,6 +4,7 @@ import { framed } from './grpc-message.ts';
 import { GrpcError } from './grpc-status.ts';
 import { StatusCode, varintField } from '../otlp/otlp-response.ts';
 import { ProtobufReader } from '../otlp/protobuf-reader.ts';
+import { countOf } from '../../count-of.ts';
 
 export const HEALTH_CHECK_PATH = '/grpc.health.v1.Health/Check';
 export const HEALTH_WATCH_PATH = '/grpc.health.v1.Health/Watch';
@@ -50,7 +51,10 @@ export class GrpcHealth {
     const service = requestedService(request);
     if (this.#watchers.size >= this.#options.watchersMax) {
       this.#options.onRefused();
-      throw new GrpcError(StatusCode.resourceExhausted, `${this.#options.watchersMax} callers watch already`);
+      throw new GrpcError(
+        StatusCode.resourceExhausted,
+        `${countOf(this.#options.watchersMax, 'caller watches', 'callers watch')} already`,
+      );
     }
     stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
     // Only the end of the collector ends it from our side.

@@ -7,6 +7,7 @@ import type { Compression } from '../body/compression.ts';
 import type { Decompressor } from '../body/decompressor.ts';
 import { GrpcError } from './grpc-status.ts';
 import { StatusCode } from '../otlp/otlp-response.ts';
+import { countOf } from '../../count-of.ts';
 
 /** Compressed flag, and length of the message as four bytes. */
 const PREFIX_BYTES = 5;
@@ -71,7 +72,7 @@ export async function readMessage(
     );
     if (prefixLength < PREFIX_BYTES) throw malformed('the call holds no message');
     const { length } = sent;
-    if (length < expected) throw malformed(`the message ends ${expected - length} bytes early`);
+    if (length < expected) throw malformed(`the message ends ${countOf(expected - length, 'byte')} early`);
     const isCompressed = prefix[0] === 1;
     if (!isCompressed || encoding === 'identity' || length === 0) return new Body(sent.end(), length, reservation);
     const decompressed = await decompressor.decompress(sent, {
@@ -104,7 +105,7 @@ function checkPrefix(prefix: Buffer, encoding: ReadMessageOptions['encoding'], b
   }
   const bytes = prefix.readUInt32BE(1);
   if (bytes > bytesMax) {
-    throw new BodyError(413, `the message has ${bytes} bytes; at most ${bytesMax} are accepted`, {
+    throw new BodyError(413, `the message has ${countOf(bytes, 'byte')}; at most ${bytesMax} are accepted`, {
       limit: 'sent',
     });
   }

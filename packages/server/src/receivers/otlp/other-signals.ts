@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { Counter, type Registry } from 'prom-client';
 import { MalformedRequestError, RequestTooLargeError, type IngestResult } from '../../columns/ingest-result.ts';
 import type { OtherSignal } from './signals.ts';
+import { countOf } from '../../count-of.ts';
 
 export interface OtherSignalsOptions {
   readonly log: Logger;
@@ -70,7 +71,6 @@ export class OtherSignals {
           'Metrics and logs that follow are counted by throughline_unstored_records_total',
       );
     }
-    const [one, many] = RECORDS[signal];
-    return `${records} ${records === 1 ? one : many} not stored: Throughline stores only traces; ${ADVICE[signal]}`;
+    return `${countOf(records, ...RECORDS[signal])} not stored: Throughline stores only traces; ${ADVICE[signal]}`;
   }
 }

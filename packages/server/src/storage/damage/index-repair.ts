@@ -9,6 +9,7 @@ import { findReadError } from './verify-part.ts';
 import { IN_DATABASE, type TableName } from '../tables.ts';
 import { rowsOf } from '../rows-of.ts';
 import { DAY_SECONDS } from '../utc-day.ts';
+import { countOf } from '../../count-of.ts';
 
 /** For the files of a part that could not be repaired, to tell a disk that fails from damage. */
 const READ_TIMEOUT_MS = 20_000;
@@ -160,7 +161,7 @@ async function restore(engine: MigratedEngine, part: BrokenPart): Promise<{ span
     engine,
     `SELECT count(), sum(ignore(cityHash64(${stored.join(', ')}))), toUInt32(min(start_s)), toUInt32(max(start_s)) FROM ${repairTable}`,
   );
-  if (Number(spans) !== expected) throw new Error(`${String(spans)} of its ${expected} spans can be read`);
+  if (Number(spans) !== expected) throw new Error(`${String(spans)} of its ${countOf(expected, 'span')} can be read`);
   const isRangeIntact = await hasRange(engine, Number(first), Number(last));
   await makeIndexes(engine);
   const isKeyIntact = isRangeIntact && (await countByKey(engine)) === expected;
@@ -185,7 +186,7 @@ async function restore(engine: MigratedEngine, part: BrokenPart): Promise<{ span
       `INSERT INTO ${tables.spans.write} (${names}) SELECT ${names} FROM ${missing} SETTINGS insert_deduplicate = 0`,
     );
     const [[left] = []] = await rowsOf(engine, `SELECT count() FROM ${missing}`);
-    if (Number(left) > 0) throw new Error(`${String(left)} of its spans are missing after they were inserted`);
+    if (Number(left) > 0) throw new Error(`the insert left out ${String(left)} of its spans`);
   }
   return { spans: expected, added: Number(added) };
 }

@@ -1,6 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { IN_DATABASE } from '../tables.ts';
+import { countOf } from '../../count-of.ts';
 
 /** Returns a SELECT with its rows. */
 export type SelectRows = (sql: string) => Promise<unknown[][]>;
@@ -99,7 +100,7 @@ export async function faultOf(path: string, listedBytes: number): Promise<string
     const listed = names.filter((name) => !UNLISTED.includes(name));
     const sizes = await Promise.all(listed.map(async (name) => (await stat(join(path, name))).size));
     const missing = listedBytes - sizes.reduce((sum, size) => sum + size, 0);
-    if (missing > 0) return `${missing} bytes of its files are missing`;
+    if (missing > 0) return `${countOf(missing, 'byte of its files is', 'bytes of its files are')} missing`;
     for (const [name, isWhole] of Object.entries(TEXTS)) {
       if (names.includes(name) && !isWhole(await readFile(join(path, name), 'latin1'))) return `${name} is incomplete`;
     }

@@ -23,6 +23,7 @@ import { sqlString } from '../sql.ts';
 import { findReadError, firstLine, verifyPart } from './verify-part.ts';
 import { DATABASE, IN_DATABASE } from '../tables.ts';
 import { rowsOf } from '../rows-of.ts';
+import { countOf } from '../../count-of.ts';
 
 export interface StoreDamageOptions {
   readonly log: Logger;
@@ -318,7 +319,7 @@ WHERE ${IN_DATABASE} AND table = ${sqlString(table)} AND name = ${sqlString(part
     };
     const { detachedPartsMax } = this.#limits;
     if (this.#lost.length >= detachedPartsMax) {
-      const message = `part ${part} of table ${table} is damaged and stays in use: ${this.#lost.length} parts are in detached/ already (damage.detachedPartsMax ${detachedPartsMax})`;
+      const message = `part ${part} of table ${table} is damaged and stays in use: ${countOf(this.#lost.length, 'part is', 'parts are')} in detached/ already (damage.detachedPartsMax ${detachedPartsMax})`;
       if (this.#unreadable === null) log.error({ reason }, `${message}; check the disk, and restore a backup`);
       this.#unreadable = message;
       this.#limitCounter.reached('damage.detachedPartsMax');

@@ -8,6 +8,7 @@ import { registerGauge } from '../../register-gauge.ts';
 import { sqlString } from '../sql.ts';
 import { findDisks, findRoom, findStoredDays, type Disks, type StoredDay } from './stored-days.ts';
 import { dayOf, newestDay } from '../utc-day.ts';
+import { countOf } from '../../count-of.ts';
 
 export interface RetentionSettings {
   /** Whole days: a UTC day is dropped when the newest stored one is so many days later, and one more. */
@@ -171,9 +172,11 @@ export class Retention {
   }
 
   #heldWords(held: readonly string[], heldMs: number, nowMs: number): string {
-    const days = held.length === 1 ? `the day ${held[0]}` : `${held.length} days, ${held[0]} to ${held.at(-1)},`;
+    const isOne = held.length === 1;
+    const days = isOne ? `the day ${held[0]}` : `${held.length} days, ${held[0]} to ${held.at(-1)},`;
+    const age = `${isOne ? 'it is' : 'they are'} older than ${countOf(this.#options.retentionDays, 'day')}`;
     const minutes = Math.max(1, Math.ceil(heldMs / MINUTE_MS));
-    return `${days} will be dropped in ${minutes} min because they are older than ${this.#options.retentionDays} days: check that this machine's clock is right (it says ${new Date(nowMs).toISOString()}; retention.holdMs)`;
+    return `${days} will be dropped in ${minutes} min because ${age}: check that this machine's clock is right (it says ${new Date(nowMs).toISOString()}; retention.holdMs)`;
   }
 
   async #makeRoom(

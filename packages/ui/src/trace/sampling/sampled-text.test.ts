@@ -34,6 +34,7 @@ describe('why a trace was sampled', () => {
     const texts = [
       sampledAs('estimated', 20, 'f333'),
       sampledAs('estimated', 1.5, '5555'),
+      sampledAs('estimated', 1.04, '0a'),
       sampledAs('biased', 2500, 'fff'),
       sampledAs('exact', 1),
       sampledAs('exact', 1, ''),

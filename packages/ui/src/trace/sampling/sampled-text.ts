@@ -5,7 +5,7 @@ import { ratioText } from '../../parts/probability-text.ts';
 /** Why the trace is there, in one line. */
 export function traceSampledText({ estimate, weight, probability, decisions }: TraceSamplingResponse): string {
   if (weight === null || probability === null) return 'Sampled · probability unknown';
-  if (weight > 1) return `Sampled ${ratioText(probability)} · represents ≈${weightText(weight)} traces`;
+  if (weight > 1) return `Sampled ${ratioText(probability)} · represents ≈${weightText(weight)}`;
   // Its root was sampled for sure, and other spans of it report no probability.
   if (estimate === 'biased') return 'Sampled · some weights unknown';
   if (estimate === 'estimated') return 'Sampled at 100% · some spans dropped';
@@ -14,7 +14,8 @@ export function traceSampledText({ estimate, weight, probability, decisions }: T
 }
 
 function weightText(weight: number): string {
-  return weight < 10 ? String(Number(weight.toPrecision(2))) : shortCountText(weight);
+  const text = weight < 10 ? String(Number(weight.toPrecision(2))) : shortCountText(weight);
+  return `${text} ${text === '1' ? 'trace' : 'traces'}`;
 }
 
 const reasons: Readonly<Record<NonNullable<TraceSamplingDecision['reason']>, string>> = {

@@ -1,6 +1,6 @@
 import type { KeyValue } from '@throughline/trace';
 import { useState } from 'react';
-import { countText } from '../../parts/count-text.ts';
+import { countOf, countText } from '../../parts/count-text.ts';
 import { AttributeTable } from './attribute-table.tsx';
 import styles from './span-panel.module.css';
 import { valueText } from './value-text.ts';
@@ -47,9 +47,5 @@ export function AttributeSection({ title, attributes = [], dropped = 0 }: Attrib
 /** What the sender dropped because of its limits. */
 export function Dropped({ count, what }: { readonly count: number | undefined; readonly what: string }) {
   if (!count) return null;
-  return (
-    <p className={styles['dropped']}>
-      {countText(count)} more {count === 1 ? what : `${what}s`} dropped by the sender
-    </p>
-  );
+  return <p className={styles['dropped']}>{countOf(count, `more ${what}`)} dropped by the sender</p>;
 }

@@ -1,5 +1,6 @@
 import { formatDuration, type StoryClause } from '@throughline/trace';
 import { useState } from 'react';
+import { countOf } from '../../parts/count-text.ts';
 import { Icon, type IconName } from '../../parts/icon.tsx';
 import { totalText } from '../../time/total-text.ts';
 import type { TraceModel } from '../model/trace-model.ts';
@@ -53,7 +54,7 @@ export function StoryPanel(props: StoryPanelProps) {
           {shown.length === events.length ? null : (
             <li>
               <button type="button" className={styles['more']} onClick={() => setAll(true)}>
-                {events.length - shown.length} more findings
+                {countOf(events.length - shown.length, 'more finding')}
               </button>
             </li>
           )}
