@@ -30,7 +30,7 @@ const TYPES = `
 # Types
 
 What the paths above take and return, in the notation of TypeScript. A generator of clients finds the same types, with patterns and bounds, in
-\`components.schemas\`.
+\`components.schemas\`, and names for its methods, such as \`searchTraces\`, as each path's \`operationId\`.
 `;
 
 /** Markdown, a section for each route and each type. */
@@ -63,9 +63,16 @@ function section(method, path, { summary, parameters = [], requestBody, response
     `Errors: ${Object.entries(failures)
       // Of every path, and said once.
       .filter(([, { $ref }]) => $ref === undefined)
-      .map(([status, { description }]) => `${status}, ${lowerFirst(description)}`)
+      .map(([status, { description, content }]) => `${status}, ${lowerFirst(description)}${otherBody(content)}`)
       .join(' · ')}.`,
   ].join('\n\n');
+}
+
+/** Of an error whose body is not that of most. */
+function otherBody(content) {
+  const { schema } = content['application/json'] ?? {};
+  const names = schema === undefined ? [] : [...namesIn(schema)];
+  return names.length === 0 || names[0] === 'ApiError' ? '' : ` (${links(schema)})`;
 }
 
 function codes(names) {

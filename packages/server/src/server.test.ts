@@ -358,6 +358,73 @@ describe('a collector with the embedded store', () => {
     expect(undescribed).toEqual(['/metrics', '/api/v1/openapi.json']);
   });
 
+  it('names every operation of its own, as a method of a generated client', async () => {
+    const { paths } = await get<{ paths: Record<string, Record<string, { operationId?: string }>> }>(
+      server,
+      '/api/v1/openapi.json',
+    );
+    const ids = Object.entries(paths).flatMap(([path, item]) =>
+      Object.entries(item)
+        .filter(([member]) => member !== 'servers')
+        .map(([method, { operationId }]): [string, string] => [operationId ?? '', `${method} ${path}`]),
+    );
+    expect(ids.filter(([id]) => !/^[a-z][a-zA-Z]+$/.test(id))).toEqual([]);
+    expect(new Set(ids.map(([id]) => id)).size).toBe(ids.length);
+    // A client that somebody has generated calls them by these names.
+    expect(Object.fromEntries(ids)).toEqual({
+      getEndpoints: 'get /api/v1/endpoints',
+      listServices: 'get /api/v1/services',
+      listOperationsOfService: 'get /api/v1/services/{service}/operations',
+      listOperations: 'get /api/v1/operations',
+      getSeries: 'get /api/v1/series',
+      listAttributes: 'get /api/v1/attributes',
+      listValuesOfAttribute: 'get /api/v1/attributes/{key}/values',
+      listAttributeValues: 'get /api/v1/attribute-values',
+      searchTraces: 'get /api/v1/traces',
+      getHeadlines: 'get /api/v1/headlines',
+      getTrace: 'get /api/v1/traces/{traceId}',
+      getStory: 'get /api/v1/traces/{traceId}/story',
+      getTraceSampling: 'get /api/v1/traces/{traceId}/sampling',
+      getSampling: 'get /api/v1/sampling',
+      getSamplingSettings: 'get /api/v1/sampling/settings',
+      replaceSamplingSettings: 'put /api/v1/sampling/settings',
+      getSystem: 'get /api/v1/system',
+      checkStore: 'get /api/v1/check',
+      repairStore: 'put /api/v1/check',
+      takeSnapshot: 'put /api/v1/snapshot',
+      extendSnapshot: 'put /api/v1/snapshot/{token}',
+      removeSnapshot: 'delete /api/v1/snapshot/{token}',
+      getLiveness: 'get /healthz',
+      getReadiness: 'get /readyz',
+      getMetrics: 'get /metrics',
+      getOpenApi: 'get /api/v1/openapi.json',
+      sendTraces: 'post /v1/traces',
+      sendMetrics: 'post /v1/metrics',
+      sendLogs: 'post /v1/logs',
+      exchangeSampling: 'post /v1/sampling',
+      listOperationSampling: 'get /v1/sampling',
+      getMovedSamplingSettings: 'get /v1/sampling/settings',
+      replaceMovedSamplingSettings: 'put /v1/sampling/settings',
+      getJaegerStrategy: 'get /sampling',
+    });
+  });
+
+  it('describes the body of every error, also where it is no ApiError', async () => {
+    const { paths } = await get<{
+      paths: Record<
+        string,
+        { get?: { responses: Record<string, { content?: Record<string, { schema?: JsonSchema }> }> } }
+      >;
+    }>(server, '/api/v1/openapi.json');
+    const responses = paths['/readyz']?.get?.responses ?? {};
+    const typeOfBody = (status: number): unknown => responses[status]?.content?.['application/json']?.schema?.$ref;
+    expect([200, 503, 400].map(typeOfBody)).toEqual([
+      '#/components/schemas/Readiness',
+      '#/components/schemas/Readiness',
+      '#/components/schemas/ApiError',
+    ]);
+  });
+
   it('says what is sampled and why, and how it is itself', async () => {
     const settings = { tracesPerSecond: 20, rules: [{ name: 'probe', probability: 0 }] };
     const put = async (type: string): Promise<number> => {

@@ -96,6 +96,7 @@ export function apiRoutes({
   return [
     route({
       path: '/api/v1/endpoints',
+      operationId: 'getEndpoints',
       summary: 'Ports on which this collector accepts spans, on the host of this API',
       answers: { description: 'Ports; null where it does not listen', schema: endpointsSchema },
       usesStore: false,
@@ -103,6 +104,7 @@ export function apiRoutes({
     }),
     route({
       path: '/api/v1/services',
+      operationId: 'listServices',
       summary:
         'All services, with exact counts over all stored spans or over those that start in a range; services and ' +
         'operations beyond the limits of rollups, and those of more than 4096 bytes, are counted as one, with isOthers set',
@@ -116,6 +118,7 @@ export function apiRoutes({
     }),
     route({
       path: '/api/v1/services/{service}/operations',
+      operationId: 'listOperationsOfService',
       summary: 'The operations of one service; none for an unknown service',
       parameters: spanRange,
       pathParameters: { service: 'The name of the service, percent-encoded' },
@@ -125,6 +128,7 @@ export function apiRoutes({
     }),
     route({
       path: '/api/v1/operations',
+      operationId: 'listOperations',
       summary: 'The same, for service names that cannot be a path segment, such as `..`',
       parameters: { service: requiredName('The name of the service'), ...spanRange },
       answers: { description: 'Operations by name', schema: operationsSchema },
@@ -135,6 +139,7 @@ export function apiRoutes({
     ...attributeRoutes(context),
     route({
       path: '/api/v1/traces',
+      operationId: 'searchTraces',
       summary:
         'Searches traces, newest first. Service, operation, status and all tags must match one and the same span; ' +
         'durations and times apply to the trace',
@@ -189,6 +194,7 @@ export function apiRoutes({
     }),
     route({
       path: '/api/v1/headlines',
+      operationId: 'getHeadlines',
       summary: 'Headlines of traces, computed where needed',
       parameters: { ids: traceIds(HEADLINE_IDS_MAX, 'Trace IDs, separated by commas') },
       answers: {
@@ -202,6 +208,7 @@ export function apiRoutes({
     }),
     route({
       path: '/api/v1/traces/{traceId}',
+      operationId: 'getTrace',
       summary: 'One trace as OTLP JSON',
       pathParameters: tracePath,
       answers: { description: 'TracesData of OTLP', schema: traceSchema },
@@ -214,6 +221,7 @@ export function apiRoutes({
     }),
     route({
       path: '/api/v1/traces/{traceId}/story',
+      operationId: 'getStory',
       summary: 'The story of a trace: a headline and clauses with the spans that are their evidence',
       pathParameters: tracePath,
       answers: { description: 'The story, with its evidence', schema: storySchema },
@@ -226,6 +234,7 @@ export function apiRoutes({
     }),
     route({
       path: '/api/v1/traces/{traceId}/sampling',
+      operationId: 'getTraceSampling',
       summary:
         'Why a trace was sampled, and how many traces it represents: from its spans, and from the current sampling probabilities',
       pathParameters: tracePath,

@@ -93,6 +93,7 @@ const streamed = (path: string, pieces: number): Route => ({
 function aRoute(path: string, answer: (signal: AbortSignal) => unknown, usesStore = true): Route {
   return route({
     path,
+    operationId: 'ofATest',
     summary: path,
     answers: { description: 'anything' },
     usesStore,
@@ -108,6 +109,7 @@ describe('ApiServer', () => {
   it('answers a route and decodes the parameters in its path', async () => {
     const echo = route({
       path: '/api/v1/things/{name}/parts',
+      operationId: 'echo',
       summary: 'Echo',
       answers: { description: 'the name' },
       usesStore: false,
@@ -155,6 +157,7 @@ describe('ApiServer', () => {
     const asked: unknown[] = [];
     const shown = route({
       path: '/api/v1/shown',
+      operationId: 'getIdentity',
       summary: 'Who asks',
       answers: { description: 'the identity' },
       usesStore: true,
@@ -336,6 +339,7 @@ describe('ApiServer', () => {
     const put = route({
       method: 'PUT',
       path: '/api/v1/things',
+      operationId: 'replaceThing',
       summary: 'Takes a thing',
       answers: { description: 'the thing' },
       body: jsonBody(Type.String(), { bytesMax: 100, limit: 'things.bytesMax', code: 'invalid_thing' }),

@@ -39,6 +39,7 @@ export function attributeRoutes(context: (signal: AbortSignal) => QueryContext):
   return [
     route({
       path: '/api/v1/attributes',
+      operationId: 'listAttributes',
       summary:
         'Keys of the attributes of spans and resources, the most frequent first; counts are sums of sampling weights, estimated from ' +
         'some of the spans, whatever the values are; keys of more than 256 bytes, and the empty one, are omitted',
@@ -53,6 +54,7 @@ export function attributeRoutes(context: (signal: AbortSignal) => QueryContext):
     }),
     route({
       path: '/api/v1/attributes/{key}/values',
+      operationId: 'listValuesOfAttribute',
       summary:
         'Values of one attribute, the most frequent first, for completion: of many spans at once only some are looked at, counts ' +
         'are sums of their sampling weights, and values of more than 256 bytes, arrays, maps and bytes are omitted',
@@ -64,6 +66,7 @@ export function attributeRoutes(context: (signal: AbortSignal) => QueryContext):
     }),
     route({
       path: '/api/v1/attribute-values',
+      operationId: 'listAttributeValues',
       summary: 'The same, for keys that cannot be a path segment, such as `..`',
       parameters: { key: requiredName('The key'), ...parameters },
       answers: valuesResponse,

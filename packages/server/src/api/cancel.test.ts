@@ -21,6 +21,7 @@ afterAll(async () => {
 /** A query that takes hours. */
 const endless = route({
   path: '/endless',
+  operationId: 'endless',
   summary: 'endless',
   answers: { description: '' },
   usesStore: true,

@@ -21,6 +21,7 @@ export function healthRoutes({ registry, readiness }: HealthRoutesOptions): Rout
   return [
     route({
       path: '/healthz',
+      operationId: 'getLiveness',
       summary: 'Liveness: returns 200 while the process runs',
       answers: { description: 'The process is running', schema: aliveSchema },
       usesStore: false,
@@ -29,9 +30,10 @@ export function healthRoutes({ registry, readiness }: HealthRoutesOptions): Rout
     }),
     route({
       path: '/readyz',
+      operationId: 'getReadiness',
       summary: 'Readiness: whether spans are accepted and queries answered, and what is wrong',
       answers: { description: 'Ready; warnings need attention', schema: readySchema },
-      problems: { 503: 'Not ready: the same, with what is wrong as problems' },
+      problems: { 503: { description: 'Not ready; problems say why', schema: readySchema } },
       usesStore: false,
       isForProbes: true,
       answer: () => {
@@ -42,6 +44,7 @@ export function healthRoutes({ registry, readiness }: HealthRoutesOptions): Rout
     }),
     route({
       path: '/metrics',
+      operationId: 'getMetrics',
       summary: 'Metrics in the Prometheus text format',
       answers: { description: 'Metrics', contentType: 'text/plain' },
       usesStore: false,

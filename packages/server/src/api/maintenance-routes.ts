@@ -41,6 +41,7 @@ export function maintenanceRoutes(maintenance: Maintenance): Route[] {
     route({
       method: 'PUT',
       path: '/api/v1/snapshot',
+      operationId: 'takeSnapshot',
       summary: 'Takes a snapshot of everything acknowledged, below the data directory; one at a time',
       answers: {
         description:
@@ -60,6 +61,7 @@ export function maintenanceRoutes(maintenance: Maintenance): Route[] {
     route({
       method: 'PUT',
       path: '/api/v1/snapshot/{token}',
+      operationId: 'extendSnapshot',
       summary: 'Extends the life of a snapshot',
       pathParameters: TOKEN,
       answers: { description: 'The snapshot is kept', schema: emptySchema },
@@ -73,6 +75,7 @@ export function maintenanceRoutes(maintenance: Maintenance): Route[] {
     route({
       method: 'DELETE',
       path: '/api/v1/snapshot/{token}',
+      operationId: 'removeSnapshot',
       summary: 'Removes a snapshot',
       pathParameters: TOKEN,
       answers: { description: 'The snapshot is removed', schema: emptySchema },
@@ -95,6 +98,7 @@ function checkRoute(maintenance: Maintenance, method: 'GET' | 'PUT'): Route {
   return route({
     method,
     path: '/api/v1/check',
+    operationId: repairs ? 'repairStore' : 'checkStore',
     summary: `${does}: starts a check, or returns the progress of the running one`,
     parameters: {
       run: anyText('A name for the check, the same each time; the check is cancelled if it is not queried for 15 s'),

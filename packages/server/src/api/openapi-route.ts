@@ -22,6 +22,7 @@ interface ReceiverDescription {
   /** Where spans, or other signals, are sent to, and as what. */
   readonly formats: readonly {
     readonly path: string;
+    readonly operationId: string;
     readonly isStored: boolean;
     readonly forms: readonly { readonly mediaTypes: readonly string[] }[];
   }[];
@@ -33,6 +34,7 @@ interface ReceiverDescription {
 export function openApiRoute(options: OpenApiOptions): Route {
   const self: Route = route({
     path: OPENAPI_PATH,
+    operationId: 'getOpenApi',
     summary: 'This OpenAPI description',
     answers: { description: 'OpenAPI 3.1' },
     usesStore: false,
@@ -84,10 +86,11 @@ function pathsOfReceiver({ port, formats, routes }: ReceiverDescription) {
 }
 
 /** As OTLP has it, which describes its messages better than a schema could. */
-function ingestion({ isStored, forms }: ReceiverDescription['formats'][number]) {
+function ingestion({ operationId, isStored, forms }: ReceiverDescription['formats'][number]) {
   const types = forms.flatMap(({ mediaTypes }) => mediaTypes);
   const content = Object.fromEntries(types.map((type) => [type, {}]));
   return {
+    operationId,
     summary: isStored
       ? 'Accepts spans by OTLP/HTTP, and acknowledges them when they are on disk'
       : 'Accepts records by OTLP/HTTP, counts them, and stores none, which a partial success says',
@@ -109,8 +112,9 @@ function ingestion({ isStored, forms }: ReceiverDescription['formats'][number]) 
   };
 }
 
-function operation({ summary, pathParameters, parameters, answers, problems, usesStore, body }: Route) {
+function operation({ operationId, summary, pathParameters, parameters, answers, problems, usesStore, body }: Route) {
   return {
+    operationId,
     summary,
     parameters: [
       ...Object.entries(pathParameters).map(([name, meaning]) => ({
@@ -157,6 +161,7 @@ function success({ description, contentType = 'application/json', schema }: NonN
   return { description, content: { [contentType]: schema === undefined ? {} : { schema } } };
 }
 
-function problem(description: string) {
-  return { description, content: { 'application/json': { schema: errorSchema } } };
+function problem(meaning: Route['problems'][number]) {
+  const { description, schema } = typeof meaning === 'string' ? { description: meaning, schema: errorSchema } : meaning;
+  return { description, content: { 'application/json': { schema } } };
 }

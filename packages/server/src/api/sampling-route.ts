@@ -30,6 +30,7 @@ export function samplingSettingsRoutes(source: SamplingSource, bytesMax: number)
   return [
     route({
       path: SETTINGS_PATH,
+      operationId: 'getSamplingSettings',
       summary: 'Current sampling settings',
       answers: { description: 'The settings', schema: samplingSettingsSchema },
       usesStore: false,
@@ -38,6 +39,7 @@ export function samplingSettingsRoutes(source: SamplingSource, bytesMax: number)
     route({
       method: 'PUT',
       path: SETTINGS_PATH,
+      operationId: 'replaceSamplingSettings',
       summary:
         'Replaces the sampling settings; takes effect immediately and persists. Omitted settings are reset to their defaults',
       answers: { description: 'The new settings', schema: samplingSettingsSchema },
@@ -71,6 +73,7 @@ export interface CurrentOperation extends Omit<SampledOperation, 'boostedUntilUn
 export function samplingRoute(source: SamplingSource, now: () => number): Route {
   return route({
     path: '/api/v1/sampling',
+    operationId: 'getSampling',
     summary: 'Current sampling probability of each operation of applications with remote sampling, and the reason',
     parameters: { service: anyText('Only this service') },
     answers: {

@@ -28,6 +28,7 @@ export function seriesRoute(
 ): Route {
   return route({
     path: '/api/v1/series',
+    operationId: 'getSeries',
     summary:
       'Requests, errors and durations over time, of every service or of the operations of one. Requests are SERVER and ' +
       'CONSUMER spans and those whose parent is missing or remote; percentiles are off by at most 4.4%. Steps of whole ' +

@@ -7,6 +7,7 @@ import { systemSchema } from './system-schemas.ts';
 export function systemRoute(system: (signal: AbortSignal) => Promise<SystemResponse>): Route {
   return route({
     path: '/api/v1/system',
+    operationId: 'getSystem',
     summary: 'State of the collector: store, ingest, retention, limits reached, problems',
     answers: {
       description: 'The state; values that only the store knows are null while it is unavailable',

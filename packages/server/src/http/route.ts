@@ -13,6 +13,8 @@ import type { RoutePath } from './router.ts';
  */
 export interface Route extends RoutePath {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  /** How generated clients call it, such as `searchTraces`; of no other route, and for ever. */
+  readonly operationId: string;
   readonly summary: string;
   readonly parameters: Parameters;
   /** The path's parameters by name, for OpenAPI. */
@@ -23,8 +25,11 @@ export interface Route extends RoutePath {
     readonly schema?: TSchema;
     readonly contentType?: string;
   } | null;
-  /** Status codes of the errors that it may answer, besides 400 for parameters, and what they mean. */
-  readonly problems: Readonly<Record<number, string>>;
+  /**
+   * Status codes of the errors that it may answer, besides 400 for parameters, and what they mean; with a schema where
+   * the body is no `Problem`.
+   */
+  readonly problems: Readonly<Record<number, string | { readonly description: string; readonly schema: TSchema }>>;
   /** Whether it queries the store: a bounded number of such requests run at a time, the others wait in a queue. */
   readonly usesStore: boolean;
   /** Answers under whatever name the collector is asked: probes and scrapers use any, and learn no secret. */

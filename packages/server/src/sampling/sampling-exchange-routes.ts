@@ -48,6 +48,7 @@ export function samplingExchangeRoutes({
     route({
       method: 'POST',
       path: PATH,
+      operationId: 'exchangeSampling',
       summary: 'Accepts the exact counts of a process, and returns the sampling probabilities of its operations',
       ignoresUnknown: true,
       body: jsonBody(messageSchema, {
@@ -75,6 +76,7 @@ export function samplingExchangeRoutes({
     }),
     route({
       path: PATH,
+      operationId: 'listOperationSampling',
       summary: 'Current sampling probability of each operation, and the reason',
       parameters: { service: anyText('Only this service') },
       ignoresUnknown: true,
@@ -87,6 +89,7 @@ export function samplingExchangeRoutes({
       route({
         method,
         path: `${PATH}/settings`,
+        operationId: method === 'GET' ? 'getMovedSamplingSettings' : 'replaceMovedSamplingSettings',
         summary: 'Has moved to the port of the UI and the API',
         ignoresUnknown: true,
         // Read, so that it is answered at all; nothing in it counts.
@@ -108,6 +111,7 @@ export function samplingExchangeRoutes({
     ),
     route({
       path: '/sampling',
+      operationId: 'getJaegerStrategy',
       summary: "Sampling strategy of a service in Jaeger's JSON (api_v2), for its clients and jaeger_remote samplers",
       parameters: { service: requiredText('the name of a service', 'The service') },
       ignoresUnknown: true,

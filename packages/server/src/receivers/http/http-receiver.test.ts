@@ -26,6 +26,7 @@ function linesFormat(ingest: Ingest): SpanFormat {
   return {
     method: 'POST',
     path: '/lines',
+    operationId: 'sendLines',
     aliases: ['/api/lines'],
     forms: [{ name: 'csv', mediaTypes: ['text/csv'], isText: true }],
     isStored: true,
@@ -96,6 +97,7 @@ afterEach(async () => {
 
 const SHOWN = route({
   path: '/v1/shown',
+  operationId: 'getShown',
   summary: 'Something to show',
   answers: { description: 'That it is shown' },
   usesStore: false,

@@ -14,6 +14,8 @@ export type StoredResult = Extract<IngestResult, { kind: 'stored' }>;
  */
 export interface SpanFormat<Form extends BodyForm = BodyForm> extends RoutePath {
   readonly method: 'POST';
+  /** How generated clients call it. */
+  readonly operationId: string;
   readonly forms: readonly [Form, ...Form[]];
   /**
    * Whether its bodies end in the store; then they are refused while the spool is full, and a repeated one is known by

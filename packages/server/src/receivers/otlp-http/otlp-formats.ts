@@ -35,6 +35,12 @@ export function otlpFormats(options: OtlpFormatsOptions): readonly [SpanFormat<O
   return [otlpFormat('traces', options), otlpFormat('metrics', options), otlpFormat('logs', options)];
 }
 
+const OPERATION_IDS: Readonly<Record<Signal, string>> = {
+  traces: 'sendTraces',
+  metrics: 'sendMetrics',
+  logs: 'sendLogs',
+};
+
 function otlpFormat(
   signal: Signal,
   { ingest, decoder, otherSignals, limits }: OtlpFormatsOptions,
@@ -52,6 +58,7 @@ function otlpFormat(
   return {
     method: 'POST',
     path: signalPath(signal),
+    operationId: OPERATION_IDS[signal],
     aliases: signalAliases(signal),
     // JSON first: what names no encoding is answered in it.
     forms: [JSON_FORM, PROTOBUF_FORM],

@@ -521,7 +521,12 @@ test('a port that is taken is an error with its code', async () => {
   await expect(second.start('127.0.0.1', address.port)).rejects.toMatchObject({ code: 'EADDRINUSE' });
 });
 
-const OF_A_TEST = { summary: 'Of a test', answers: { description: 'Something' }, usesStore: false };
+const OF_A_TEST = {
+  operationId: 'ofATest',
+  summary: 'Of a test',
+  answers: { description: 'Something' },
+  usesStore: false,
+};
 
 test('a route of another module is answered 503 with Retry-After as spans are', async () => {
   const other = new Registry();
