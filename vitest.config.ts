@@ -14,11 +14,12 @@ const alias = {
 /** Waits end what hangs; none of them says how fast something must be, which depends on the machine. */
 const expect = { poll: { timeout: 240_000 } };
 
-const unit = (name: string) => ({
+const unit = (name: string, globalSetup: string[] = []) => ({
   resolve: { alias },
   test: {
     name,
     setupFiles,
+    globalSetup,
     root: source(name),
     include: ['src/**/*.test.{ts,tsx}'],
     testTimeout: 600_000,
@@ -35,7 +36,7 @@ export default defineConfig({
     projects: [
       unit('trace'),
       unit('sdk'),
-      unit('server'),
+      unit('server', [source('server/src/storage/testing/make-ready-store.ts')]),
       unit('ui'),
       {
         test: {

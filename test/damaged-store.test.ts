@@ -1,6 +1,7 @@
 import { cpSync, readdirSync, readFileSync, realpathSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sampleOf } from '../packages/server/src/storage/testing/sample-of.ts';
 import { isSpoolEmpty, newDirectory, runCommand, startCollector, type Collector } from './support/collector.ts';
 import { canInjectFaults, FaultInjection } from './support/fault-injection.ts';
 import { eventually } from './support/processes.ts';
@@ -8,6 +9,8 @@ import { auditStore, flipByte, halve, partsOf } from './support/store-files.ts';
 import { aRequest, postJson, spanIdOf, traceIdOf } from './support/traces.ts';
 
 const DAY_MS = 86_400_000;
+/** Draws the cases of the short form; the long form has all of them. */
+const SEED = 20_261_128;
 /** Each is a trace of its own, which every look at the store asks for. */
 const SPANS_PER_DAY = 8;
 /** Noon, so that a day's spans stay in it. */
@@ -100,7 +103,8 @@ function dataFiles(dataDirectory: string, table: string): string[] {
 }
 
 describe('a store that was damaged below the engine', () => {
-  it.for(['trace_times', 'operation_15m', 'request_1m', 'request_1h', 'attribute_values'])(
+  // Of each of the other tables a part is lost below, in one test.
+  it.for(sampleOf(['trace_times', 'operation_15m', 'request_1m', 'request_1h', 'attribute_values'], 2, SEED))(
     'answers everything when bytes of %s are wrong, and makes it anew',
     async (table) => {
       const running = await startHarmed((data) => dataFiles(data, table).forEach((file) => flipByte(file, 1)));
@@ -151,7 +155,7 @@ describe('a store that was damaged below the engine', () => {
     }
   });
 
-  it.for(['skp_idx_trace_id_filter.idx', 'primary.cidx'])(
+  it.for(sampleOf(['skp_idx_trace_id_filter.idx', 'primary.cidx'], 1, SEED))(
     'loses nothing when bytes of %s are wrong in the parts of a day',
     async (file) => {
       const running = await startHarmed((data) => {
@@ -261,7 +265,7 @@ describe('a store that was damaged below the engine', () => {
     },
   );
 
-  it.for(['emptied', 'halved'])('names what a power failure has %s', async (how) => {
+  it.for(sampleOf(['emptied', 'halved'], 1, SEED))('names what a power failure has %s', async (how) => {
     const harm = how === 'emptied' ? (file: string): void => truncateSync(file, 0) : halve;
     const running = await startHarmed((data) => dataFiles(data, 'spans').forEach((file) => harm(file)));
     try {

@@ -9,8 +9,8 @@ import { NOTHING_WRONG } from './support/span-ledger.ts';
 const IS_LONG = process.env['THROUGHLINE_TEST_LONG'] === 'true';
 const SEED = Number(process.env['THROUGHLINE_TEST_SEED'] ?? 20_261_128);
 /** Each store has so many faults, one after the other, before it is audited. */
-const FAULTS_PER_STORE = IS_LONG ? 10 : 4;
-const STORES = IS_LONG ? 40 : 3;
+const FAULTS_PER_STORE = IS_LONG ? 10 : 6;
+const STORES = IS_LONG ? 40 : 2;
 
 describe.skipIf(!canInjectFaults)(
   `faults at ${STORES * FAULTS_PER_STORE} calls of the file system by collector and engine`,

@@ -5,6 +5,7 @@ import { candidatesSql, matchesOfTracesSql } from './candidates.ts';
 import { farFromRootSql, longTracesSql } from './far-traces.ts';
 import { searchTraces } from './search-traces.ts';
 import { storedSource } from './span-sources.ts';
+import { isLong } from '../storage/testing/sample-of.ts';
 import { aMoment, EVERYTHING, idOf, plainSearch, randomSpans } from './testing/plain-search.ts';
 import type { TestStore } from './testing/test-store.ts';
 import { aStoredSpan, openTestStore, TEST_START_NS } from './testing/test-store.ts';
@@ -64,7 +65,7 @@ describe('searchTraces', () => {
         const found = await allPages({ ...store, context: { ...store.context, limits } }, asked);
         expect(found).toEqual(plainSearch(spans, asked));
       }),
-      { numRuns: 40, seed: 7 },
+      { numRuns: isLong ? 40 : 15, seed: 7 },
     );
   });
 
@@ -91,7 +92,7 @@ describe('searchTraces', () => {
         const found = await allPages({ ...own, context: { ...own.context, limits } }, asked);
         expect(found).toEqual(plainSearch(spans, asked));
       }),
-      { numRuns: 40, seed: 7 },
+      { numRuns: isLong ? 40 : 15, seed: 7 },
     );
   });
 

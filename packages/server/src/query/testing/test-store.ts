@@ -1,6 +1,5 @@
 import type { AnyValue } from '@throughline/trace';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
@@ -10,6 +9,7 @@ import { RollupJob } from '../../storage/rollups/rollup-job.ts';
 import { SpanVisibility } from '../../storage/span-visibility.ts';
 import { AttributeType } from '../../storage/schema.ts';
 import { sqlString } from '../../storage/sql.ts';
+import { emptyStore, newStore } from '../../storage/testing/new-store.ts';
 import { QUERY_LIMITS } from '../limits.ts';
 import type { QueryContext } from '../rows.ts';
 
@@ -24,6 +24,8 @@ export interface TestStore {
   native(spans: readonly StoredSpan[], arrival: number): Promise<Uint8Array>;
   /** Counts what a test has inserted by itself. */
   count(): Promise<void>;
+  /** Takes everything out of it that was stored, for the next test. */
+  empty(): Promise<void>;
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -75,7 +77,7 @@ export function aStoredSpan(overrides: Partial<StoredSpan> = {}): StoredSpan {
 }
 
 export async function openTestStore(): Promise<TestStore> {
-  const directory = await mkdtemp(join(tmpdir(), 'throughline-query-'));
+  const directory = await newStore('throughline-query-');
   const registry = new Registry();
   const log = pino({ level: 'silent' });
   const engine = new EmbeddedEngine({
@@ -129,6 +131,7 @@ export async function openTestStore(): Promise<TestStore> {
       arrival = Math.max(arrival, Date.now() * 1_000);
       await rollups.run(true);
     },
+    empty: () => emptyStore(engine),
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -22,7 +22,7 @@ import { readNativeRows } from '../testing/read-native.ts';
 import { restyledJson } from '../testing/restyle-json.ts';
 
 /** Each of mutants, and of bodies that are written in other ways. */
-const BODIES = process.env['THROUGHLINE_TEST_LONG'] === 'true' ? 1_500 : 600;
+const BODIES = process.env['THROUGHLINE_TEST_LONG'] === 'true' ? 1_500 : 250;
 const SEED = Number(process.env['THROUGHLINE_TEST_SEED'] ?? 20_261_123);
 const corpus = fuzzCorpus();
 /** So low that many bodies reach them. */

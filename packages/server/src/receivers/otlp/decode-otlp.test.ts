@@ -339,7 +339,7 @@ test('hostile protobuf never crashes the decoder and is forgotten without a trac
       }
       expect(leavesNoTrace((block, rejected) => decodeOtlp(payload, block, rejected))).toBe(true);
     }),
-    { numRuns: IS_LONG ? 3_000 : 1_000, seed: 11 },
+    { numRuns: IS_LONG ? 3_000 : 300, seed: 11 },
   );
 });
 
@@ -356,7 +356,7 @@ test('hostile JSON never crashes the decoder and is forgotten without a trace', 
         expect(leavesNoTrace((block, rejected) => decodeOtlpJson(Buffer.from(hostile), block, rejected))).toBe(true);
       }
     }),
-    { numRuns: IS_LONG ? 1_000 : 400, seed: 12 },
+    { numRuns: IS_LONG ? 1_000 : 150, seed: 12 },
   );
 });
 

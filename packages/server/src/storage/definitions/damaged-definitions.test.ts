@@ -101,7 +101,7 @@ describe('a damaged definition', () => {
     ['counted_1m', 'requests'],
     ['store_id', 'created_at'],
   ];
-  it.each(sampleOf(columns, 3, SEED))(
+  it.each(sampleOf(columns, 2, SEED))(
     'of %s, in the name of %s, is put back before a merge drops the column',
     async (table, column) => {
       const path = `${TABLES}/${table}.sql`;
@@ -160,12 +160,15 @@ describe('a damaged definition', () => {
     expect(await textOf('metadata/throughline.sql')).toBe(await textOf('metadata/throughline.sql', intact));
   });
 
-  it.each(['spans_fresh', 'spans_fresh_0'])('of %s, which each start makes anew, is in nobody’s way', async (table) => {
-    await harmed(`${TABLES}/${table}.sql`, () => 'ATTACH');
-    const store = await open(directory);
-    await expectWhole(store);
-    expect(store.engine.damagedDefinitions).toEqual([]);
-  });
+  it.each(sampleOf(['spans_fresh', 'spans_fresh_0'], 1, SEED))(
+    'of %s, which each start makes anew, is in nobody’s way',
+    async (table) => {
+      await harmed(`${TABLES}/${table}.sql`, () => 'ATTACH');
+      const store = await open(directory);
+      await expectWhole(store);
+      expect(store.engine.damagedDefinitions).toEqual([]);
+    },
+  );
 
   it('is noticed when the engine is started again', async () => {
     await copied();
@@ -253,7 +256,7 @@ describe('a definition that was altered by hand', () => {
     ['a time to live', 'MODIFY TTL start_s + toIntervalYear(40)', 'TTL start_s'],
     ['a setting more', 'MODIFY SETTING merge_with_ttl_timeout = 77', 'merge_with_ttl_timeout = 77'],
   ];
-  it.each(sampleOf(alterations, 2, SEED))(
+  it.each(sampleOf(alterations, 1, SEED))(
     'to have %s stays so, with a copy and without',
     async (_, alteration, text) => {
       await alter(`ALTER TABLE throughline.spans ${alteration}`);

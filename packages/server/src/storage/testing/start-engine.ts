@@ -1,7 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import pino, { type Logger } from 'pino';
 import { Registry } from 'prom-client';
 import { Jobs } from '../../jobs/jobs.ts';
@@ -10,6 +8,7 @@ import type { Engine } from '../engine.ts';
 import type { EngineLimits } from '../engine-limits.ts';
 import { RollupJob } from '../rollups/rollup-job.ts';
 import { SpanVisibility } from '../span-visibility.ts';
+import { newStore } from './new-store.ts';
 
 /** The engine's process runs what `tsc -b packages/server` has made of it. */
 export const builtEngineProcess = new URL('../../../dist/storage/process/embedded-process.js', import.meta.url);
@@ -33,7 +32,7 @@ export async function startEngine(
   log: Logger = silentLog,
 ): Promise<StartedEngine> {
   if (!existsSync(builtEngineProcess)) throw new Error('run "npx tsc -b packages/server" first');
-  const directory = existing ?? (await mkdtemp(join(tmpdir(), 'throughline-store-')));
+  const directory = existing ?? (await newStore());
   const registry = new Registry();
   const pids: number[] = [];
   const engine = new EmbeddedEngine({
