@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startEngine } from '../packages/server/src/storage/testing/start-engine.ts';
 import { isSpoolEmpty, newDirectory, runCommand, startCollector } from './support/collector.ts';
 import { eventually } from './support/processes.ts';
@@ -39,10 +39,10 @@ async function check(dataDirectory: string, ...flags: string[]): Promise<{ code:
   return { code, report: JSON.parse(line) as Report };
 }
 
-/** The directory of a collector that was stopped when everything was stored and counted. */
-async function aStoppedCollector(): Promise<string> {
-  const dataDirectory = newDirectory();
-  directories.push(dataDirectory);
+/** The directory of a collector that was stopped when everything was stored and counted. Each test harms a copy. */
+const intact = newDirectory();
+beforeAll(async () => {
+  const dataDirectory = intact;
   const collector = await startCollector({ dataDirectory, env: { THROUGHLINE_SPOOL_SEGMENT_AGE_MS: '50' } });
   for (const request of [0, 1, 2]) {
     const { ok } = await postJson(collector.otlpUrl, aRequest(`checked-${request}`, 30, 'shop', START_MS));
@@ -51,12 +51,19 @@ async function aStoppedCollector(): Promise<string> {
   await eventually('everything is stored', () => isSpoolEmpty(collector));
   await collector.stop({ keepData: true });
   await (await startCollector({ dataDirectory })).stop({ keepData: true });
+});
+afterAll(() => rmSync(intact, { recursive: true, force: true }));
+
+function aStoppedCollector(): string {
+  const dataDirectory = newDirectory();
+  directories.push(dataDirectory);
+  cpSync(intact, dataDirectory, { recursive: true, verbatimSymlinks: true });
   return dataDirectory;
 }
 
 describe('throughline check', () => {
   it('verifies the store of a collector that runs, and of one that is stopped', async () => {
-    const dataDirectory = await aStoppedCollector();
+    const dataDirectory = aStoppedCollector();
     const stopped = await check(dataDirectory);
     expect(stopped).toMatchObject({ code: 0, report: { ok: true, damagedParts: [], wrongDays: [] } });
     expect(stopped.report.parts).toBeGreaterThan(5);
@@ -69,7 +76,7 @@ describe('throughline check', () => {
   });
 
   it('finds a wrong byte that no question would meet, and days that were counted wrongly', async () => {
-    const dataDirectory = await aStoppedCollector();
+    const dataDirectory = aStoppedCollector();
     {
       await using store = await startEngine({}, join(dataDirectory, 'store'));
       await store.engine.command(`ALTER TABLE throughline.request_1h DROP PARTITION '${DAY}'`);
@@ -92,7 +99,7 @@ describe('throughline check', () => {
   it.for(['runs', 'is stopped'])(
     'repairs what it finds, if it is asked to, in the store of a collector that %s',
     async (how) => {
-      const dataDirectory = await aStoppedCollector();
+      const dataDirectory = aStoppedCollector();
       const harmed = partsOf(dataDirectory, 'spans', DAY.replaceAll('-', ''));
       for (const part of harmed) flipByte(join(part, 'minmax_start_s.idx'));
       const collector = how === 'runs' ? await startCollector({ dataDirectory }) : null;
@@ -116,7 +123,7 @@ describe('throughline check', () => {
     ['of a newer version', "99, now(), 'newer'"],
     ['with another text under a number', "1, now() + 60, 'another'"],
   ])('does not say of a schema %s, which no collector opens, that all is well', async (_, row) => {
-    const dataDirectory = await aStoppedCollector();
+    const dataDirectory = aStoppedCollector();
     {
       await using store = await startEngine({}, join(dataDirectory, 'store'));
       await store.engine.command(
@@ -147,7 +154,7 @@ describe('throughline check', () => {
   });
 
   it('finds every derived table that is wrong, and rebuilds its day when it is asked to', async () => {
-    const dataDirectory = await aStoppedCollector();
+    const dataDirectory = aStoppedCollector();
     // An empty table is one that a start of the collector finds by itself.
     const harm = async (...more: readonly string[]): Promise<void> => {
       await using store = await startEngine({}, join(dataDirectory, 'store'));
@@ -180,7 +187,7 @@ describe('throughline check', () => {
   });
 
   it('changes nothing in the store of a collector that is stopped, whatever is damaged', async () => {
-    const dataDirectory = await aStoppedCollector();
+    const dataDirectory = aStoppedCollector();
     const [part = ''] = partsOf(dataDirectory, 'spans', DAY.replaceAll('-', ''));
     flipByte(join(part, 'columns.txt'));
     for (const record of partsOf(dataDirectory, 'schema_migrations', 'all')) flipByte(join(record, 'data.bin'));

@@ -105,7 +105,11 @@ const bundles: readonly (readonly [name: string, format: Format, bundle: Bundle]
   ['webpack, CommonJS', 'cjs', byWebpack('cjs')],
 ];
 
-it.each(bundles)('exports from a bundle by %s', async (name, format, bundle) => {
+// What they bundle does not depend on the Node that runs them; that the bundle runs is shown by one of each format.
+const isOldest = process.versions.node.startsWith('20.');
+const tried = isOldest ? bundles : bundles.filter(([name]) => name === 'esbuild, ESM' || name === 'esbuild, CommonJS');
+
+it.each(tried)('exports from a bundle by %s', async (name, format, bundle) => {
   const file = join(project.folder, `bundle-${name.replaceAll(/\W+/g, '-')}.${format === 'esm' ? 'mjs' : 'cjs'}`);
   await bundle(file);
   for (const end of ['empty', 'exit']) {

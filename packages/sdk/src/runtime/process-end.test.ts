@@ -125,18 +125,24 @@ describe('the end of the process', () => {
     await hanging.close();
   });
 
+  const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+  const isLong = process.env['THROUGHLINE_TEST_LONG'] === 'true';
+
   describe.each([
     [
       'signal-exit 3',
+      'SIGTERM',
       "const { default: onExit } = await import('signal-exit-3'); onExit(() => console.log('tidied'));",
     ],
-    ['signal-exit 4', "const { onExit } = await import('signal-exit'); onExit(() => console.log('tidied'));"],
+    ['signal-exit 4', 'SIGINT', "const { onExit } = await import('signal-exit'); onExit(() => console.log('tidied'));"],
     [
       'both versions of signal-exit',
+      'SIGHUP',
       "const [three, four] = await Promise.all([import('signal-exit-3'), import('signal-exit')]); three.default(() => {}); four.onExit(() => console.log('tidied'));",
     ],
-  ])('with %s', (_, tidy) => {
-    it.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('comes by %s, when it has tidied up', async (signal) => {
+  ] as const)('with %s', (_, inShort, tidy) => {
+    // In the short form each signal once.
+    it.each(isLong ? SIGNALS : [inShort])('comes by %s, when it has tidied up', async (signal) => {
       for (const child of [app(`${STAY} ${tidy}`), app(STAY, sink.url, 30_000, tidy)]) {
         await child.line();
         child.process.kill(signal);

@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { newestTraces } from './newest-traces.ts';
 import { ALL_COUNTED } from '../storage/span-visibility.ts';
 import type { TimeRange } from './rows.ts';
@@ -44,12 +44,16 @@ function at(seconds: bigint): bigint {
 
 describe('newestTraces', () => {
   let store: TestStore;
+  /** Of single tests. */
+  let other: TestStore;
   const spans = randomSpans(600);
   beforeAll(async () => {
     store = await openTestStore();
+    other = await openTestStore();
     await store.store(spans);
   });
-  afterAll(() => store.close());
+  afterEach(() => other.empty());
+  afterAll(() => Promise.all([store.close(), other.close()]));
 
   it('answers what a plain look at all spans finds, or that it does not know', async () => {
     let known = 0;
@@ -77,7 +81,6 @@ describe('newestTraces', () => {
   });
 
   it('answers the same of a range that ends before what is stored, where few traces are odd', async () => {
-    await using other = await openTestStore();
     const tidy = mostlyTidy(300);
     await other.store(tidy);
     let known = 0;
@@ -100,7 +103,6 @@ describe('newestTraces', () => {
   });
 
   it('knows the newest of a range that ends long before the newest spans', async () => {
-    await using other = await openTestStore();
     await other.store(tracesOf(300, 10));
     const ended = { ...ALWAYS, toUnixNano: TEST_START_NS + 1_005n * SECOND_NS };
     expect(await newest(other, ended, 2)).toMatchObject([{ traceId: idOf(101) }, { traceId: idOf(100) }]);
@@ -112,7 +114,6 @@ describe('newestTraces', () => {
     ['has a root far behind the range', 1_400n, 1_000n, 1_000n],
     ['has spans on both sides of the range, and lasts for an hour', 4_000n, 400n, 400n],
   ])('does not know the newest of a range where a trace %s', async (_case, root, start, last) => {
-    await using other = await openTestStore();
     const parentSpanId = idOf(1, 16);
     await other.store([
       ...tracesOf(300, 10),
@@ -124,7 +125,6 @@ describe('newestTraces', () => {
   });
 
   it('does not know the newest where one of them began before the seconds that it looks at', async () => {
-    await using other = await openTestStore();
     await other.store(tracesOf(300, 10));
     expect(await newest(other, ALWAYS, 1)).toMatchObject([{ traceId: idOf(300) }]);
     const startNs = TEST_START_NS + 3_000n * SECOND_NS;

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ALL_COUNTED, type SpanView, type Visibility } from '../storage/span-visibility.ts';
+import { isLong } from '../storage/testing/sample-of.ts';
 import type { QueryContext } from './rows.ts';
 import { searchTraces } from './search-traces.ts';
 import { findSeries } from './find-series.ts';
@@ -110,7 +111,7 @@ describe('queries while spans move from the fresh tables to the store and into t
         length: fc.integer({ min: 1, max: 300 }),
         minDurationNs: fc.option(fc.bigInt(0n, 4_000_000_000n)),
       }),
-      { numRuns: 8, seed: 5 },
+      { numRuns: isLong ? 8 : 4, seed: 5 },
     );
     for (const [name, context, spans] of views()) {
       for (const { service, status, value, second, length, minDurationNs } of queries) {

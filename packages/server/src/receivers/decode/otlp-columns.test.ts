@@ -8,6 +8,7 @@ import { writeNativeBlock } from '../../columns/write-native-block.ts';
 import { RollupBounds } from '../../columns/rollup-bounds.ts';
 import { SpanBlock } from '../../columns/span-block.ts';
 import { selectName } from '../../storage/rollups/rollup-names.ts';
+import { isLong } from '../../storage/testing/sample-of.ts';
 import { countStored, startEngine, type StartedEngine } from '../../storage/testing/start-engine.ts';
 import { decodeOtlp } from '../otlp/decode-otlp.ts';
 import { decodeOtlpJson } from '../otlp-json/decode-otlp-json.ts';
@@ -65,13 +66,13 @@ test('every field of OTLP, sent as protobuf or as JSON, comes out of the store a
       });
       expect(sorted(rows)).toEqual(sorted(requests.flatMap((request) => expectedRows(request))));
     }),
-    { numRuns: 40, seed: 42 },
+    { numRuns: isLong ? 40 : 15, seed: 42 },
   );
 });
 
 test('a file of many blocks is one insert, which the store takes once however often it is repeated', async () => {
   const block = new SpanBlock(7);
-  const requests = fc.sample(arbitraryOtlp, { numRuns: 40, seed: 5 }).map((request) => {
+  const requests = fc.sample(arbitraryOtlp, { numRuns: isLong ? 40 : 15, seed: 5 }).map((request) => {
     for (const { scopeSpans } of request.resourceSpans) {
       for (const { spans } of scopeSpans) for (const span of spans) span.startTimeUnixNano = '1795000000000000000';
     }

@@ -8,6 +8,7 @@ import { writeNativeBlock } from '../../columns/write-native-block.ts';
 import { MalformedRequestError, RequestTooLargeError } from '../../columns/ingest-result.ts';
 import { SpanBlock } from '../../columns/span-block.ts';
 import { Seeded } from '../../columns/testing/seeded.ts';
+import { isLong } from '../../storage/testing/sample-of.ts';
 import { REPAIRED_TEXTS } from '../../columns/repaired-text.ts';
 import { parseJson } from './json-object.ts';
 import { checkObjectCount } from './check-object-count.ts';
@@ -22,7 +23,7 @@ import { readNativeRows } from '../testing/read-native.ts';
 import { restyledJson } from '../testing/restyle-json.ts';
 
 /** Each of mutants, and of bodies that are written in other ways. */
-const BODIES = process.env['THROUGHLINE_TEST_LONG'] === 'true' ? 1_500 : 250;
+const BODIES = isLong ? 1_500 : 250;
 const SEED = Number(process.env['THROUGHLINE_TEST_SEED'] ?? 20_261_123);
 const corpus = fuzzCorpus();
 /** So low that many bodies reach them. */
@@ -121,7 +122,7 @@ test('a body of any request gives what its objects give', () => {
     fc.property(arbitraryOtlp, fc.nat(), (request, seed) => {
       expectSame(restyledJson(request, new Seeded(seed)), BLOCK_LIMITS);
     }),
-    { numRuns: 300 },
+    { numRuns: isLong ? 300 : 100 },
   );
 });
 
@@ -211,7 +212,7 @@ test('numbers are those that the parser reads, to the last digit', () => {
       expectSame(Buffer.from(span(`"endTimeUnixNano":${time}`)), BLOCK_LIMITS);
       expectSame(Buffer.from(span(`"flags":${time}`)), BLOCK_LIMITS);
     }),
-    { numRuns: 1_000 },
+    { numRuns: isLong ? 1_000 : 300 },
   );
 });
 
