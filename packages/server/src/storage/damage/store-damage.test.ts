@@ -167,7 +167,7 @@ describe('StoreDamage', () => {
             (file) => isLong || /^(?:data|primary|skp_idx_t|checksums|count|minmax|columns\.|partition)/.test(file),
           );
           // Others for each harm.
-          for (const file of sampleOf(kinds, 3, how.length + Number(isRunning))) {
+          for (const file of sampleOf(kinds, 4, how.length + Number(isRunning))) {
             await askHarmed(file, how, isRunning).catch((error: unknown) => {
               throw new Error(`${file}: ${String(error)}`, { cause: error });
             });

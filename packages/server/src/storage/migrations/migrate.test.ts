@@ -208,7 +208,7 @@ SELECT unhex(repeat('07', 16)), unhex(repeat('07', 8)), unhex(repeat('00', 8)), 
     expect(await everything(engine)).toEqual(expected);
     expect(expected[8]?.split('\n')).toHaveLength(60);
     const all = Array.from({ length: commands }, (_, last) => last);
-    for (const last of sampleOf(all, 2, 1)) {
+    for (const last of sampleOf(all, 3, 1)) {
       await lastBefore(engine);
       await expect(migrate(interruptedAfter(last, engine))).rejects.toThrow('interrupted');
       await migrate(engine);

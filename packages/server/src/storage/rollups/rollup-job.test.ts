@@ -169,7 +169,7 @@ describe('RollupJob', () => {
     ).run(true);
     expect(await wrongTables()).toEqual([]);
     let batch = 1;
-    for (const { last, isCarriedOut } of sampleOf(lastCommands(counting.commands), 2, 1)) {
+    for (const { last, isCarriedOut } of sampleOf(lastCommands(counting.commands), 3, 1)) {
       batch += 1;
       await storeSpans(batch, 150, 2);
       let left = last;
