@@ -18,7 +18,7 @@ import { eventually, residentBytes } from './support/processes.ts';
 
 const IS_LONG = process.env['THROUGHLINE_TEST_LONG'] === 'true';
 /** Through each way in. */
-const PAYLOADS = IS_LONG ? 100_000 : 100;
+const PAYLOADS = IS_LONG ? 100_000 : 250;
 const AT_ONCE = 8;
 const SEED = Number(process.env['THROUGHLINE_TEST_SEED'] ?? 20_261_123);
 const GROWTH_BYTES_MAX = 192 * 2 ** 20;
