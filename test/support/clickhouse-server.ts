@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,17 +12,31 @@ export interface ClickHouseServer {
   readonly rows: (sql: string) => Promise<unknown[][]>;
   readonly command: (sql: string) => Promise<void>;
   readonly kill: () => Promise<void>;
+  /** Whether it has logged this text. */
+  readonly hasLogged: (text: string) => boolean;
   /** Starts it again on the same data and port. */
   readonly restart: () => Promise<void>;
   readonly stop: () => Promise<void>;
 }
 
-/** A ClickHouse server as a plain process on the loopback interface, with its data in a temporary folder. */
-export async function startClickHouseServer(program: string): Promise<ClickHouseServer> {
+export interface ClickHousePorts {
+  readonly http: number;
+  readonly tcp: number;
+}
+
+/**
+ * A ClickHouse server as a plain process on the loopback interface, with its data in a temporary folder. `more` is what
+ * its configuration has beside that.
+ */
+export async function startClickHouseServer(
+  program: string,
+  { ports, more = '' }: { readonly ports?: ClickHousePorts; readonly more?: string } = {},
+): Promise<ClickHouseServer> {
   const folder = mkdtempSync(join(tmpdir(), 'throughline-clickhouse-'));
   mkdirSync(join(folder, 'data'));
-  const [port, tcpPort] = await freePorts(2);
-  writeFileSync(join(folder, 'config.xml'), configXml(folder, port ?? 0, tcpPort ?? 0));
+  const [http = 0, tcp = 0] = ports === undefined ? await freePorts(2) : [ports.http, ports.tcp];
+  const port = http;
+  writeFileSync(join(folder, 'config.xml'), configXml(folder, http, tcp, more));
   writeFileSync(join(folder, 'users.xml'), USERS_XML);
   const url = `http://127.0.0.1:${port}`;
   const run = async (sql: string): Promise<string> => {
@@ -63,6 +77,7 @@ export async function startClickHouseServer(program: string): Promise<ClickHouse
     rows,
     command: async (sql) => void (await run(sql)),
     kill,
+    hasLogged: (text) => readFileSync(join(folder, 'server.log'), 'utf8').includes(text),
     restart: async () => {
       child = start();
       await isReady();
@@ -74,7 +89,7 @@ export async function startClickHouseServer(program: string): Promise<ClickHouse
   };
 }
 
-async function freePorts(count: number): Promise<number[]> {
+export async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer());
   const ports = await Promise.all(
     servers.map(
@@ -88,15 +103,15 @@ async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
-function configXml(folder: string, port: number, tcpPort: number): string {
+function configXml(folder: string, port: number, tcpPort: number, more: string): string {
   return `<yandex>
-  <logger><level>error</level><log>${folder}/server.log</log><errorlog>${folder}/error.log</errorlog></logger>
+  <logger><level>debug</level><log>${folder}/server.log</log><errorlog>${folder}/error.log</errorlog></logger>
   <http_port>${port}</http_port><tcp_port>${tcpPort}</tcp_port>
   <listen_host>127.0.0.1</listen_host>
   <path>${folder}/data/</path><tmp_path>${folder}/data/tmp/</tmp_path>
   <mark_cache_size>67108864</mark_cache_size>
   <users_config>users.xml</users_config><default_profile>default</default_profile><default_database>default</default_database>
-  <timezone>UTC</timezone>
+  <timezone>UTC</timezone>${more}
 </yandex>
 `;
 }

@@ -1,0 +1,58 @@
+import { freePorts, startClickHouseServer, type ClickHousePorts, type ClickHouseServer } from './clickhouse-server.ts';
+import { eventually } from './processes.ts';
+import { startZooKeeper, type ZooKeeper } from './zookeeper.ts';
+
+export interface ClickHouseCluster {
+  /** What `ON CLUSTER` calls it. */
+  readonly name: string;
+  /** Two replicas of the first shard, and the one of the second. */
+  readonly servers: readonly [ClickHouseServer, ClickHouseServer, ClickHouseServer];
+  readonly zooKeeper: ZooKeeper;
+  readonly stop: () => Promise<void>;
+}
+
+const NAME = 'main';
+/** The shard of each server. */
+const SHARDS = [1, 1, 2];
+
+/** Three ClickHouse servers in two shards, of which one has two replicas, and the ZooKeeper between them. */
+export async function startClickHouseCluster(program: string, zooKeeperJar: string): Promise<ClickHouseCluster> {
+  const zooKeeper = await startZooKeeper(zooKeeperJar);
+  const ports = await freePorts(SHARDS.length * 3);
+  const nodes = SHARDS.map((shard, index) => {
+    const [http = 0, tcp = 0, interserver = 0] = ports.slice(index * 3);
+    return { shard, replica: `server-${index + 1}`, ports: { http, tcp }, interserver };
+  });
+  const shards = [...new Set(SHARDS)].map(
+    (shard) =>
+      `<shard><internal_replication>true</internal_replication>${nodes
+        .filter((node) => node.shard === shard)
+        .map((node) => `<replica><host>127.0.0.1</host><port>${node.ports.tcp}</port></replica>`)
+        .join('')}</shard>`,
+  );
+  const start = (node: (typeof nodes)[number]): Promise<ClickHouseServer> =>
+    startClickHouseServer(program, {
+      ports: node.ports satisfies ClickHousePorts,
+      more: `
+  <interserver_http_port>${node.interserver}</interserver_http_port><interserver_http_host>127.0.0.1</interserver_http_host>
+  <zookeeper><node><host>127.0.0.1</host><port>${zooKeeper.port}</port></node><session_timeout_ms>5000</session_timeout_ms></zookeeper>
+  <remote_servers><${NAME}>${shards.join('')}</${NAME}></remote_servers>
+  <macros><shard>${node.shard}</shard><replica>${node.replica}</replica></macros>
+  <distributed_ddl><path>/clickhouse/task_queue/ddl</path></distributed_ddl>`,
+    });
+  const [first, ...others] = nodes as [(typeof nodes)[number], ...typeof nodes];
+  const servers = await Promise.all([first, ...others].map(start));
+  await eventually('the servers take statements for the cluster', () => {
+    // 18.16 crashes with one that comes before.
+    return Promise.resolve(servers.every((server) => server.hasLogged('DDLWorker: Waiting a watch')) || undefined);
+  });
+  return {
+    name: NAME,
+    servers: servers as [ClickHouseServer, ClickHouseServer, ClickHouseServer],
+    zooKeeper,
+    stop: async () => {
+      for (const server of servers) await server.stop();
+      await zooKeeper.stop();
+    },
+  };
+}
