@@ -4,6 +4,7 @@ import { findClickHouseServer } from '../scripts/workspace.mjs';
 import { startClickHouseServer, type ClickHouseServer } from './support/clickhouse-server.ts';
 import { startCollector, type Collector } from './support/collector.ts';
 import { eventually } from './support/processes.ts';
+import { ask, QUESTIONS, storedSpans, theTraces, TRACES } from './support/questions.ts';
 import { aRequest, postJson, spanIdOf, traceIdOf } from './support/traces.ts';
 
 const program = findClickHouseServer();
@@ -11,95 +12,6 @@ const why =
   program === null
     ? ' (skipped: clickhouse-server is not installed; on Debian: apt-get install clickhouse-server)'
     : '';
-
-/** A whole hour that is over, so that no question's answer depends on the moment. */
-const HOUR_MS = Math.floor(Date.now() / 3_600_000 - 2) * 3_600_000;
-const TRACES = 40;
-const LONG_TRACE = traceIdOf('trace-7');
-
-const value = (text: string) => ({ stringValue: text });
-
-const spansOf = (service: 'web' | 'db', from: number, to: number) =>
-  Array.from({ length: TRACES }, (_, index) => index).flatMap((index) =>
-    Array.from({ length: 3 }, (__, depth) => depth)
-      .filter((depth) => depth >= from && depth < to)
-      .map((depth) => {
-        const startNs = BigInt(HOUR_MS + index * 60_000 + depth) * 1_000_000n + BigInt(index % 2);
-        return {
-          traceId: traceIdOf(`trace-${index}`),
-          spanId: spanIdOf(`span-${index}-${depth}`),
-          ...(depth > 0 && { parentSpanId: spanIdOf(`span-${index}-${depth - 1}`) }),
-          name: `${service} operation ${index % 4}`,
-          kind: depth === 2 ? 3 : 2,
-          startTimeUnixNano: String(startNs),
-          endTimeUnixNano: String(startNs + BigInt((index + 1) * 1_000_000 * (3 - depth))),
-          ...(index % 5 === 0 && { status: { code: 2, message: "it's broken \\" } }),
-          ...(index % 3 === 0 && { traceState: 'ot=th:8' }),
-          ...(index === 7 && {
-            flags: 0x101,
-            droppedAttributesCount: 1,
-            events: [{ timeUnixNano: String(startNs), name: 'event', attributes: [{ key: 'e', value: value('1') }] }],
-            links: [
-              {
-                traceId: traceIdOf('other'),
-                spanId: spanIdOf('other'),
-                attributes: [{ key: 'l', value: value('2') }],
-              },
-            ],
-          }),
-          attributes: [
-            { key: 'http.method', value: value(index % 2 === 0 ? 'GET' : "P'UT\n") },
-            { key: 'count', value: { intValue: String(index) } },
-            { key: 'ratio', value: { doubleValue: 0.5 } },
-            { key: 'list', value: { arrayValue: { values: [value('a'), { boolValue: true }] } } },
-          ],
-        };
-      }),
-  );
-
-const resource = (service: string) => ({
-  attributes: [
-    { key: 'service.name', value: value(service) },
-    { key: 'region', value: value('eu') },
-  ],
-});
-
-/** Traces of three spans in two services, with every field of OTLP in some of them. */
-function theTraces(): string {
-  return JSON.stringify({
-    resourceSpans: [
-      {
-        resource: resource('web'),
-        scopeSpans: [{ scope: { name: 'scope', version: '1' }, spans: spansOf('web', 0, 2) }],
-      },
-      { resource: resource('db'), scopeSpans: [{ spans: spansOf('db', 2, 3) }] },
-    ],
-  });
-}
-
-const range = `from=${HOUR_MS}&to=${HOUR_MS + 3_600_000 - 1}`;
-
-/** Every kind of question; a member of the answer that a run makes anew is none of it. */
-const QUESTIONS = [
-  '/services',
-  `/services?from=${HOUR_MS + 90_000}&to=${HOUR_MS + 1_234_567}`,
-  '/services/web/operations',
-  `/traces/${LONG_TRACE}`,
-  `/traces/${LONG_TRACE}/story`,
-  '/traces?limit=7',
-  '/traces?limit=100&service=db&status=error',
-  '/traces?operation=web%20operation%201&minDurationMs=30&maxDurationMs=90',
-  '/traces?tag=count%3D11',
-  "/traces?tag=http.method%3DP'UT%0A&tag=region%3Deu&service=web",
-  '/traces?tag=region%3Dus',
-  `/headlines?ids=${LONG_TRACE},${traceIdOf('trace-8')}`,
-  ...[10, 60, 3_600].map((step) => `/series?${range}&step=${step}`),
-  `/series?${range}&step=60&groupBy=operation&service=web&limit=2`,
-  '/attributes',
-  '/attributes?prefix=http',
-  '/attributes/http.method/values',
-  '/attributes/count/values?limit=5',
-];
 
 /** One span with one event, or with one link, with an attribute. */
 function aRequestWith(what: 'event' | 'link'): string {
@@ -113,16 +25,6 @@ function aRequestWith(what: 'event' | 'link'): string {
   else span['links'] = [{ traceId: traceIdOf('linked'), spanId: spanIdOf('linked'), attributes }];
   return JSON.stringify(request);
 }
-
-const ask = async (collector: Collector, question: string): Promise<unknown> => {
-  const response = await fetch(`${collector.apiUrl}/api/v1${question}`);
-  return { status: response.status, answer: await response.json() };
-};
-
-const storedSpans = (collector: Collector) => async (): Promise<number> => {
-  const { answer } = (await ask(collector, '/services')) as { answer: { services: { spanCount: number }[] } };
-  return answer.services.reduce((sum, { spanCount }) => sum + spanCount, 0);
-};
 
 describe.skipIf(program === undefined)(`a ClickHouse 18.16 server as the store${why}`, () => {
   let server: ClickHouseServer;

@@ -117,7 +117,7 @@ function configXml(folder: string, port: number, tcpPort: number, more: string):
 }
 
 const USERS_XML = `<yandex>
-  <profiles><default/></profiles>
+  <profiles><default><allow_experimental_low_cardinality_type>1</allow_experimental_low_cardinality_type></default></profiles>
   <users><default><password></password><networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota></default></users>
   <quotas><default/></quotas>
 </yandex>

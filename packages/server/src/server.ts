@@ -382,6 +382,7 @@ function createStore(scope: Scope, { visibility, time, notedDays, hasBacklog }: 
           limits: limits.cluster,
           lease: storeLease,
           check: new StoreCheck(storeCheck),
+          ...(config.storeCluster !== '' && { cluster: config.storeCluster }),
           onAway: () => admission.abort(),
         });
   const isOwnStore = urls === 'embedded';

@@ -170,7 +170,11 @@ function checkTogether(config: Config): void {
   }
 }
 
-function checkStore({ store, storePasswordFile, sources }: Config): void {
+function checkStore({ store, storeCluster, storePasswordFile, sources }: Config): void {
+  if (storeCluster !== '' && store === 'embedded') {
+    const source = sources.get(SETTINGS.storeCluster.key);
+    throw new ConfigError(`${source} is set, but the embedded store has no cluster; it is for --store URL`);
+  }
   if (storePasswordFile === '') return;
   const source = sources.get(SETTINGS.storePasswordFile.key);
   if (store === 'embedded') {

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
+import { CLUSTER_NAME } from '../storage/cluster/cluster-tables.ts';
 import { LIMIT_SETTINGS } from './limit-settings.ts';
 import { quantity, setting, type Setting, type SettingText } from './setting.ts';
 
@@ -19,6 +20,8 @@ export interface Settings {
   readonly dataDirectory: string;
   /** The URLs of ClickHouse servers that share their tables, or the embedded one. */
   readonly store: 'embedded' | readonly string[];
+  /** What the ClickHouse servers call the cluster that keeps the tables; '' where each server keeps all rows itself. */
+  readonly storeCluster: string;
   /** Absolute; '' for none. Read once, at the start. */
   readonly storePasswordFile: string;
   /** Whole days that spans are kept, counted from their start; older ones are refused. */
@@ -88,6 +91,16 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
       isSecret: true,
     },
     () => 'embedded',
+  ),
+  storeCluster: setting(
+    'storeCluster',
+    'ClickHouse cluster that replicates the tables and spreads them over its shards',
+    {
+      value: 'NAME',
+      accepted: 'the name of a cluster in remote_servers, of letters, digits and the characters _ . -',
+      parse: (text) => (CLUSTER_NAME.test(text) ? text : undefined),
+    },
+    () => '',
   ),
   storePasswordFile: setting(
     'storePasswordFile',

@@ -18,6 +18,8 @@ export interface Capabilities {
   readonly syncedInserts: boolean;
   /** A repeat of an insert with the same token stores nothing, in the table and in its materialized views. */
   readonly deduplicationTokens: boolean;
+  /** Inserts that wait for a quorum may run at the same time, and do where it is not forbidden. */
+  readonly parallelQuorum: boolean;
 }
 
 /** Throws a `RangeError` when the text is no version. */
@@ -36,5 +38,6 @@ export function capabilitiesOf(version: string): Capabilities {
     partTuning: since(25, 10),
     syncedInserts: since(20, 10),
     deduplicationTokens: since(22, 2),
+    parallelQuorum: since(21, 1),
   };
 }

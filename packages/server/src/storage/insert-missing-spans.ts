@@ -87,9 +87,10 @@ function aboutStore(error: unknown): unknown {
 }
 
 function isMissing(source: string, tables: Tables): string {
+  const { spans, inOfServer } = tables;
   return `${IDENTITY} NOT IN (
-  SELECT ${IDENTITY} FROM ${tables.spans.read}
-  WHERE tenant = '' AND (${SORTED_BY}) IN (SELECT ${SORTED_BY} FROM ${source}) AND trace_id IN (SELECT trace_id FROM ${source})
+  SELECT ${IDENTITY} FROM ${spans.read}
+  WHERE tenant = '' AND (${SORTED_BY}) ${inOfServer} (SELECT ${SORTED_BY} FROM ${source}) AND trace_id ${inOfServer} (SELECT trace_id FROM ${source})
 )`;
 }
 

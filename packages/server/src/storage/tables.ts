@@ -6,7 +6,7 @@ export const DATABASE = 'throughline';
 /** On the system's tables that name the database of what they list. */
 export const IN_DATABASE = `database = '${DATABASE}'`;
 
-const TABLE_NAMES = [
+export const TABLE_NAMES = [
   'spans',
   'spans_fresh',
   'spans_repair',
@@ -69,6 +69,12 @@ export type Tables = Readonly<Record<TableName, Table>> & {
   readonly createDatabase: string;
   /** What makes the table where it is missing: one statement for each that it consists of. */
   readonly create: (name: TableName, definition: TableDefinition) => readonly string[];
+  /** What gives new columns of the tables to those that only read and write them on other servers. */
+  readonly takeOverColumns: readonly string[];
+  /** Whether each of several servers has all rows of it, so that what is written must be read by all of them. */
+  readonly isOnEveryServer: (name: TableName) => boolean;
+  /** `IN`, where the set is made of a table that only the server has that is asked. */
+  readonly inOfServer: 'IN' | 'GLOBAL IN';
 };
 
 /** The tables of a store that is one server's: the embedded one, or a ClickHouse that keeps all rows itself. */
@@ -93,5 +99,8 @@ export function singleServerTables(): Tables {
         ...(settings.length === 0 ? [] : [`SETTINGS ${settings.join(', ')}`]),
       ].join('\n'),
     ],
+    takeOverColumns: [],
+    isOnEveryServer: () => false,
+    inOfServer: 'IN',
   };
 }

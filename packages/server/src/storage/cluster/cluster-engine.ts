@@ -24,7 +24,9 @@ import { acquireQuerySlot } from '../acquire-query-slot.ts';
 import { sqlString } from '../sql.ts';
 import { OtherStoreError, type StoreCheck } from './store-check.ts';
 import { UnreachableError } from './unreachable-error.ts';
-import { singleServerTables } from '../tables.ts';
+import { singleServerTables, type Tables } from '../tables.ts';
+import { clusterTables } from './cluster-tables.ts';
+import { ClusterSettings } from './cluster-settings.ts';
 
 export interface ClusterEngineOptions {
   /** `http(s)://[user[:password]@]host[:port]` of servers that share their tables; the first that answers is used. */
@@ -32,6 +34,11 @@ export interface ClusterEngineOptions {
   readonly log: Logger;
   readonly registry: Registry;
   readonly limits?: Partial<ClusterLimits>;
+  /**
+   * What the servers call the cluster that keeps the tables: replicated, and spread over its shards. Without one each
+   * server keeps all rows itself.
+   */
+  readonly cluster?: string;
   /** Taken before the schema is touched; without one, nobody is kept from the store. */
   readonly lease?: StoreLease;
   /** Tells the store that is meant from others; without it, each URL is believed. */
@@ -42,7 +49,7 @@ export interface ClusterEngineOptions {
 
 /** ClickHouse servers over HTTP. One of them is used until it does not answer, and then the next that does. */
 export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
-  readonly tables = singleServerTables();
+  readonly tables: Tables;
   readonly #options: ClusterEngineOptions;
   readonly #limits: ClusterLimits;
   readonly #servers: readonly ClickHouseHttp[];
@@ -50,6 +57,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
   readonly #onQueueFull: () => void;
   readonly #metrics: EngineMetrics;
   readonly #closing = new AbortController();
+  readonly #cluster: ClusterSettings | null;
   #current = 0;
   #isOpen = false;
   #state: EngineState = { kind: 'starting' };
@@ -62,6 +70,9 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     if (options.urls.length === 0) throw new RangeError('no URL of a ClickHouse server was given');
     this.#options = options;
     this.#limits = { ...CLUSTER_LIMITS, ...options.limits };
+    const { cluster } = options;
+    this.tables = cluster === undefined ? singleServerTables() : clusterTables(cluster);
+    this.#cluster = cluster === undefined ? null : new ClusterSettings(cluster, this.tables);
     this.#servers = options.urls.map((url) => new ClickHouseHttp(url, this.#limits));
     const limitCounter = new LimitCounter(options.registry);
     this.#onQueueFull = (): void => limitCounter.reached('cluster.queuedQueriesMax');
@@ -118,6 +129,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
       command: (sql: string, timeoutMs?: number) => this.#command(sql, timeoutMs),
     };
     this.#capabilities = await askCapabilities(direct);
+    await this.#cluster?.open(direct, this.#capabilities);
     await lease?.take(direct);
     const engine = lease === undefined ? direct : underLease(direct, lease);
     await check?.settle(engine);
@@ -270,6 +282,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
       ...BLOCK_SETTINGS,
       ...(takesTokens && TOKEN_SETTINGS),
       ...this.#compatibility(),
+      ...this.#cluster?.always,
       query_id: queryIdOf(token, randomBytes(6).toString('hex')),
       max_execution_time: Math.max(1, Math.ceil(this.#limits.insertTimeoutMs / 1000)),
     };
@@ -323,6 +336,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
           cancel_http_readonly_queries_on_client_close: 1,
         }),
         ...this.#compatibility(),
+        ...this.#cluster?.forSelect(sql),
       },
       isRepeatable: true,
       timeoutMs,
@@ -335,7 +349,11 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     await this.#run({
       sql,
       // A server goes on with what it began to write after we have left: what we repeat would be written twice.
-      settings: { max_execution_time: Math.max(1, Math.floor(timeoutMs / 1000)), ...this.#compatibility() },
+      settings: {
+        max_execution_time: Math.max(1, Math.floor(timeoutMs / 1000)),
+        ...this.#compatibility(),
+        ...this.#cluster?.forCommand(sql, timeoutMs),
+      },
       isRepeatable: false,
       timeoutMs,
     });

@@ -44,6 +44,8 @@ export async function migrate(
     const number = index + 1;
     if (applied.has(number)) continue;
     for (const statement of migration.statements(capabilities, tables)) await runStatement(engine, statement);
+    // Before the last is noted: a start that is interrupted does it again.
+    if (number === migrations.length) for (const statement of tables.takeOverColumns) await engine.command(statement);
     await engine.command(`INSERT INTO ${tables.schema_migrations.write} (number, applied_at, checksum)
 SELECT ${number}, now(), ${sqlString(checksumOf(migration))}`);
   }

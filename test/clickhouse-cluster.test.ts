@@ -1,0 +1,51 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { findClickHouseServer } from '../scripts/workspace.mjs';
+import { startClickHouseCluster, type ClickHouseCluster } from './support/clickhouse-cluster.ts';
+import { startCollector, type Collector } from './support/collector.ts';
+import { eventually } from './support/processes.ts';
+import { ask, QUESTIONS, storedSpans, theTraces, TRACES } from './support/questions.ts';
+import { postJson } from './support/traces.ts';
+
+describe('three ClickHouse servers in two shards as the store', () => {
+  let cluster: ClickHouseCluster;
+  let onCluster: Collector;
+  let embedded: Collector;
+
+  beforeAll(async () => {
+    cluster = await startClickHouseCluster(findClickHouseServer() ?? '', '/usr/share/java/zookeeper.jar');
+    const urls = cluster.servers.map(({ url }) => url).join(',');
+    onCluster = await startCollector({ args: ['--store', urls, '--store-cluster', cluster.name, '--log-level', 'info'] });
+    embedded = await startCollector();
+    for (const collector of [onCluster, embedded]) {
+      await postJson(collector.otlpUrl, theTraces());
+      await eventually('the traces are stored', async () =>
+        (await storedSpans(collector)()) === TRACES * 3 ? true : undefined,
+      );
+      await eventually('they are counted', async () =>
+        JSON.stringify(await ask(collector, '/attributes')).includes('http.method') ? true : undefined,
+      );
+    }
+  });
+  afterAll(async () => {
+    await onCluster?.stop();
+    await embedded?.stop();
+    await cluster?.stop();
+  });
+
+  it.each(QUESTIONS)('answers %s as the embedded one does', async (question) => {
+    const expected = await ask(embedded, question);
+    expect(expected).toMatchObject({ status: 200 });
+    expect(await ask(onCluster, question)).toEqual(expected);
+  });
+
+  it('has the spans of a trace on one shard, and spans on each', async () => {
+    const counts = await Promise.all(
+      cluster.servers.map((server) => server.rows('SELECT hex(trace_id), count() FROM throughline.spans GROUP BY trace_id')),
+    );
+    const [first = [], second = [], third = []] = counts.map((rows) => rows.map(([id, count]) => `${String(id)} ${String(count)}`).toSorted());
+    expect(second).toEqual(first);
+    expect([...first, ...third].every((row) => row.endsWith(' 3'))).toBe(true);
+    expect(new Set([...first, ...third]).size).toBe(TRACES);
+    expect(Math.min(first.length, third.length)).toBeGreaterThan(0);
+  });
+});
