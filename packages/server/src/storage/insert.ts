@@ -5,9 +5,9 @@ import type { Tables } from './tables.ts';
  * The table with the columns that a file has. They are named so that the store fills the others: the server of a newer
  * version, or of a file that an older version of ours has left in the spool.
  */
-export function insertTarget(tables: Tables, table: string): string {
+export function insertTarget(tables: Tables, table: string, where: 'write' | 'local' = 'write'): string {
   const columns = table.startsWith('spans') ? ` (${SPAN_COLUMNS.map(([name]) => name).join(', ')})` : '';
-  return `${tables.named(table).write}${columns}`;
+  return `${tables.named(table)[where]}${columns}`;
 }
 
 /**

@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { readClickhouseResponse } from './read-clickhouse-response.ts';
@@ -15,6 +16,8 @@ export interface HttpStatement {
   readonly settings: Readonly<Record<string, string | number>>;
   /** The statement's data; the statement goes into the URL then. */
   readonly file?: string;
+  /** The same, from memory. */
+  readonly data?: readonly Uint8Array[];
   /** It changes nothing, so that it may be sent a second time. */
   readonly isRepeatable: boolean;
   readonly timeoutMs: number;
@@ -52,8 +55,8 @@ export class ClickHouseHttp {
 
   /** The answer's bytes. Rejects with `EngineError`, with `UnreachableError` where the server did not answer. */
   async run(statement: HttpStatement): Promise<Uint8Array> {
-    const { file, isRepeatable, timeoutMs, signal: left } = statement;
-    const dataBytes = file === undefined ? 0 : (await stat(file)).size;
+    const { file, data = [], isRepeatable, timeoutMs, signal: left } = statement;
+    const dataBytes = file === undefined ? data.reduce((sum, { length }) => sum + length, 0) : (await stat(file)).size;
     const end = new AbortController();
     const { signal } = end;
     const sent: Sent = { dataBytes, signal, isSent: false };
@@ -104,7 +107,7 @@ export class ClickHouseHttp {
   }
 
   #send(
-    { sql, settings, file }: HttpStatement,
+    { sql, settings, file, data }: HttpStatement,
     sent: Sent,
     agent: HttpAgent | HttpsAgent | false,
   ): Promise<IncomingMessage> {
@@ -115,14 +118,15 @@ export class ClickHouseHttp {
     url.searchParams.set('wait_end_of_query', '1');
     if (isCompressed) url.searchParams.set('enable_http_compression', '1');
     for (const [name, value] of Object.entries(settings)) url.searchParams.set(name, String(value));
-    if (file !== undefined) url.searchParams.set('query', sql);
+    const hasData = file !== undefined || data !== undefined;
+    if (hasData) url.searchParams.set('query', sql);
     const headers = {
       ...this.#headers,
       ...(isCompressed && { 'accept-encoding': 'gzip' }),
       // How long compressed data is, is known too late.
-      ...(isCompressed && file !== undefined
+      ...(isCompressed && hasData
         ? { 'content-encoding': 'gzip', 'transfer-encoding': 'chunked' }
-        : { 'content-length': file === undefined ? Buffer.byteLength(sql) : sent.dataBytes }),
+        : { 'content-length': hasData ? sent.dataBytes : Buffer.byteLength(sql) }),
     };
     const isSecure = url.protocol === 'https:';
     return new Promise((resolve, reject) => {
@@ -135,10 +139,13 @@ export class ClickHouseHttp {
         if (socket.connecting) socket.once(isSecure ? 'secureConnect' : 'connect', () => (sent.isSent = true));
         else sent.isSent = true;
       });
-      if (file === undefined) request.end(sql);
-      else if (isCompressed) {
-        pipeline(createReadStream(file), createGzip({ level: compressionLevel }), request).catch(reject);
-      } else pipeline(createReadStream(file), request).catch(reject);
+      if (!hasData) {
+        request.end(sql);
+        return;
+      }
+      const source = file === undefined ? Readable.from(data ?? []) : createReadStream(file);
+      if (isCompressed) pipeline(source, createGzip({ level: compressionLevel }), request).catch(reject);
+      else pipeline(source, request).catch(reject);
     });
   }
 }

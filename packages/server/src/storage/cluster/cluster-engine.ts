@@ -27,6 +27,8 @@ import { UnreachableError } from './unreachable-error.ts';
 import { singleServerTables, type Tables } from '../tables.ts';
 import { clusterTables } from './cluster-tables.ts';
 import { ClusterSettings } from './cluster-settings.ts';
+import { ShardedInserts } from './sharded-inserts.ts';
+import { Shards } from './shards.ts';
 
 export interface ClusterEngineOptions {
   /** `http(s)://[user[:password]@]host[:port]` of servers that share their tables; the first that answers is used. */
@@ -57,7 +59,10 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
   readonly #onQueueFull: () => void;
   readonly #metrics: EngineMetrics;
   readonly #closing = new AbortController();
+  /** These are null where each server keeps all rows itself. */
   readonly #cluster: ClusterSettings | null;
+  readonly #shards: Shards | null;
+  readonly #sharded: ShardedInserts | null;
   #current = 0;
   #isOpen = false;
   #state: EngineState = { kind: 'starting' };
@@ -72,8 +77,19 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     this.#limits = { ...CLUSTER_LIMITS, ...options.limits };
     const { cluster } = options;
     this.tables = cluster === undefined ? singleServerTables() : clusterTables(cluster);
-    this.#cluster = cluster === undefined ? null : new ClusterSettings(cluster, this.tables);
     this.#servers = options.urls.map((url) => new ClickHouseHttp(url, this.#limits));
+    this.#cluster = cluster === undefined ? null : new ClusterSettings(cluster, this.tables);
+    this.#shards = cluster === undefined ? null : new Shards(cluster);
+    this.#sharded =
+      this.#shards === null
+        ? null
+        : new ShardedInserts({
+            shards: this.#shards,
+            servers: this.#servers,
+            admit: (server) => this.#admit(server),
+            isPlain: () => this.#capabilities?.lowCardinality !== true,
+            statement: (token) => this.#insertStatement(insertTarget(this.tables, 'spans', 'local'), token),
+          });
     const limitCounter = new LimitCounter(options.registry);
     this.#onQueueFull = (): void => limitCounter.reached('cluster.queuedQueriesMax');
     this.#limiter = new Limiter({
@@ -174,19 +190,25 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
 
   async insertNativeFile(table: string, path: string, deduplicationToken: string): Promise<void> {
     this.#checkOpen();
+    await this.#asRunningInsert(this.#insertFile(table, path, deduplicationToken));
+  }
+
+  async #insertFile(table: string, path: string, token: string): Promise<void> {
+    if (table === 'spans' && (await this.#sharded?.insert(path, token)) === true) return;
+    await this.#run({ ...this.#insertStatement(insertTarget(this.tables, table), token), file: path });
+  }
+
+  #insertStatement(target: string, token: string): HttpStatement {
     const takesTokens = this.#capabilities?.deduplicationTokens === true;
-    await this.#asRunningInsert(
-      this.#run({
-        sql: `INSERT INTO ${insertTarget(this.tables, table)} FORMAT Native`,
-        file: path,
-        isRepeatable: false,
-        settings: {
-          ...this.#insertSettings(deduplicationToken),
-          ...(takesTokens && { insert_deduplication_token: deduplicationToken }),
-        },
-        timeoutMs: this.#limits.insertTimeoutMs,
-      }),
-    );
+    return {
+      sql: `INSERT INTO ${target} FORMAT Native`,
+      isRepeatable: false,
+      settings: {
+        ...this.#insertSettings(token),
+        ...(takesTokens && { insert_deduplication_token: token }),
+      },
+      timeoutMs: this.#limits.insertTimeoutMs,
+    };
   }
 
   async insertPlainFile(table: string, path: string, name: string): Promise<void> {
@@ -209,6 +231,11 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
 
   async insertMissingSpans(path: string, deduplicationToken: string): Promise<number> {
     this.#checkOpen();
+    if (this.#cluster !== null) {
+      // A replicated table notes a token together with the part that it came with: a repeat stores what is missing.
+      await this.#asRunningInsert(this.#insertFile('spans', path, deduplicationToken));
+      return 0;
+    }
     await this.#checkEnded(deduplicationToken);
     return await this.#asRunningInsert(this.#insertMissing(path, deduplicationToken));
   }
@@ -373,10 +400,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
       const index = this.#current;
       const server = this.#servers[index] as ClickHouseHttp;
       try {
-        await this.#options.check?.admit(server, {
-          tables: this.tables,
-          query: (sql, options) => this.#select(sql, options, (asked) => server.run(asked)),
-        });
+        await this.#admit(server);
         const bytes = await server.run(statement);
         this.#becomes(null);
         return bytes;
@@ -384,12 +408,23 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
         last = error;
         if (!(error instanceof UnreachableError)) throw error;
         if (!(error instanceof OtherStoreError)) this.#options.check?.forget(server);
+        this.#shards?.forget(server);
         if (this.#current === index) this.#current = (index + 1) % this.#servers.length;
         if (!error.isUnseen) break;
       }
     }
     this.#becomes(last instanceof Error ? last.message : String(last));
     throw last;
+  }
+
+  /** Asks a server what it is, once, and again when it did not answer. */
+  async #admit(server: ClickHouseHttp): Promise<void> {
+    const engine = {
+      tables: this.tables,
+      query: (sql: string, options: QueryOptions) => this.#select(sql, options, (asked) => server.run(asked)),
+    };
+    await this.#options.check?.admit(server, engine);
+    await this.#shards?.ask(server, engine);
   }
 
   #becomes(problem: string | null): void {

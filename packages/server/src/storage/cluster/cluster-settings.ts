@@ -55,7 +55,7 @@ export class ClusterSettings {
   }
 
   /** An insert has ended when its rows are on their shards; a set is made on the shard that has what it belongs to. */
-  readonly always: Settings = { insert_distributed_sync: 1, distributed_product_mode: 'local', low_cardinality_allow_in_native_format: 0 };
+  readonly always: Settings = { insert_distributed_sync: 1, distributed_product_mode: 'local' };
 
   forSelect(sql: string): Settings {
     return { ...this.always, ...(this.#names(sql) && this.#reads) };

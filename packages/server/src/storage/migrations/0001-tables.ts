@@ -25,7 +25,13 @@ export const createTables: Migration = {
     return made.flatMap(([name, definition, settings]) =>
       tables
         .create(name, { ...definition, settings: settingsOf(settings, capabilities) })
-        .map((statement) => reduced(statement, capabilities)),
+        .map((statement) => reduced(statement, capabilities))
+        // Such servers cannot read empty arrays of it from each other.
+        .map((statement) =>
+          tables.onCluster === '' || capabilities.lowCardinality
+            ? statement
+            : statement.replaceAll('LowCardinality(String)', 'String'),
+        ),
     );
   },
 };

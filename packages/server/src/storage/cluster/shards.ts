@@ -1,0 +1,60 @@
+import type { ClickHouseHttp } from './clickhouse-http.ts';
+import { rowsOf } from '../rows-of.ts';
+import type { Engine } from '../engine.ts';
+import { sqlString } from '../sql.ts';
+
+/** A shard as `system.clusters` has it. */
+interface Shard {
+  readonly number: number;
+  readonly weight: number;
+}
+
+const TIMEOUT_MS = 10_000;
+
+/** Which of the servers that we know has the rows of which shard of a cluster. */
+export class Shards {
+  readonly #cluster: string;
+  #shards: readonly Shard[] = [];
+  /** By server: the number of its shard, or null where it is of none. */
+  readonly #shardOf = new Map<ClickHouseHttp, number | null>();
+  /** The shard, as an index, of each remainder of a hash by the sum of the weights. */
+  #slots: readonly number[] = [];
+
+  constructor(cluster: string) {
+    this.#cluster = cluster;
+  }
+
+  get count(): number {
+    return this.#shards.length;
+  }
+
+  /** Asks a server for the shards, and for its own. Rejects with `EngineError`. */
+  async ask(server: ClickHouseHttp, engine: Pick<Engine, 'query'>): Promise<void> {
+    if (this.#shardOf.has(server)) return;
+    const rows = await rowsOf(
+      engine,
+      `SELECT toUInt32(shard_num), toUInt32(any(shard_weight)), toUInt32(max(is_local)) FROM system.clusters
+WHERE cluster = ${sqlString(this.#cluster)} GROUP BY shard_num ORDER BY shard_num`,
+      TIMEOUT_MS,
+    );
+    const numbers = rows.map((row) => row.map(Number) as [number: number, weight: number, isLocal: number]);
+    this.#shards = numbers.map(([number, weight]) => ({ number, weight }));
+    this.#slots = this.#shards.flatMap(({ weight }, index) => new Array<number>(weight).fill(index));
+    this.#shardOf.set(server, numbers.find(([, , isLocal]) => isLocal === 1)?.[0] ?? null);
+  }
+
+  forget(server: ClickHouseHttp): void {
+    this.#shardOf.delete(server);
+  }
+
+  /** The index of the shard that a hash belongs to, as `Distributed` finds it. */
+  indexOf(hash: number): number {
+    return this.#slots[hash % this.#slots.length] ?? 0;
+  }
+
+  /** Those of a shard, by its index. */
+  serversOf(index: number, servers: readonly ClickHouseHttp[]): readonly ClickHouseHttp[] {
+    const number = this.#shards[index]?.number;
+    return servers.filter((server) => this.#shardOf.get(server) === number);
+  }
+}
