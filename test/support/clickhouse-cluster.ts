@@ -1,3 +1,4 @@
+import { clusterTables } from '../../packages/server/src/storage/cluster/cluster-tables.ts';
 import { freePorts, startClickHouseServer, type ClickHousePorts, type ClickHouseServer } from './clickhouse-server.ts';
 import { eventually } from './processes.ts';
 import { startZooKeeper, type ZooKeeper } from './zookeeper.ts';
@@ -8,10 +9,18 @@ export interface ClickHouseCluster {
   /** Two replicas of the first shard, and the one of the second. */
   readonly servers: readonly [ClickHouseServer, ClickHouseServer, ClickHouseServer];
   readonly zooKeeper: ZooKeeper;
+  /**
+   * Rows of one SELECT over the store of a collector, whose tables are called there what they are called on a single
+   * server.
+   */
+  readonly rows: (sql: string) => Promise<unknown[][]>;
+  /** Resolves when each replica has what the others have. */
+  readonly settled: () => Promise<void>;
   readonly stop: () => Promise<void>;
 }
 
 const NAME = 'main';
+const TABLES = clusterTables(NAME);
 /** The shard of each server. */
 const SHARDS = [1, 1, 2];
 
@@ -41,15 +50,27 @@ export async function startClickHouseCluster(program: string, zooKeeperJar: stri
   <distributed_ddl><path>/clickhouse/task_queue/ddl</path></distributed_ddl>`,
     });
   const [first, ...others] = nodes as [(typeof nodes)[number], ...typeof nodes];
-  const servers = await Promise.all([first, ...others].map(start));
+  const servers = (await Promise.all([first, ...others].map(start))) as [
+    ClickHouseServer,
+    ClickHouseServer,
+    ClickHouseServer,
+  ];
   await eventually('the servers take statements for the cluster', () => {
     // 18.16 crashes with one that comes before.
     return Promise.resolve(servers.every((server) => server.hasLogged('DDLWorker: Waiting a watch')) || undefined);
   });
   return {
     name: NAME,
-    servers: servers as [ClickHouseServer, ClickHouseServer, ClickHouseServer],
+    servers,
     zooKeeper,
+    rows: (sql) =>
+      servers[0].rows(sql.replaceAll(/throughline\.(\w+)/g, (_, name: string) => TABLES.named(name).read)),
+    settled: async () => {
+      for (const server of servers) {
+        const tables = await server.rows("SELECT name FROM system.tables WHERE engine LIKE 'Replicated%' ORDER BY name");
+        for (const [name] of tables) await server.command(`SYSTEM SYNC REPLICA throughline.${String(name)}`);
+      }
+    },
     stop: async () => {
       for (const server of servers) await server.stop();
       await zooKeeper.stop();

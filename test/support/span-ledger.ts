@@ -2,6 +2,8 @@ import { join } from 'node:path';
 import { startEngine, type StartedEngine } from '../../packages/server/src/storage/testing/start-engine.ts';
 import { auditStore } from './store-audit.ts';
 
+type Rows = StartedEngine['rows'];
+
 /** Keeps account of numbered requests: every span's id says which request it came with, and as which of its spans. */
 export class SpanLedger {
   readonly spansPerRequest: number;
@@ -63,7 +65,12 @@ export class SpanLedger {
    */
   async audit(dataDirectory: string): Promise<Audit> {
     await using store = await startEngine({}, join(dataDirectory, 'store'));
-    const stored = await storedRequests(store);
+    return await this.auditRows(store.rows, () => auditStore(store));
+  }
+
+  /** The same for a store that answers rows of a SELECT, with what compares its derived tables. */
+  async auditRows(rows: Rows, rollups: () => Promise<string[]>): Promise<Audit> {
+    const stored = await storedRequests(rows);
     const { spansPerRequest, acknowledged, refused, unanswered } = this;
     const isWhole = ({ spans, distinct }: StoredRequest): boolean =>
       spans === spansPerRequest && distinct === spansPerRequest;
@@ -76,7 +83,7 @@ export class SpanLedger {
       unknown: [...stored.keys()].filter(
         (number) => !acknowledged.has(number) && !refused.has(number) && !unanswered.has(number),
       ),
-      rollups: await auditStore(store),
+      rollups: await rollups(),
     };
   }
 }
@@ -170,7 +177,7 @@ export const SERVICE = 'ledger';
 const STORED_REQUESTS = `SELECT reinterpretAsUInt32(reverse(substring(toString(span_id), 1, 4))) AS request,
   toUInt32(count()), toUInt32(uniqExact(span_id)) FROM throughline.spans WHERE service = '${SERVICE}' GROUP BY request`;
 
-async function storedRequests(store: StartedEngine): Promise<Map<number, StoredRequest>> {
-  const rows = (await store.rows(STORED_REQUESTS, 60_000)) as [number, number, number][];
-  return new Map(rows.map(([request, spans, distinct]) => [request, { spans, distinct }]));
+async function storedRequests(rows: Rows): Promise<Map<number, StoredRequest>> {
+  const found = (await rows(STORED_REQUESTS, 60_000)).map((row) => row.map(Number) as [number, number, number]);
+  return new Map(found.map(([request, spans, distinct]) => [request, { spans, distinct }]));
 }

@@ -11,7 +11,7 @@ export interface ShardedInsertsOptions {
   readonly servers: readonly ClickHouseHttp[];
   /** Asks what the server is, if that is not known. Rejects where it cannot be used. */
   readonly admit: (server: ClickHouseHttp) => Promise<void>;
-  /** Whether the tables have no `LowCardinality`. */
+  /** Whether the table has no `LowCardinality` in arrays. */
   readonly isPlain: () => boolean;
   /** What runs on a server of the shard, given the token of its part. */
   readonly statement: (token: string) => HttpStatement;

@@ -26,11 +26,11 @@ export const createTables: Migration = {
       tables
         .create(name, { ...definition, settings: settingsOf(settings, capabilities) })
         .map((statement) => reduced(statement, capabilities))
-        // Such servers cannot read empty arrays of it from each other.
+        // Servers of before cannot read it from each other.
         .map((statement) =>
           tables.onCluster === '' || capabilities.lowCardinality
             ? statement
-            : statement.replaceAll('LowCardinality(String)', 'String'),
+            : statement.replaceAll('Array(LowCardinality(String))', 'Array(String)'),
         ),
     );
   },
