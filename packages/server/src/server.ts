@@ -53,7 +53,14 @@ import { ClusterEngine } from './storage/cluster/cluster-engine.ts';
 import { openDataDirectory, type DataDirectory } from './storage/directory/data-directory.ts';
 import { EmbeddedEngine } from './storage/embedded/embedded-engine.ts';
 import { KnownTime } from './storage/retention/known-time.ts';
-import { HELD_BY_DIRECTORY, loadsUnderLease, registerLease, StoreLease, type Lease } from './storage/cluster/lease.ts';
+import {
+  HELD_BY_DIRECTORY,
+  loadsUnderLease,
+  registerLease,
+  StoreLease,
+  underLease,
+  type Lease,
+} from './storage/cluster/lease.ts';
 import { NotedDays } from './storage/retention/noted-days.ts';
 import { Retention } from './storage/retention/retention.ts';
 import { RollupJob } from './storage/rollups/rollup-job.ts';
@@ -513,6 +520,9 @@ async function openStore(scope: Scope, ingestion: Ingestion, store: Store): Prom
   admission.abort();
   const rollups = new RollupJob({
     engine: writable,
+    ...(engine instanceof ClusterEngine && {
+      shards: async () => (await engine.shards()).map((shard) => underLease(shard, lease)),
+    }),
     visibility,
     jobs,
     log,

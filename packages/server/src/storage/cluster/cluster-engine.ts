@@ -372,8 +372,12 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     return asked === format ? bytes : rowsInLines(bytes);
   }
 
-  async #command(sql: string, timeoutMs = this.#limits.commandTimeoutMs): Promise<void> {
-    await this.#run({
+  async #command(
+    sql: string,
+    timeoutMs = this.#limits.commandTimeoutMs,
+    run = (statement: HttpStatement): Promise<Uint8Array> => this.#run(statement),
+  ): Promise<void> {
+    await run({
       sql,
       // A server goes on with what it began to write after we have left: what we repeat would be written twice.
       settings: {
@@ -417,6 +421,35 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     throw last;
   }
 
+  /**
+   * Each shard by one of its servers, which has all that was stored in the shard before: what is asked there is asked of
+   * no other replica, which may have it later. Where a shard has no server that we know, the cluster as a whole. Rejects
+   * as `unavailable` while a shard cannot be reached.
+   */
+  async shards(): Promise<readonly Pick<Engine, 'query' | 'command' | 'tables'>[]> {
+    this.#checkOpen();
+    const replicas = (await this.#sharded?.replicas()) ?? null;
+    if (replicas === null) return [this];
+    return await Promise.all(replicas.map((servers) => this.#shardOn(servers)));
+  }
+
+  async #shardOn(servers: readonly ClickHouseHttp[]): Promise<Pick<Engine, 'query' | 'command' | 'tables'>> {
+    let last: unknown;
+    for (const server of servers) {
+      const run = (statement: HttpStatement): Promise<Uint8Array> => server.run(statement);
+      const command = (sql: string): Promise<void> => this.#command(sql, this.#limits.commandTimeoutMs, run);
+      try {
+        await this.#admit(server);
+        await command(`SYSTEM SYNC REPLICA ${this.tables.spans.local}`);
+        return { tables: SHARD_TABLES, query: (sql, options) => this.#select(sql, options, run), command };
+      } catch (error) {
+        last = error;
+        if (!(error instanceof UnreachableError)) throw error;
+      }
+    }
+    throw last;
+  }
+
   /** Asks a server what it is, once, and again when it did not answer. */
   async #admit(server: ClickHouseHttp): Promise<void> {
     const engine = {
@@ -457,6 +490,9 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     }
   }
 }
+
+/** What a shard has of each table is called there as on a single server. */
+const SHARD_TABLES = singleServerTables();
 
 /** Somebody may be about to change a password or a grant: what is acknowledged meanwhile is not lost for it. */
 const LOGIN_CODES: ReadonlySet<number> = new Set([192, 193, 194, 497, 516]);

@@ -29,13 +29,19 @@ export class ShardedInserts {
     this.#options = options;
   }
 
-  /** False, and nothing is done, where a shard has no server that we know. */
-  async insert(path: string, token: string): Promise<boolean> {
+  /** The servers of each shard that we know; null where a shard has none. */
+  async replicas(): Promise<readonly (readonly ClickHouseHttp[])[] | null> {
     const { servers, admit, shards } = this.#options;
     await Promise.allSettled(servers.map(admit));
-    const { count } = shards;
-    const replicas = Array.from({ length: count }, (_, index) => shards.serversOf(index, servers));
-    if (count === 0 || replicas.some(({ length }) => length === 0)) return false;
+    const replicas = Array.from({ length: shards.count }, (_, index) => shards.serversOf(index, servers));
+    return replicas.length === 0 || replicas.some(({ length }) => length === 0) ? null : replicas;
+  }
+
+  /** False, and nothing is done, where a shard has no server that we know. */
+  async insert(path: string, token: string): Promise<boolean> {
+    const replicas = await this.replicas();
+    if (replicas === null) return false;
+    const count = replicas.length;
     const parts = await this.#partsOf(path, count);
     // What is stored of one shard stays: a repeat is told from it by the token.
     const ended = await Promise.allSettled(

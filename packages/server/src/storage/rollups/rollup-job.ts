@@ -15,7 +15,12 @@ import { registerGauge } from '../../register-gauge.ts';
 import { rowsOf } from '../rows-of.ts';
 
 export interface RollupJobOptions {
-  readonly engine: Pick<Engine, 'query' | 'command' | 'tables'>;
+  readonly engine: StatementEngine;
+  /**
+   * The parts of the store, each with what is derived of its own spans; each reads all that was stored before it was
+   * asked for. By default the engine is the only one.
+   */
+  readonly shards?: () => Promise<readonly StatementEngine[]>;
   readonly visibility: SpanVisibility;
   /** Runs it again and again. */
   readonly jobs: Pick<Jobs, 'start'>;
@@ -30,7 +35,11 @@ export interface RollupJobOptions {
   readonly limits?: Partial<RollupJobLimits>;
 }
 
+type StatementEngine = Pick<Engine, 'query' | 'command' | 'tables'>;
+
+/** The spans of a batch that are in one part of the store. */
 interface Batch {
+  readonly shard: StatementEngine;
   /** Together they find its spans, each of them those of no more days than one statement may insert. */
   readonly wheres: readonly string[];
   readonly spans: number;
@@ -287,26 +296,29 @@ export class RollupJob {
   }
 
   async #add(until: number): Promise<void> {
-    const { engine, visibility } = this.#options;
-    const all = await this.#batchOf(visibility.countedUntil, until);
-    if (all === null) {
+    const { visibility } = this.#options;
+    const after = visibility.countedUntil;
+    const batches = await this.#batchesOf(after, until);
+    if (batches.length === 0) {
       await visibility.count(until, () => this.#progress.note(until, 0));
       return;
     }
     const { batchRowsMax } = this.#limits;
-    if (all.spans > batchRowsMax) {
-      const [first] = await arrivalSlices(engine, '1', { after: visibility.countedUntil, until }, batchRowsMax);
-      if (first !== undefined && first.until < until) return this.#add(first.until);
-    }
-    const sources = all.wheres.map((where) => `(SELECT * FROM ${engine.tables.spans.read} WHERE ${where})`);
-    await this.#progress.note(visibility.countedUntil, until);
+    const ends = await Promise.all(
+      batches
+        .filter(({ spans }) => spans > batchRowsMax)
+        .map(async ({ shard }) => (await arrivalSlices(shard, '1', { after, until }, batchRowsMax))[0]?.until ?? until),
+    );
+    const end = Math.min(until, ...ends);
+    if (end < until) return this.#add(end);
+    await this.#progress.note(after, until);
     this.#pendingUntil = until;
     for (const group of ROLLUP_GROUPS) {
       const tables = group.map(({ table }) => table);
       await this.#letRespond(tables);
       await visibility.fill(tables, until, async () => {
         for (const rollup of group) {
-          for (const source of sources) await this.#insert(rollup, source, all.spans);
+          for (const batch of batches) await this.#insert(rollup, batch);
         }
       });
     }
@@ -316,45 +328,59 @@ export class RollupJob {
     this.#batches.inc({ outcome: 'added' });
   }
 
-  /** How many spans arrived behind `after`, up to `until`, and how they are found; null where there are none. */
-  async #batchOf(after: number, until: number): Promise<Batch | null> {
-    const arrived = arrivedWithin({ after, until });
-    const [[spans = 0, first = 0, last = 0, newest = 0] = []] = await numbers(
-      this.#options.engine,
-      `SELECT count(), toUInt32(min(start_s)), toUInt32(max(start_s)), max(arrival) FROM ${this.#options.engine.tables.spans.read} WHERE ${arrived}`,
-    );
-    if (spans === 0) return null;
-    const wheres: string[] = [];
-    for (let begin = first; begin <= last; begin += STATEMENT_SECONDS) {
-      const end = Math.min(begin + STATEMENT_SECONDS - 1, last);
-      wheres.push(`${arrived} AND start_s >= toDateTime(${begin}) AND start_s <= toDateTime(${end})`);
-    }
-    return { wheres, spans, seconds: { first, last }, newest };
+  async #shards(): Promise<readonly StatementEngine[]> {
+    const { engine, shards } = this.#options;
+    return shards === undefined ? [engine] : await shards();
   }
 
-  async #insert({ table, columns, select }: Rollup, source: string, spans: number): Promise<void> {
+  /** The spans that arrived behind `after`, up to `until`, and how they are found; none where there are none. */
+  async #batchesOf(after: number, until: number): Promise<Batch[]> {
+    const arrived = arrivedWithin({ after, until });
+    const batches: Batch[] = [];
+    for (const shard of await this.#shards()) {
+      const [[spans = 0, first = 0, last = 0, newest = 0] = []] = await numbers(
+        shard,
+        `SELECT count(), toUInt32(min(start_s)), toUInt32(max(start_s)), max(arrival) FROM ${shard.tables.spans.read} WHERE ${arrived}`,
+      );
+      if (spans === 0) continue;
+      const wheres: string[] = [];
+      for (let begin = first; begin <= last; begin += STATEMENT_SECONDS) {
+        const end = Math.min(begin + STATEMENT_SECONDS - 1, last);
+        wheres.push(`${arrived} AND start_s >= toDateTime(${begin}) AND start_s <= toDateTime(${end})`);
+      }
+      batches.push({ shard, wheres, spans, seconds: { first, last }, newest });
+    }
+    return batches;
+  }
+
+  async #insert({ table, columns, select }: Rollup, { shard, wheres, spans }: Batch): Promise<void> {
     const names = columns.join(', ');
-    const { engine } = this.#options;
-    await engine.command(`INSERT INTO ${engine.tables[table].write} (${names})
+    for (const where of wheres) {
+      const source = `(SELECT * FROM ${shard.tables.spans.read} WHERE ${where})`;
+      await shard.command(`INSERT INTO ${shard.tables[table].write} (${names})
 SELECT ${names} FROM (\n${select(source, spans)}\n) SETTINGS ${BATCH_SETTINGS}`);
+    }
   }
 
   /** Makes the hours anew in which these spans start: they may have been added in part, or not at all. */
   async #rebuild({ first, last }: ArrivalRange): Promise<void> {
-    const { engine, visibility, log } = this.#options;
+    const { visibility, log } = this.#options;
     const until = Math.max(visibility.countedUntil, this.#pendingUntil);
-    const hours = await numbers(
-      engine,
-      `SELECT DISTINCT intDiv(toUInt32(start_s), ${HOUR}) * ${HOUR} AS hour FROM ${engine.tables.spans.read}
+    const concerned: { readonly shard: StatementEngine; readonly hours: readonly number[] }[] = [];
+    for (const shard of await this.#shards()) {
+      const hours = await numbers(
+        shard,
+        `SELECT DISTINCT intDiv(toUInt32(start_s), ${HOUR}) * ${HOUR} AS hour FROM ${shard.tables.spans.read}
 WHERE ${arrivedWithin({ after: first - 1, until: last })} ORDER BY hour`,
-    );
+      );
+      concerned.push({ shard, hours: hours.map(([hour]) => Number(hour)) });
+    }
     log.info(
-      { hours: hours.length },
+      { hours: new Set(concerned.flatMap(({ hours }) => hours)).size },
       'adding spans to the derived tables was interrupted, or late; rebuilding the affected hours',
     );
-    const all = hours.map(([hour]) => Number(hour));
     await visibility.count(until, async () => {
-      await rebuildRollups(engine, all, until, this.#limits.batchRowsMax);
+      for (const { shard, hours } of concerned) await rebuildRollups(shard, hours, until, this.#limits.batchRowsMax);
       await this.#progress.note(until, 0);
       this.#pendingUntil = 0;
     });
@@ -370,7 +396,7 @@ WHERE ${arrivedWithin({ after: first - 1, until: last })} ORDER BY hour`,
     log.info({ days: concerned }, 'rebuilding the derived tables of the affected days');
     await this.#progress.noteDays(days, visibility.countedUntil, false);
     await visibility.count(until, async () => {
-      await rebuildDays(engine, concerned, until, this.#limits.batchRowsMax);
+      for (const shard of await this.#shards()) await rebuildDays(shard, concerned, until, this.#limits.batchRowsMax);
       await this.#progress.note(until, 0);
       this.#pendingUntil = 0;
     });
@@ -409,11 +435,10 @@ WHERE ${arrivedWithin({ after: first - 1, until: last })} ORDER BY hour`,
     const term = this.#currentTerm;
     const known = new Set(visibility.storedBatches);
     const { countedUntil, pendingUntil, late, days, isNoted } = await this.#progress.restore();
-    const found = await this.#batchOf(countedUntil, Number.MAX_SAFE_INTEGER);
+    const found = await this.#batchesOf(countedUntil, Number.MAX_SAFE_INTEGER);
     // What this process has stored meanwhile may not be in it.
     const stored: StoredBatch[] = visibility.storedBatches.filter((batch) => !known.has(batch));
-    if (found !== null) {
-      const { newest, seconds, spans } = found;
+    for (const { newest, seconds, spans } of found) {
       stored.push({ arrivals: { first: countedUntil + 1, last: newest }, seconds, rows: spans });
       this.#storedBefore = Math.max(this.#storedBefore, newest);
     }
