@@ -3,3 +3,4 @@ export declare const CHROMIUM_FLAGS: readonly string[];
 export declare function findRuntime(name: 'bun' | 'deno'): string | undefined;
 export declare function findChromium(): string | undefined;
 export declare function findClickHouseServer(): string | undefined;
+export declare function findZooKeeper(): string | undefined;

@@ -174,6 +174,11 @@ export function findClickHouseServer() {
   return ['/usr/sbin/clickhouse-server', '/usr/bin/clickhouse-server'].find((path) => existsSync(path));
 }
 
+/** Of Debian's package `zookeeper`, which names all that it needs besides Java. */
+export function findZooKeeper() {
+  return ['/usr/share/java/zookeeper.jar'].find((path) => existsSync(path) && existsSync('/usr/bin/java'));
+}
+
 const systemPrograms = [
   {
     name: 'Chromium',
@@ -186,6 +191,12 @@ const systemPrograms = [
     tests: 'the tests of a store that is a server',
     find: findClickHouseServer,
     packages: ['clickhouse-server'],
+  },
+  {
+    name: 'ZooKeeper',
+    tests: 'the tests of a store that is a cluster',
+    find: findZooKeeper,
+    packages: ['zookeeper', 'default-jre-headless'],
   },
 ];
 

@@ -63,11 +63,12 @@ export async function startClickHouseCluster(program: string, zooKeeperJar: stri
     name: NAME,
     servers,
     zooKeeper,
-    rows: (sql) =>
-      servers[0].rows(sql.replaceAll(/throughline\.(\w+)/g, (_, name: string) => TABLES.named(name).read)),
+    rows: (sql) => servers[0].rows(sql.replaceAll(/throughline\.(\w+)/g, (_, name: string) => TABLES.named(name).read)),
     settled: async () => {
       for (const server of servers) {
-        const tables = await server.rows("SELECT name FROM system.tables WHERE engine LIKE 'Replicated%' ORDER BY name");
+        const tables = await server.rows(
+          "SELECT name FROM system.tables WHERE engine LIKE 'Replicated%' ORDER BY name",
+        );
         for (const [name] of tables) await server.command(`SYSTEM SYNC REPLICA throughline.${String(name)}`);
       }
     },

@@ -28,7 +28,12 @@ export async function startZooKeeper(jar: string): Promise<ZooKeeper> {
     'admin.enableServer': false,
     '4lw.commands.whitelist': 'ruok',
   };
-  writeFileSync(config, Object.entries(settings).map(([name, value]) => `${name}=${value}\n`).join(''));
+  writeFileSync(
+    config,
+    Object.entries(settings)
+      .map(([name, value]) => `${name}=${value}\n`)
+      .join(''),
+  );
   let child = start();
   await isReady();
 

@@ -48,6 +48,8 @@ function withoutPasswordFrom(path: string): string {
 
 /** Arguments and variables that are wrong, each in its own way. */
 const WRONG_CONFIGS: readonly (readonly [args: readonly string[], env?: Record<string, string>])[] = [
+  [['--store-cluster', 'main']],
+  [['--store', 'http://host', '--store-cluster', 'a b']],
   [['--http-port', '65536']],
   [[], { THROUGHLINE_LOG_LEVEL: 'loud' }],
   [['--store', 'sqlite']],
@@ -206,8 +208,8 @@ describe('readConfig', () => {
           .map((name, depth) => `${'  '.repeat(depth)}${name}:`)
           .join('\n') + ` ${text}\n`,
       );
-      // A password is one for a server.
-      const others = key === 'storePasswordFile' ? { THROUGHLINE_STORE: 'http://host' } : {};
+      // A password is one for a server, and so is a cluster.
+      const others = ['storePasswordFile', 'storeCluster'].includes(key) ? { THROUGHLINE_STORE: 'http://host' } : {};
       const configs = [
         configOf(value === undefined ? [flag] : [flag, text], { ...others }),
         configOf([], { ...others, [env]: text }),
@@ -298,6 +300,7 @@ const GIVEN: Readonly<Record<string, string>> = {
   'http.basePath': '/tracing',
   dataDir: '/tmp/x',
   store: 'embedded',
+  storeCluster: 'main',
   storePasswordFile: '/run/password',
   'retention.maxDiskShare': '0.5',
   'otlpHttp.corsOrigins': 'https://a.example,*',

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { clusterTables } from './cluster/cluster-tables.ts';
 import { singleServerTables } from './tables.ts';
 
 const tables = singleServerTables();
@@ -28,4 +29,40 @@ test('a table is made by one statement, with the clauses that it has', () => {
 
 test('what is no name of a table becomes no part of a statement', () => {
   expect(() => tables.named('spans; DROP TABLE spans')).toThrow(RangeError);
+});
+
+test('on a cluster what grows is spread by trace or service, and what is agreed on is on every server', () => {
+  const cluster = clusterTables('my-cluster');
+  expect(cluster.spans).toEqual({
+    name: 'spans',
+    read: 'throughline.spans_distributed',
+    write: 'throughline.spans_distributed',
+    local: 'throughline.spans',
+    everywhere: 'throughline.spans ON CLUSTER `my-cluster`',
+  });
+  expect(cluster.named('spans')).toBe(cluster.spans);
+  expect(cluster.store_id.read).toBe('throughline.store_id');
+  expect([cluster.isOnEveryServer('spans'), cluster.isOnEveryServer('collector_leases')]).toEqual([false, true]);
+  expect(cluster.system('parts')).toBe('cluster(`my-cluster`, system, parts)');
+  expect(() => clusterTables('main`; DROP')).toThrow(RangeError);
+});
+
+test('on a cluster a table is replicated, and only inserts of spans are known again', () => {
+  const cluster = clusterTables('main');
+  const definition = { columns: '  id String', engine: 'SummingMergeTree((a, b))', orderBy: 'id' };
+  const [operations, distributed, ...others] = cluster.create('operation_15m', definition);
+  expect(others).toEqual([]);
+  expect(operations).toBe(
+    'CREATE TABLE IF NOT EXISTS throughline.operation_15m ON CLUSTER `main` (\n  id String\n) ' +
+      "ENGINE = ReplicatedSummingMergeTree('/clickhouse/tables/{shard}/throughline/operation_15m', '{replica}', (a, b))\n" +
+      'ORDER BY id\nSETTINGS replicated_deduplication_window = 0',
+  );
+  expect(distributed).toContain('Distributed(`main`, throughline, operation_15m, cityHash64(service_name))');
+  const [lease, ...more] = cluster.create('collector_leases', { ...definition, engine: 'ReplacingMergeTree(renewal)' });
+  expect(more).toEqual([]);
+  expect(lease).toContain("('/clickhouse/tables/throughline/collector_leases', '{shard}-{replica}', renewal)");
+  const settings = ['index_granularity = 1024', 'non_replicated_deduplication_window = 10000'];
+  const [spans] = cluster.create('spans', { ...definition, engine: 'MergeTree', settings });
+  expect(spans).toMatch(/SETTINGS index_granularity = 1024, replicated_deduplication_window = \d{6,}, replicated/);
+  expect(() => cluster.create('spans_fresh', definition)).toThrow(RangeError);
 });

@@ -151,7 +151,8 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     await check?.settle(engine);
     await migrate(engine);
     const { version, deduplicationTokens } = this.#capabilities;
-    if (!deduplicationTokens) {
+    // A replicated table knows a repeat by what is in it as well.
+    if (!deduplicationTokens && this.#cluster === null) {
       const sentence = `ClickHouse ${version} does not deduplicate inserts: if the outcome of an insert is unknown, its spans may be stored twice; use 22.2 or later`;
       this.#options.log.warn(sentence);
     }

@@ -64,11 +64,6 @@ const PATH = '/clickhouse/tables';
 export function clusterTables(cluster: string): Tables {
   const called = clusterIdentifier(cluster);
   const onCluster = ` ON CLUSTER ${called}`;
-  const plain = (name: string): Table => {
-    sqlIdentifier(name);
-    const qualified = `${DATABASE}.${name}`;
-    return { name, read: qualified, write: qualified, local: qualified, everywhere: qualified };
-  };
   const table = (name: TableName): Table => {
     const local = `${DATABASE}.${name}`;
     const placement = PLACEMENTS[name];
@@ -105,6 +100,13 @@ ENGINE = Distributed(${called}, ${DATABASE}, ${name}, ${placement.shardBy})`;
     isOnEveryServer: (name) => PLACEMENTS[name] === 'everywhere',
     inOfServer: 'GLOBAL IN',
   };
+}
+
+/** A table that is on the server that is asked. */
+function plain(name: string): Table {
+  sqlIdentifier(name);
+  const qualified = `${DATABASE}.${name}`;
+  return { name, read: qualified, write: qualified, local: qualified, everywhere: qualified };
 }
 
 /** What may be the name of a cluster, in configuration files and in statements. */

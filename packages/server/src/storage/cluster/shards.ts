@@ -39,7 +39,7 @@ WHERE cluster = ${sqlString(this.#cluster)} GROUP BY shard_num ORDER BY shard_nu
     );
     const numbers = rows.map((row) => row.map(Number) as [number: number, weight: number, isLocal: number]);
     this.#shards = numbers.map(([number, weight]) => ({ number, weight }));
-    this.#slots = this.#shards.flatMap(({ weight }, index) => new Array<number>(weight).fill(index));
+    this.#slots = this.#shards.flatMap(({ weight }, index) => Array.from({ length: weight }, () => index));
     this.#shardOf.set(server, numbers.find(([, , isLocal]) => isLocal === 1)?.[0] ?? null);
   }
 
