@@ -1,6 +1,10 @@
+import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ClusterEngine } from '../packages/server/src/storage/cluster/cluster-engine.ts';
+import { silentLog } from '../packages/server/src/storage/testing/start-engine.ts';
 import { findClickHouseServer, findZooKeeper } from '../scripts/workspace.mjs';
 import { startClickHouseCluster, type ClickHouseCluster } from './support/clickhouse-cluster.ts';
+import { startClickHouseServer } from './support/clickhouse-server.ts';
 import { startCollector, type Collector } from './support/collector.ts';
 import { eventually } from './support/processes.ts';
 import { ask, QUESTIONS, storedSpans, theTraces, TRACES } from './support/questions.ts';
@@ -57,5 +61,22 @@ describe.skipIf(isMissing)('three ClickHouse servers in two shards as the store'
     expect([...first, ...third].every((row) => row.endsWith(' 3'))).toBe(true);
     expect(new Set([...first, ...third]).size).toBe(TRACES);
     expect(Math.min(first.length, third.length)).toBeGreaterThan(0);
+  });
+
+  it('is refused under a name that the servers do not know, with those that they do', async () => {
+    const urls = cluster.servers.map(({ url }) => url);
+    const engine = new ClusterEngine({ urls, cluster: 'nowhere', log: silentLog, registry: new Registry() });
+    await expect(engine.start()).rejects.toThrow(/nowhere.*main/);
+    await engine.close();
+  });
+
+  it('is refused where a server lacks a macro, by its name', async () => {
+    const more =
+      '<remote_servers><one><shard><replica><host>127.0.0.1</host><port>9</port></replica></shard></one></remote_servers><macros><shard>1</shard></macros>';
+    const alone = await startClickHouseServer(server ?? '', { more });
+    const engine = new ClusterEngine({ urls: [alone.url], cluster: 'one', log: silentLog, registry: new Registry() });
+    await expect(engine.start()).rejects.toThrow(/macro replica/);
+    await engine.close();
+    await alone.stop();
   });
 });
