@@ -161,7 +161,14 @@ const serverRooms: Record<string, readonly string[]> = {
     'limit-counter.ts',
     'limiter.ts',
   ],
-  'storage/cluster': ['storage', 'storage/migrations', 'limit-counter.ts', 'limiter.ts', 'register-gauge.ts'],
+  'storage/cluster': [
+    'columns',
+    'storage',
+    'storage/migrations',
+    'limit-counter.ts',
+    'limiter.ts',
+    'register-gauge.ts',
+  ],
   'storage/definitions': [
     'storage',
     'storage/damage',

@@ -46,8 +46,8 @@ const HAS_DICTIONARY = 0x200;
 const IS_NEW = 0x400;
 
 /**
- * Reads a file in ClickHouse's Native format. What it returns and steps over is within the bytes: it throws `SplitError`
- * where they end, so that no number in them makes anything larger than they are.
+ * Reads a file in ClickHouse's Native format. What it steps over is within the bytes: it throws `SplitError` where they
+ * end, so that no number in them makes anything larger than they are.
  */
 export class NativeCursor {
   readonly bytes: Buffer;
@@ -137,7 +137,7 @@ export class NativeCursor {
     if (this.uint64() !== DICTIONARY_VERSION) throw new SplitError('a dictionary is of another version');
   }
 
-  /** Of a column, or of the items of one, that are so many: of none there is no dictionary. Stands before them then. */
+  /** That of so many values; where there is none, it has not been written. Stands before their numbers then. */
   dictionary(count: number): Dictionary {
     const begin = this.offset;
     const flags = this.uint64();
