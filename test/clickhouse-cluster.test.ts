@@ -1,11 +1,9 @@
-import { Registry } from 'prom-client';
+import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ClusterEngine } from '../packages/server/src/storage/cluster/cluster-engine.ts';
-import { silentLog } from '../packages/server/src/storage/testing/start-engine.ts';
 import { findClickHouseServer, findZooKeeper } from '../scripts/workspace.mjs';
 import { startClickHouseCluster, type ClickHouseCluster } from './support/clickhouse-cluster.ts';
 import { startClickHouseServer } from './support/clickhouse-server.ts';
-import { startCollector, type Collector } from './support/collector.ts';
+import { newDirectory, runCommand, startCollector, type Collector } from './support/collector.ts';
 import { eventually } from './support/processes.ts';
 import { ask, QUESTIONS, storedSpans, theTraces, TRACES } from './support/questions.ts';
 import { postJson } from './support/traces.ts';
@@ -50,9 +48,7 @@ describe.skipIf(isMissing)('three ClickHouse servers in two shards as the store'
 
   it('has the spans of a trace on one shard, and spans on each', async () => {
     const counts = await Promise.all(
-      cluster.servers.map((server) =>
-        server.rows('SELECT hex(trace_id), count() FROM throughline.spans GROUP BY trace_id'),
-      ),
+      cluster.servers.map(({ rows }) => rows('SELECT hex(trace_id), count() FROM throughline.spans GROUP BY trace_id')),
     );
     const [first = [], second = [], third = []] = counts.map((rows) =>
       rows.map(([id, count]) => `${String(id)} ${String(count)}`).toSorted(),
@@ -63,20 +59,27 @@ describe.skipIf(isMissing)('three ClickHouse servers in two shards as the store'
     expect(Math.min(first.length, third.length)).toBeGreaterThan(0);
   });
 
+  /** What a collector says that refuses its store. */
+  async function refusalOf(urls: readonly string[], name: string): Promise<string> {
+    const dataDirectory = newDirectory();
+    const ports = ['--http-port', '0', '--otlp-http-port', '0', '--otlp-grpc-port', '0'];
+    const store = ['--store', urls.join(','), '--store-cluster', name, '--data-dir', dataDirectory];
+    const command = runCommand(['up', ...ports, ...store]);
+    expect((await command.exited).code).toBe(1);
+    rmSync(dataDirectory, { recursive: true });
+    return command.output();
+  }
+
   it('is refused under a name that the servers do not know, with those that they do', async () => {
     const urls = cluster.servers.map(({ url }) => url);
-    const engine = new ClusterEngine({ urls, cluster: 'nowhere', log: silentLog, registry: new Registry() });
-    await expect(engine.start()).rejects.toThrow(/nowhere.*main/);
-    await engine.close();
+    expect(await refusalOf(urls, 'nowhere')).toMatch(/nowhere.*main/);
   });
 
   it('is refused where a server lacks a macro, by its name', async () => {
-    const more =
-      '<remote_servers><one><shard><replica><host>127.0.0.1</host><port>9</port></replica></shard></one></remote_servers><macros><shard>1</shard></macros>';
+    const replica = '<shard><replica><host>127.0.0.1</host><port>9</port></replica></shard>';
+    const more = `<remote_servers><one>${replica}</one></remote_servers><macros><shard>1</shard></macros>`;
     const alone = await startClickHouseServer(server ?? '', { more });
-    const engine = new ClusterEngine({ urls: [alone.url], cluster: 'one', log: silentLog, registry: new Registry() });
-    await expect(engine.start()).rejects.toThrow(/macro replica/);
-    await engine.close();
+    expect(await refusalOf([alone.url], 'one')).toMatch(/macro replica/);
     await alone.stop();
   });
 });

@@ -65,7 +65,10 @@ export class SpanLedger {
    */
   async audit(dataDirectory: string): Promise<Audit> {
     await using store = await startEngine({}, join(dataDirectory, 'store'));
-    return await this.auditRows((sql, timeoutMs) => store.rows(sql, timeoutMs), () => auditStore(store));
+    return await this.auditRows(
+      (sql, timeoutMs) => store.rows(sql, timeoutMs),
+      () => auditStore(store),
+    );
   }
 
   /** The same for a store that answers rows of a SELECT, with what compares its derived tables. */
