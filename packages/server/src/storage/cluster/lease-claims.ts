@@ -41,6 +41,8 @@ const DEFINITION: TableDefinition = {
   engine: 'ReplacingMergeTree(renewal)',
   orderBy: 'session',
 };
+/** The session of the row that has the last term, expired when it is written. */
+const LAST_TERM = 'last term';
 /** A renewal that takes longer is too late anyway. */
 const TIMEOUT_MS = 5_000;
 
@@ -81,6 +83,9 @@ export class LeaseClaims {
       `SELECT toFloat64(max(term)) FROM ${this.#engine.tables.collector_leases.read}`,
     );
     this.#term = Number(term) + 1;
+    // A merge leaves the last row of a session, which has no term when the session has withdrawn: of terms that have
+    // been there is a row of their own, or they would begin again.
+    await this.#insert({ session: LAST_TERM, renewal: this.#term, seconds: 0 });
     await this.#write(this.#leaseSeconds);
   }
 
@@ -121,13 +126,25 @@ FROM ${this.#engine.tables.collector_leases.read} WHERE session != ${sqlString(t
   }
 
   async #write(seconds: number): Promise<void> {
-    const { session, collector, description } = this.#options;
     this.#renewal += 1;
+    await this.#insert({ session: this.#options.session, renewal: this.#renewal, seconds });
+  }
+
+  async #insert({ session, renewal, seconds }: Sign): Promise<void> {
+    const { collector, description } = this.#options;
     const values = [session, collector, description].map(sqlString).join(', ');
     await this.#engine.command(
       `INSERT INTO ${this.#engine.tables.collector_leases.write} (session, collector, description, renewal, term, expires_at)
-SELECT ${values}, ${sqlUInt64(this.#renewal)}, ${sqlUInt64(this.#term)}, now() + ${seconds}`,
+SELECT ${values}, ${sqlUInt64(renewal)}, ${sqlUInt64(this.#term)}, now() + ${seconds}`,
       TIMEOUT_MS,
     );
   }
+}
+
+/** A row. */
+interface Sign {
+  readonly session: string;
+  readonly renewal: number;
+  /** Until it expires. */
+  readonly seconds: number;
 }

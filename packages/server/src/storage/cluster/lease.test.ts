@@ -2,7 +2,7 @@ import { EventEmitter, once } from 'node:events';
 import pino from 'pino';
 import { afterEach, expect, test } from 'vitest';
 import { StoreLease, underLease, type StoreLeaseOptions } from './lease.ts';
-import type { LeaseEngine } from './lease-claims.ts';
+import { LeaseClaims, type LeaseEngine } from './lease-claims.ts';
 import { eventually, startEngine, type StartedEngine } from '../testing/start-engine.ts';
 
 const LIMITS = { leaseMs: 3_000, leaseRenewMs: 200 };
@@ -175,4 +175,23 @@ test('whoever is told to stop while it waits does not wait', async () => {
   await eventually(() => second.lines.length > 0);
   second.kill();
   expect(await taken).toMatch(/abort/i);
+});
+
+test('no term comes twice, whatever the server merges of those that have withdrawn', async () => {
+  await using store = await startEngine();
+  const merge = (): Promise<void> => store.engine.command('OPTIMIZE TABLE throughline.collector_leases FINAL');
+  const [first, second] = ['first', 'second'].map(
+    (name) => new LeaseClaims(store.engine, { session: name, collector: name, description: '', limits: LIMITS }),
+  ) as [LeaseClaims, LeaseClaims];
+  await first.createTable();
+  const terms: number[] = [];
+  for (const claims of [first, second, first]) {
+    expect(await claims.others()).toEqual([]);
+    await claims.claim();
+    await claims.hold();
+    terms.push(claims.term);
+    await claims.withdraw();
+    await merge();
+  }
+  expect(terms).toEqual([1, 2, 3]);
 });

@@ -261,7 +261,14 @@ describe('splitNative, given other bytes', () => {
       'arrays that end before they begin',
       blockOf(2, ids, column('Array(UInt8)', uint64(3), uint64(2), Buffer.alloc(2))),
     ],
-    ['a dictionary of another version', blockOf(2, ids, column('LowCardinality(String)', uint64(2), flags))],
+    [
+      'a dictionary of another version',
+      blockOf(
+        2,
+        ids,
+        column('LowCardinality(String)', uint64(2), flags, uint64(1), strings(1), uint64(2), Buffer.alloc(2)),
+      ),
+    ],
     ['a dictionary of the whole file', dictionary(uint64(0x700), uint64(1), strings(1), uint64(2), Buffer.alloc(2))],
     ['a dictionary that is elsewhere', dictionary(uint64(0x400), uint64(2), Buffer.alloc(2))],
     ['numbers of 16 bytes', dictionary(uint64(0x604), uint64(1), strings(1), uint64(2), Buffer.alloc(32))],
@@ -293,6 +300,11 @@ describe('splitNative, given other bytes', () => {
       const shardOf = (): number => shard;
       expect(() => [...splitNative(few, { shards: 2, by: 'trace_id', shardOf })]).toThrow(SplitError);
     }
+  });
+
+  it('splits the least that there can be', () => {
+    const file = dictionary(flags, uint64(1), strings(1), uint64(2), Buffer.alloc(2));
+    expect([isSplit(file), isSplit(file, true)]).toEqual([true, true]);
   });
 
   it('passes by a block without rows', () => {
