@@ -59,17 +59,6 @@ describe.skipIf(isMissing)('three ClickHouse servers in two shards as the store'
     expect(Math.min(first.length, third.length)).toBeGreaterThan(0);
   });
 
-  /** What a collector says that refuses its store. */
-  async function refusalOf(urls: readonly string[], name: string): Promise<string> {
-    const dataDirectory = newDirectory();
-    const ports = ['--http-port', '0', '--otlp-http-port', '0', '--otlp-grpc-port', '0'];
-    const store = ['--store', urls.join(','), '--store-cluster', name, '--data-dir', dataDirectory];
-    const command = runCommand(['up', ...ports, ...store]);
-    expect((await command.exited).code).toBe(1);
-    rmSync(dataDirectory, { recursive: true });
-    return command.output();
-  }
-
   it('is refused under a name that the servers do not know, with those that they do', async () => {
     const urls = cluster.servers.map(({ url }) => url);
     expect(await refusalOf(urls, 'nowhere')).toMatch(/nowhere.*main/);
@@ -83,3 +72,14 @@ describe.skipIf(isMissing)('three ClickHouse servers in two shards as the store'
     await alone.stop();
   });
 });
+
+/** What a collector says that refuses its store. */
+async function refusalOf(urls: readonly string[], name: string): Promise<string> {
+  const dataDirectory = newDirectory();
+  const ports = ['--http-port', '0', '--otlp-http-port', '0', '--otlp-grpc-port', '0'];
+  const store = ['--store', urls.join(','), '--store-cluster', name, '--data-dir', dataDirectory];
+  const command = runCommand(['up', ...ports, ...store]);
+  expect((await command.exited).code).toBe(1);
+  rmSync(dataDirectory, { recursive: true });
+  return command.output();
+}

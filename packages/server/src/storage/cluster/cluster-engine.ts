@@ -423,9 +423,9 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
   }
 
   /**
-   * Each shard by one of its servers, which has all that was stored in the shard before: what is asked there is asked of
-   * no other replica, which may have it later. Where a shard has no server that we know, the cluster as a whole. Rejects
-   * as `unavailable` while a shard cannot be reached.
+   * Each shard by one of its servers, which has all that was stored in the shard before: what is asked there is asked
+   * of no other replica, which may have it later. Where a shard has no server that we know, the cluster as a whole.
+   * Rejects as `unavailable` while a shard cannot be reached.
    */
   async shards(): Promise<readonly Pick<Engine, 'query' | 'command' | 'tables'>[]> {
     this.#checkOpen();

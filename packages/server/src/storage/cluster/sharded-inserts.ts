@@ -4,6 +4,7 @@ import type { ClickHouseHttp, HttpStatement } from './clickhouse-http.ts';
 import { shardHashOfTrace } from './cluster-tables.ts';
 import type { Shards } from './shards.ts';
 import { splitNative } from './split-native.ts';
+import { SplitError } from './native-cursor.ts';
 import { UnreachableError } from './unreachable-error.ts';
 
 export interface ShardedInsertsOptions {
@@ -37,12 +38,19 @@ export class ShardedInserts {
     return replicas.length === 0 || replicas.some(({ length }) => length === 0) ? null : replicas;
   }
 
-  /** False, and nothing is done, where a shard has no server that we know. */
+  /**
+   * False, and nothing is done, where a shard has no server that we know, or the file cannot be split: the server that
+   * gets it whole says then what is wrong with it.
+   */
   async insert(path: string, token: string): Promise<boolean> {
     const replicas = await this.replicas();
     if (replicas === null) return false;
     const count = replicas.length;
-    const parts = await this.#partsOf(path, count);
+    const parts = await this.#partsOf(path, count).catch((error: unknown) => {
+      if (error instanceof SplitError) return null;
+      throw error;
+    });
+    if (parts === null) return false;
     // What is stored of one shard stays: a repeat is told from it by the token.
     const ended = await Promise.allSettled(
       parts.map(async (data, index) => {

@@ -47,9 +47,9 @@ WHERE cluster = ${sqlString(this.#cluster)} GROUP BY shard_num ORDER BY shard_nu
     this.#shardOf.delete(server);
   }
 
-  /** The index of the shard that a hash belongs to, as `Distributed` finds it. */
+  /** The index of the shard that a hash belongs to, as `Distributed` finds it; -1 where no shard takes rows. */
   indexOf(hash: number): number {
-    return this.#slots[hash % this.#slots.length] ?? 0;
+    return this.#slots[hash % this.#slots.length] ?? -1;
   }
 
   /** Those of a shard, by its index. */
