@@ -1,4 +1,4 @@
-import { ImmediateExporter, type ExporterFactory } from './export/exporter.ts';
+import { FOR_TRACER, ImmediateExporter, type Exporter, type ExporterContext } from './export/exporter.ts';
 import { decodeRequest } from './export/format/otlp-decoder.ts';
 import { plainAttributes, type OtlpScopeSpans, type OtlpSpan } from './export/format/otlp-json.ts';
 import type { TracerOptions } from './config/options.ts';
@@ -31,17 +31,16 @@ export interface FinishedSpan {
 
 const SPANS_MAX = 100_000;
 
-/** Keeps what ended, for tests: the newest 100,000 spans. `createTestTracer` makes one with its tracer. */
-export class InMemoryExporter {
+/**
+ * Keeps what ended, for tests: the newest 100,000 spans. `createTestTracer` makes one with its tracer.
+ * @example
+ * const exporter = new InMemoryExporter();
+ * const tested = new Tracer({ register: false, exporter });
+ */
+export class InMemoryExporter implements Exporter {
   #spans: FinishedSpan[] = [];
 
-  /**
-   * The value of the tracer's option `exporter`; for one tracer.
-   * @example
-   * const exporter = new InMemoryExporter();
-   * const tested = new Tracer({ register: false, exporter: exporter.factory });
-   */
-  readonly factory: ExporterFactory = (context) =>
+  readonly [FOR_TRACER] = (context: ExporterContext): ImmediateExporter =>
     new ImmediateExporter(context, (bytes) => {
       for (const { scopeSpans } of decodeRequest(bytes).resourceSpans)
         this.#spans.push(...scopeSpans.flatMap(finished));
@@ -81,7 +80,7 @@ export interface TestTracer {
  */
 export function createTestTracer(options: TracerOptions = {}): TestTracer {
   const exporter = new InMemoryExporter();
-  const tracer = new Tracer({ register: false, flushOnExit: false, ...options, exporter: exporter.factory });
+  const tracer = new Tracer({ register: false, flushOnExit: false, ...options, exporter });
   const take = (): readonly FinishedSpan[] => {
     // Resolved already when it returns: nothing is ever under way.
     void tracer.flush();

@@ -1,8 +1,8 @@
 import { resolveZipkin, type ZipkinOptions } from './config/resolve-zipkin.ts';
-import type { ExporterFactory } from './export/exporter.ts';
+import type { Exporter } from './export/exporter.ts';
 
 export type { ZipkinOptions } from './config/resolve-zipkin.ts';
-export type { ExporterFactory } from './export/exporter.ts';
+export type { Exporter } from './export/exporter.ts';
 
 /**
  * Sends spans as JSON to Zipkin's v2 API. Batches, retries and limits are the tracer's.
@@ -11,6 +11,6 @@ export type { ExporterFactory } from './export/exporter.ts';
  * @see https://opentelemetry.io/docs/specs/otel/trace/sdk_exporters/zipkin/
  * @throws ConfigError for a wrong option.
  */
-export function zipkin(options: ZipkinOptions = {}): ExporterFactory {
+export function zipkin(options: ZipkinOptions = {}): Exporter {
   return resolveZipkin(options, process.env);
 }

@@ -10,7 +10,7 @@ import { parseKeyValues, type ConfigEnvironment } from './environment.ts';
 import type { Config, TracerOptions } from './options.ts';
 import { ConfigError, wrongValue, NOT_SHOWN } from '../runtime/config-error.ts';
 import { HAS_ZSTD, type Compression } from '../export/transport/compression.ts';
-import type { ExporterFactory } from '../export/exporter.ts';
+import { FOR_TRACER, type Exporter } from '../export/exporter.ts';
 import { portHint } from '../export/transport/failure-hint.ts';
 import { NO_PROXIES, type ProxySettings } from '../export/transport/proxy.ts';
 import type { TlsOptions } from '../export/transport/route.ts';
@@ -41,12 +41,8 @@ const EXPORTERS: readonly ExporterName[] = ['otlp', 'console', 'none'];
 const PROTOCOLS: readonly OtlpProtocol[] = ['http/protobuf', 'http/json'];
 
 /** Where spans go, and how. */
-export function resolveExport(
-  options: TracerOptions,
-  env: ConfigEnvironment,
-  zipkin: () => ExporterFactory,
-): ExportConfig {
-  const exporter = env.choose<ExporterName | ExporterFactory>(
+export function resolveExport(options: TracerOptions, env: ConfigEnvironment, zipkin: () => Exporter): ExportConfig {
+  const exporter = env.choose<ExporterName | Exporter>(
     'exporter',
     checkExporter(options.exporter),
     () => environmentExporter(env, zipkin),
@@ -145,20 +141,16 @@ function checkTransport(given: Transport | undefined): Transport | undefined {
   return given;
 }
 
-function checkExporter(given: unknown): ExporterName | ExporterFactory | undefined {
+function checkExporter(given: unknown): ExporterName | Exporter | undefined {
   if (given === undefined || EXPORTERS.includes(given as ExporterName)) return given as ExporterName | undefined;
-  return checkFunction<ExporterFactory>(
-    'exporter',
-    given as ExporterFactory,
-    `${EXPORTERS.map((name) => `'${name}'`).join(', ')}, or an exporter such as zipkin()`,
-  );
+  const isExporter = typeof given === 'object' && given !== null && typeof property(given, FOR_TRACER) === 'function';
+  if (isExporter) return given as Exporter;
+  const accepted = `${EXPORTERS.map((name) => `'${name}'`).join(', ')}, or an exporter such as zipkin()`;
+  throw wrongValue('exporter', given, accepted);
 }
 
 /** One name, or several with commas between them. */
-function environmentExporter(
-  env: ConfigEnvironment,
-  zipkin: () => ExporterFactory,
-): ExporterName | ExporterFactory | undefined {
+function environmentExporter(env: ConfigEnvironment, zipkin: () => Exporter): ExporterName | Exporter | undefined {
   const found = env.read('OTEL_TRACES_EXPORTER', (text) => {
     const names = text
       .toLowerCase()

@@ -6,7 +6,7 @@ import type { ConfigSource } from './environment.ts';
 import type { ExporterName, ExportSettings, OtlpProtocol } from '../export/export-settings.ts';
 import type { DiagnosticLog, LogLevel } from '../runtime/diagnostics.ts';
 import type { Compression } from '../export/transport/compression.ts';
-import type { ExporterFactory } from '../export/exporter.ts';
+import type { Exporter } from '../export/exporter.ts';
 import type { RetryOptions } from '../export/transport/retry.ts';
 import type { TlsOptions } from '../export/transport/route.ts';
 import type { Transport } from '../export/transport/transport.ts';
@@ -73,7 +73,7 @@ export interface TracerOptions {
    * Where spans go: `'otlp'` (default), `'console'` (trees on stdout, to look at), `'none'` (recorded, so that logs
    * have ids, and not sent), or an exporter such as `zipkin()`.
    */
-  readonly exporter?: ExporterName | ExporterFactory | undefined;
+  readonly exporter?: ExporterName | Exporter | undefined;
   /**
    * How OTLP is written. Change it when your collector rejects protobuf (415). Default `http/protobuf`, which costs the
    * least CPU.
@@ -289,7 +289,7 @@ export interface Config extends ExportSettings {
   readonly service: string;
   readonly sampling: Readonly<SamplingConfig>;
   readonly requestMetrics: RequestMetricsMode;
-  readonly exporter: ExporterName | ExporterFactory;
+  readonly exporter: ExporterName | Exporter;
   readonly metricsUrl: string;
   readonly metricExportIntervalMillis: number;
   /** Sent with metrics: the option `headers`, or OTEL_EXPORTER_OTLP_METRICS_HEADERS before those of all signals. */

@@ -2,7 +2,7 @@ import { checkKnownNames, checkNumber, checkUrl, MILLIS_MAX } from '../runtime/c
 import { ConfigEnvironment, type Environment } from './environment.ts';
 import { checkHeaders } from './export.ts';
 import { newHttpExporter } from '../export/create-exporter.ts';
-import type { ExporterFactory } from '../export/exporter.ts';
+import { FOR_TRACER, type ChunkExporter, type Exporter, type ExporterContext } from '../export/exporter.ts';
 import { ZIPKIN_JSON } from '../export/format/zipkin-json.ts';
 
 /** All are optional. */
@@ -26,7 +26,7 @@ const DEFAULT_ENDPOINT = 'http://127.0.0.1:9411/api/v2/spans';
 const DEFAULT_TIMEOUT_MILLIS = 10_000;
 
 /** @throws ConfigError for a wrong option. */
-export function resolveZipkin(options: ZipkinOptions, environment: Environment): ExporterFactory {
+export function resolveZipkin(options: ZipkinOptions, environment: Environment): Exporter {
   checkKnownNames('zipkin', options, OPTION_NAMES);
   const env = new ConfigEnvironment(environment);
   const headers = checkHeaders(options.headers) ?? {};
@@ -35,8 +35,9 @@ export function resolveZipkin(options: ZipkinOptions, environment: Environment):
     checkNumber('zipkin.timeoutMillis', options.timeoutMillis, 1, MILLIS_MAX) ??
     env.number('OTEL_EXPORTER_ZIPKIN_TIMEOUT', 1, MILLIS_MAX) ??
     DEFAULT_TIMEOUT_MILLIS;
-  return (context) => {
+  const forTracer = (context: ExporterContext): ChunkExporter => {
     for (const warning of env.warnings) context.diagnostics.warn(warning);
     return newHttpExporter(context, endpoint?.href ?? DEFAULT_ENDPOINT, ZIPKIN_JSON, { headers, exportTimeoutMillis });
   };
+  return { [FOR_TRACER]: forTracer };
 }

@@ -2,15 +2,15 @@ import type { ExporterName } from './export-settings.ts';
 import { systemTimers } from '../runtime/timers.ts';
 import { TracerCounters } from '../runtime/tracer-stats.ts';
 import { createExporter } from './create-exporter.ts';
-import type { ChunkExporter, ExporterFactory } from './exporter.ts';
+import { FOR_TRACER, type ChunkExporter, type Exporter, type ExporterContext } from './exporter.ts';
 import type { Chunk } from './encode/otlp-encoder.ts';
 
 /**
  * Hands every chunk to each of them. The tracer's counters are those of the first one, so that a span counts once; what
  * the others lose makes a flush fail as well.
  */
-export function severalExporters(exporters: readonly (ExporterName | ExporterFactory)[]): ExporterFactory {
-  return (context) => {
+export function severalExporters(exporters: readonly (ExporterName | Exporter)[]): Exporter {
+  const forTracer = (context: ExporterContext): ChunkExporter => {
     const made = exporters.map((exporter, i) => {
       const counters = i === 0 ? context.counters : new TracerCounters();
       const diagnostics = i === 0 ? context.diagnostics : context.diagnostics.apart();
@@ -21,6 +21,7 @@ export function severalExporters(exporters: readonly (ExporterName | ExporterFac
       made.slice(1).map(({ counters }) => counters),
     );
   };
+  return { [FOR_TRACER]: forTracer };
 }
 
 class SeveralExporters implements ChunkExporter {
