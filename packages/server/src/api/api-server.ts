@@ -149,20 +149,20 @@ export class ApiServer {
     toOriginForm(request);
     const { method = '', headers } = request;
     const { pathname, searchParams } = readTarget(request.url ?? '/');
-    const { matches, page } = await this.#resolve(pathname, headers);
-    const match = matchMethod(matches, method);
     const isChange = method !== 'GET' && method !== 'HEAD';
-    // A body that no route reads is let run out within the request's time.
-    if (match === undefined || match.route.body === null) request.resume();
-    if (matches[0] !== undefined) label(matches[0].route.path);
-    else if (page !== null) label('ui');
     const stranger =
-      (match?.route.isForProbes === true ? null : refuseStrangeHost(headers, this.#hostNames)) ??
+      (this.#isForProbes(pathname, method) ? null : refuseStrangeHost(headers, this.#hostNames)) ??
       refuseStrangePage(headers, this.#hostNames, isChange);
     if (stranger !== null) throw problemOf(stranger);
     const decision = this.#access(request);
     const access = decision instanceof Promise ? await decision : decision;
     if (!isAllowed(access)) throw problemOf(access);
+    const { matches, page } = await this.#resolve(pathname, headers);
+    const match = matchMethod(matches, method);
+    // A body that no route reads is let run out within the request's time.
+    if (match === undefined || match.route.body === null) request.resume();
+    if (matches[0] !== undefined) label(matches[0].route.path);
+    else if (page !== null) label('ui');
     this.#checkHeaderBytes(request);
     if (match !== undefined) return this.#ask(match, searchParams, { request, access, left });
     if (matches.length > 0) {
@@ -178,6 +178,13 @@ export class ApiServer {
     if (answer === null) throw new Problem(404, 'not_found', `not found: ${shorten(pathname)}`);
     label('ui');
     return answer;
+  }
+
+  /** Probes name no host that is known. */
+  #isForProbes(pathname: string, method: string): boolean {
+    return withoutBase(pathname, this.#basePath).some(
+      (path) => matchMethod(this.#router.at(path), method)?.route.isForProbes === true,
+    );
   }
 
   /** What is at a path: behind the prefix, where a proxy left it on, or as it is, where it was taken off. */
