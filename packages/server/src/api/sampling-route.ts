@@ -5,7 +5,8 @@ import { json } from '../http/response.ts';
 import { anyText } from '../http/parameters.ts';
 import { Problem } from '../http/problem.ts';
 import { route, type Route } from '../http/route.ts';
-import { samplingSchema, samplingSettingsSchema } from './sampling-schemas.ts';
+import { samplingSettingsSchema } from '../schema/sampling-settings-schema.ts';
+import { samplingSchema } from './sampling-schemas.ts';
 import { countOf } from '../count-of.ts';
 
 /** The current probabilities and settings of sampling. */

@@ -9,7 +9,7 @@ import { closed, count, nullable, oneOf } from '../schema/json-schema.ts';
 import { named } from '../schema/named-schema.ts';
 import { responseSchema } from '../schema/response-schema.ts';
 import { samplingReason } from '../schema/sampling-reason.ts';
-import { samplingRule } from '../schema/sampling-rule.ts';
+import { samplingRule } from '../schema/sampling-settings-schema.ts';
 import type { ExchangeResponse, SamplingController } from './sampling-controller.ts';
 import { FORWARDED_HEADER } from './forwarder.ts';
 import { jaegerStrategy, type JaegerStrategy } from './jaeger-strategy.ts';

@@ -1,8 +1,7 @@
-import { Type, type Static } from '@sinclair/typebox';
+import type { Static } from '@sinclair/typebox';
 import type { SampledOperationSettings, SamplingRule, SamplingSettingsView } from '@throughline/trace/client';
 import { JsonChecker, notAccepted } from '../schema/json-checker.ts';
-import { closed, oneOf } from '../schema/json-schema.ts';
-import { named } from '../schema/named-schema.ts';
+import { settingsChangeSchema, settingsFileSchema } from '../schema/sampling-settings-schema.ts';
 import { withoutPasswords } from '../without-passwords.ts';
 
 /** What the collector aims at; by file and by `PUT /api/v1/sampling/settings`. */
@@ -27,61 +26,10 @@ export const DEFAULT_SAMPLING_SETTINGS: SamplingSettings = Object.freeze({
   peers: [],
 });
 
-const LIST_MAX = 100;
-const TEXT_MAX = 512;
-const PER_SECOND_MAX = 1e6;
 const CONDITIONS = ['name', 'kind', 'method', 'route', 'path'] as const;
 
-const givenText = Type.String({ minLength: 1, maxLength: TEXT_MAX });
-const text = Type.Optional(givenText);
-const perSecond = Type.Optional(Type.Number({ minimum: 0, maximum: PER_SECOND_MAX }));
-const probability = Type.Number({ minimum: 0, maximum: 1 });
-const anyProbability = Type.Optional(probability);
-const changeMembers = {
-  tracesPerSecond: perSecond,
-  errorTracesPerSecond: perSecond,
-  minProbability: anyProbability,
-  maxProbability: anyProbability,
-  defaultProbability: anyProbability,
-  operations: Type.Optional(
-    Type.Array(
-      closed({
-        service: givenText,
-        operation: text,
-        tracesPerSecond: perSecond,
-        probability: anyProbability,
-      }),
-      { maxItems: LIST_MAX },
-    ),
-  ),
-  rules: Type.Optional(
-    Type.Array(
-      closed({
-        service: text,
-        name: text,
-        kind: Type.Optional(oneOf(['internal', 'server', 'client', 'producer', 'consumer'])),
-        method: text,
-        route: text,
-        path: text,
-        probability,
-      }),
-      { maxItems: LIST_MAX },
-    ),
-  ),
-};
-
-/** What a change of the settings may hold. What is absent is as in the defaults. */
-export const SETTINGS_CHANGE = named(
-  'SamplingSettingsChange',
-  closed(changeMembers, 'Sampling settings; what is absent is as in the defaults.'),
-);
-
-const requestChecker = new JsonChecker(SETTINGS_CHANGE);
-
-/** The file may name other collectors as well. */
-const fileChecker = new JsonChecker(
-  closed({ ...changeMembers, peers: Type.Optional(Type.Array(Type.String(), { maxItems: LIST_MAX })) }),
-);
+const requestChecker = new JsonChecker(settingsChangeSchema);
+const fileChecker = new JsonChecker(settingsFileSchema);
 
 /** A setting that is not accepted; the message is one line for people. */
 export class SamplingSettingsError extends Error {
@@ -108,7 +56,7 @@ export function readSamplingSettings(given: unknown, from: 'file' | 'request' = 
   return Object.freeze(settings);
 }
 
-type Change = Static<typeof SETTINGS_CHANGE>;
+type Change = Static<typeof settingsChangeSchema>;
 
 function checkOperation(setting: string, given: NonNullable<Change['operations']>[number]): void {
   if ((given.tracesPerSecond === undefined) === (given.probability === undefined)) {

@@ -13,15 +13,11 @@ import { Forwarder } from './forwarder.ts';
 import { replaceFile } from '../durable-file.ts';
 import { readJsonFile } from './read-json-file.ts';
 import { SAMPLING_LIMITS, type SamplingLimits } from './limits.ts';
+import { settingsChangeSchema } from '../schema/sampling-settings-schema.ts';
 import { SamplingMetrics } from './sampling-metrics.ts';
 import { samplingExchangeRoutes, type ExchangeResult } from './sampling-exchange-routes.ts';
 import { readSavedState, stateToSave } from './saved-state.ts';
-import {
-  readSamplingSettings,
-  SETTINGS_CHANGE,
-  SamplingSettingsError,
-  type SamplingSettings,
-} from './sampling-settings.ts';
+import { readSamplingSettings, SamplingSettingsError, type SamplingSettings } from './sampling-settings.ts';
 
 export interface SamplingOptions {
   /** Holds `settings.json`, which people write, and `state.json`, which we do. Created where it is missing. */
@@ -105,7 +101,7 @@ export class Sampling {
         return withoutPeers(controller.settings);
       },
       operations: (service?: string) => controller.sampling(service),
-      changeSchema: SETTINGS_CHANGE,
+      changeSchema: settingsChangeSchema,
       change: (given: unknown) => this.#change(given),
     };
   }

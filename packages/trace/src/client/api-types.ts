@@ -351,12 +351,12 @@ export interface SampledOperationSettings {
 
 /**
  * The probability of the traces whose first span in an application meets all the conditions that are given: its
- * service, name, kind (`server`, `client`, …), HTTP method, route and path.
+ * service, name, kind, HTTP method, route and path.
  */
 export interface SamplingRule {
   readonly service?: string;
   readonly name?: string;
-  readonly kind?: string;
+  readonly kind?: 'internal' | 'server' | 'client' | 'producer' | 'consumer';
   readonly method?: string;
   readonly route?: string;
   readonly path?: string;
