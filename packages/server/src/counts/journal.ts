@@ -1,6 +1,7 @@
-import { link, mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { link, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { copyToDurableFile, syncDirectory, TEMPORARY_SUFFIX } from '../durable-file.ts';
+import { createDurableDirectory } from '../storage/directory/durable-directory.ts';
 
 interface JournalFile {
   readonly name: string;
@@ -37,7 +38,7 @@ export class Journal {
 
   /** Finds what an earlier process left. */
   async open(): Promise<void> {
-    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+    await createDurableDirectory(this.#directory);
     const all = await readdir(this.#directory);
     // Of a copy that was interrupted: the segment may not need one the next time.
     for (const name of all.filter((each) => each.endsWith(TEMPORARY_SUFFIX))) {
