@@ -75,7 +75,7 @@ describe('a skipped test', () => {
   it('is allowed by the list, with its reason', () => {
     const files = report(fileOf([listed, ended('a client ends', 'passed')]));
     expect(forbiddenSkips(files)).toEqual([]);
-    expect(reportLines(files).at(-1)).toBe('skipped: 1 tests, because Node 20 has no WebSocket');
+    expect(reportLines(files).at(-1)).toMatch(/^skipped: 1 .*Node 20.*WebSocket$/);
   });
 
   it('is not allowed where its reason does not hold, nor one that is not on the list', () => {

@@ -9,7 +9,10 @@ export interface PinnedWording {
 /** As many words that follow each other are a sentence; fewer only tell one message from another. */
 const SENTENCE_WORDS = 5;
 const WORD = String.raw`[A-Za-z]?[a-z][a-z'’]*(?:-[a-z'’]+)*`;
-const SENTENCE = new RegExp(String.raw`(?<![\w-])${WORD}(?:[,;:]? ${WORD}(?![\w-]|\.\w)){${SENTENCE_WORDS - 1},}`, 'g');
+/** What stands in a sentence between its words: numbers, flags, and what is quoted. */
+const GIVEN = String.raw`(?:\d[\w.,:/%-]*|--[a-z][\w-]*(?:=\S+)?|"[^" ]{1,40}")`;
+const NEXT_WORD = String.raw`[,;:]?(?: ${GIVEN}[,;:]?)* ${WORD}(?![\w-]|\.\w)`;
+const SENTENCE = new RegExp(String.raw`(?<![\w-])${WORD}(?:${NEXT_WORD}){${SENTENCE_WORDS - 1},}`, 'g');
 
 /** Functions of strings and of Playwright that look for a text which is written on the spot. */
 const SEARCHES = /^(?:includes|startsWith|endsWith|indexOf|match|matchAll|getBy\w+|locator|filter)$/;

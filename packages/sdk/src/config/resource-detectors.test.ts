@@ -103,9 +103,7 @@ describe('OTEL_NODE_RESOURCE_DETECTORS', () => {
 
   it('warns of names that it does not know, and detects by the others', () => {
     const { warnings, resource } = resolveConfig({}, { OTEL_NODE_RESOURCE_DETECTORS: 'host,container,os' });
-    expect(warnings).toEqual([
-      expect.stringMatching(/^OTEL_NODE_RESOURCE_DETECTORS: unknown detector "container" ignored; supported: env, /),
-    ]);
+    expect(warnings).toEqual([expect.stringMatching(/^OTEL_NODE_RESOURCE_DETECTORS: .*"container" ignored; .*env, /)]);
     expect(Object.keys(resource)).toEqual(expect.arrayContaining(['host.name', 'os.type']));
   });
 });

@@ -193,7 +193,7 @@ describe('the exporter', () => {
     const { tracer, lines } = newTracer(sink.url);
     await send(tracer, 5);
     expect(tracer.stats()).toMatchObject({ exported: 3, dropped: { rejected: 2 }, lastError: 'no' });
-    expect(lines).toEqual([`collector at ${sink.url}/v1/traces rejected 2 spans: no; dropped`]);
+    expect(lines).toEqual([expect.stringMatching(`${sink.url}/v1/traces rejected 2 spans: no; `)]);
   });
 
   it('takes 200 with garbage for delivered, and says that it is strange', async () => {

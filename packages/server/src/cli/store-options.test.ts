@@ -18,18 +18,16 @@ function messageOf(read: () => unknown): string {
 }
 
 test('an unknown flag leads to the help of the command that was called', () => {
-  expect(messageOf(() => readStoreOptions(CHECK, ['--frobnicate'], {}))).toBe(
-    'unknown flag --frobnicate; throughline check --help lists all',
+  expect(messageOf(() => readStoreOptions(CHECK, ['--frobnicate'], {}))).toMatch(
+    / --frobnicate; throughline check --help /,
   );
-  expect(messageOf(() => readStoreOptions(BACKUP, ['--frobnicate'], {}))).toBe(
-    'unknown flag --frobnicate; throughline backup --help lists all',
+  expect(messageOf(() => readStoreOptions(BACKUP, ['--frobnicate'], {}))).toMatch(
+    / --frobnicate; throughline backup --help /,
   );
-  expect(messageOf(() => readSpoolOptions(['list', '--frobnicate'], {}))).toBe(
-    'unknown flag --frobnicate; throughline spool --help lists all',
+  expect(messageOf(() => readSpoolOptions(['list', '--frobnicate'], {}))).toMatch(
+    / --frobnicate; throughline spool --help /,
   );
-  expect(messageOf(() => readDemoOptions(['--frobnicate'], {}))).toBe(
-    'unknown flag --frobnicate; throughline demo --help lists all',
-  );
+  expect(messageOf(() => readDemoOptions(['--frobnicate'], {}))).toMatch(/ --frobnicate; throughline demo --help /);
 });
 
 test("the flag that was meant may be the command's own or one of throughline up", () => {

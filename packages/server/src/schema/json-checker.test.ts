@@ -25,7 +25,7 @@ const WRONG: readonly (readonly [value: unknown, message: RegExp])[] = [
   [{ ...fine, parts: {} }, /^parts: got \{\}, expected .*at most 2$/],
   [{ ...fine, parts: [1, 2, 3] }, /^parts: got \[1,2,3\], expected .*at most 2$/],
   [{ ...fine, parts: [{ size: 1 }, { size: 1.5 }] }, /^parts\[1\]\.size: got 1\.5, expected .*from 0$/],
-  [{ ...fine, parts: [{ size: 1, 'a/b~c': 7 }] }, /^parts\[0\]\.a\/b~c: got 7, expected true or false$/],
+  [{ ...fine, parts: [{ size: 1, 'a/b~c': 7 }] }, /^parts\[0\]\.a\/b~c: got 7, .*true or false$/],
   [{ ...fine, name: 'x'.repeat(100) }, /^name: got "x{79}…, expected /],
 ];
 

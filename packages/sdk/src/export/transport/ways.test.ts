@@ -223,7 +223,7 @@ describe("the environment's proxies", () => {
       http: undefined,
       except: '',
       source: 'default',
-      warnings: ['HTTPS_PROXY is ignored: got "socks5://…@a:1", expected an http:// or https:// URL'],
+      warnings: [expect.stringMatching(/^HTTPS_PROXY is ignored: got "socks5:\/\/…@a:1", /)],
     });
     expect(() => resolveConfig({ proxy: 'socks5://ann:s3cr3t@a:1' }, {})).toThrow(/^proxy: got "socks5:\/\/…@a:1"/);
   });

@@ -324,7 +324,7 @@ describe('a call that cannot be taken', () => {
     const answer = await send(Buffer.from([0, 0x7f, 0, 0, 0, 1, 2, 3]), {}, { end: false });
     expect(answer).toMatchObject({
       code: 8,
-      message: 'the message has 2130706432 bytes; at most 16777216 are accepted',
+      message: expect.stringMatching(/ 2130706432 .* 16777216 /) as string,
     });
   });
 
