@@ -63,6 +63,26 @@ const serverRooms: Record<string, readonly string[]> = {
     'system.ts',
     'version.ts',
   ],
+  'system.ts': ['readiness.ts', 'ingest', 'spool', 'query', 'storage'],
+  'listen.ts': ['config'],
+  // The limits of every room, and nothing else of them.
+  config: [
+    'receivers/limits.ts',
+    'api',
+    'maintenance',
+    'ingest',
+    'spool',
+    'counts',
+    'sampling',
+    'query',
+    'storage',
+    'storage/cluster',
+    'storage/damage',
+    'storage/retention',
+    'storage/rollups',
+    'closest.ts',
+    'without-passwords.ts',
+  ],
   // Works on all of a data directory: check, snapshot, backup.
   maintenance: [
     'spool',
@@ -77,9 +97,6 @@ const serverRooms: Record<string, readonly string[]> = {
     'limit-counter.ts',
     'version.ts',
   ],
-  'readiness.ts': ['spool', 'storage', 'storage/damage', 'count-of.ts', 'without-passwords.ts'],
-  'listen.ts': ['config'],
-  'system.ts': ['readiness.ts', 'ingest', 'spool', 'query', 'storage'],
   // OTLP over HTTP: its paths, its encodings, its answers.
   'receivers/otlp-http': [
     'receivers/body',
@@ -128,9 +145,8 @@ const serverRooms: Record<string, readonly string[]> = {
     'limiter.ts',
     'register-gauge.ts',
   ],
+  'readiness.ts': ['spool', 'storage', 'storage/damage', 'count-of.ts', 'without-passwords.ts'],
   ingest: ['columns', 'spool', 'storage', 'storage/retention', 'durable-file.ts', 'limit-counter.ts'],
-  spool: ['storage', 'storage/directory', 'count-of.ts', 'durable-file.ts', 'limit-counter.ts', 'register-gauge.ts'],
-  columns: ['storage', 'storage/rollups', 'count-of.ts'],
   counts: [
     'columns',
     'exchange',
@@ -143,13 +159,11 @@ const serverRooms: Record<string, readonly string[]> = {
     'limit-counter.ts',
     'register-gauge.ts',
   ],
+  spool: ['storage', 'storage/directory', 'count-of.ts', 'durable-file.ts', 'limit-counter.ts', 'register-gauge.ts'],
   query: ['storage', 'storage/rollups', 'limiter.ts'],
-  jobs: [],
   sampling: ['exchange', 'http', 'jobs', 'schema', 'durable-file.ts', 'register-gauge.ts', 'without-passwords.ts'],
   // The message of the SDK: its types, and its reader.
   exchange: ['schema'],
-  // What JSON may look like, and the words for one that does not.
-  schema: [],
   // The two engines are above what makes, checks and mends their tables.
   'storage/embedded': [
     'storage',
@@ -169,6 +183,7 @@ const serverRooms: Record<string, readonly string[]> = {
     'limiter.ts',
     'register-gauge.ts',
   ],
+  columns: ['storage', 'storage/rollups', 'count-of.ts'],
   'storage/definitions': [
     'storage',
     'storage/damage',
@@ -181,41 +196,26 @@ const serverRooms: Record<string, readonly string[]> = {
   'storage/migrations': ['storage', 'storage/damage', 'storage/rollups'],
   'storage/rollups': ['storage', 'storage/damage', 'jobs', 'register-gauge.ts'],
   'storage/retention': ['storage', 'jobs', 'count-of.ts', 'durable-file.ts', 'register-gauge.ts'],
+  jobs: [],
   'storage/damage': ['storage', 'count-of.ts', 'durable-file.ts', 'limit-counter.ts', 'register-gauge.ts'],
   'storage/directory': ['durable-file.ts'],
   'storage/process': ['storage', 'file-pages.ts'],
   // What an engine is, its tables, and where spans are.
   storage: ['count-of.ts', 'durable-file.ts', 'limiter.ts', 'register-gauge.ts'],
-  // The limits of every room, and nothing else of them.
-  config: [
-    'receivers/limits.ts',
-    'api',
-    'maintenance',
-    'ingest',
-    'spool',
-    'counts',
-    'sampling',
-    'query',
-    'storage',
-    'storage/cluster',
-    'storage/damage',
-    'storage/retention',
-    'storage/rollups',
-    'closest.ts',
-    'without-passwords.ts',
-  ],
+  // Requests, routes and their answers, whichever port they come in by.
+  http: ['schema', 'without-passwords.ts'],
+  // What JSON may look like, and the words for one that does not.
+  schema: [],
+  'collect-process-metrics.ts': ['register-gauge.ts'],
+  'shutdown.ts': [],
   'durable-file.ts': [],
   'file-pages.ts': [],
   'malloc-trim.ts': [],
   'closest.ts': [],
   'count-of.ts': [],
   'limit-counter.ts': [],
-  'collect-process-metrics.ts': ['register-gauge.ts'],
-  'shutdown.ts': [],
   'limiter.ts': [],
   'register-gauge.ts': [],
-  // Requests, routes and their answers, whichever port they come in by.
-  http: ['schema', 'without-passwords.ts'],
   'version.ts': [],
   'without-passwords.ts': [],
 };
@@ -449,17 +449,16 @@ describe('the room table', () => {
       expect(unnamed).toEqual([]);
     });
 
-    it(`has no room of ${name} import one that imports it, in however many steps`, () => {
-      const above = new Map<string, Set<string>>();
-      const reached = (room: string): Set<string> => {
-        const known = above.get(room);
-        if (known !== undefined) return known;
-        const all = new Set<string>();
-        above.set(room, all);
-        for (const to of table[room] ?? []) for (const each of [to, ...reached(to)]) all.add(each);
-        return all;
-      };
-      expect(Object.keys(table).filter((room) => reached(room).has(room))).toEqual([]);
+    it(`lists every room of ${name} above those that it imports, so that no two import each other`, () => {
+      const order = Object.keys(table);
+      expect(arrowsUp(table, (room) => order.indexOf(room))).toEqual([]);
+    });
+
+    it(`has the folders of ${name} in the same order in docs/architecture.md`, () => {
+      const part = document.find(({ base, title }) => base === sourceFolder(name) && title.startsWith('Folders of '));
+      const rows = [...(part?.text ?? '').matchAll(/^\|([^|]*)\|/gm)].map(([, cell = '']) => cell);
+      // Rooms that have no row are files of a folder, whose row says what they are for.
+      expect(arrowsUp(table, (room) => rows.findIndex((cell) => namesIn(cell).some(isNameOf(room))))).toEqual([]);
     });
 
     for (const [room, allowed] of Object.entries(table)) {
@@ -523,6 +522,17 @@ describe('the room table', () => {
     expect(sourcesOf('server').filter((file) => named.test(readFileSync(file, 'utf8')))).toEqual([]);
   });
 });
+
+/** Imports of a room whose place is above the importing one's, as `from → to`; a negative place is none. */
+function arrowsUp(table: Record<string, readonly string[]>, placeOf: (room: string) => number): string[] {
+  return Object.entries(table).flatMap(([from, allowed]) =>
+    allowed.filter((to) => placeOf(to) >= 0 && placeOf(to) < placeOf(from)).map((to) => `${from} → ${to}`),
+  );
+}
+
+function isNameOf(room: string): (path: string) => boolean {
+  return (path) => path === room || path === `${room}/`;
+}
 
 function sourceFolder(name: string): string {
   return `packages/${name}/src`;
