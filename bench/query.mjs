@@ -93,7 +93,7 @@ function goalsWhileBusy(quiet) {
   return Object.fromEntries(goals);
 }
 
-/** Loads a store where there is none yet. Answers what was noted of it, and where it is. */
+/** Loads a store where there is none yet. Returns what was noted of it, and where it is. */
 async function load(name, rangesOf) {
   const directory = join(root, name);
   const data = join(directory, 'data');

@@ -86,7 +86,7 @@ export async function readMetrics({ apiUrl }) {
 const IDLE_SHARE = 0.1;
 const MERGES_TIMEOUT_MS = 180_000;
 
-/** Waits until the engine has merged what it wants to merge. Answers how long that took, in ms. */
+/** Waits until the engine has merged what it wants to merge. Returns how long that took, in ms. */
 export async function mergesEnded(enginePid) {
   const begin = performance.now();
   for (;;) {

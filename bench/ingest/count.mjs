@@ -6,7 +6,7 @@ import { openEngine } from './engine.mjs';
 const ID_PARTS = 16;
 
 /**
- * Counts every id, and what the derived tables say, against what was acknowledged; throws where they differ. Answers the bytes a span of
+ * Counts every id, and what the derived tables say, against what was acknowledged; throws where they differ. Returns the bytes a span of
  * all tables, when the parts of spans are merged.
  */
 export async function countStored(directory, acknowledged) {

@@ -23,7 +23,7 @@ const block = new SpanBlock(0x9e3779b9);
 const memory = new BodyMemory();
 const requests = new RecentRequests({ registry: { registerMetric() {}, getSingleMetric() {} }, limits: INGEST_LIMITS });
 
-/** Answers CPU µs a span. Every request is a new one. */
+/** Returns CPU µs a span. Every request is a new one. */
 async function measure(isKnownByDigest) {
   const before = process.cpuUsage();
   for (let request = 0; request < REQUESTS_PER_ROUND; request++) {

@@ -10,7 +10,7 @@ import { NativeFiles } from './native-file.mjs';
 import { RequestTemplate, SERVICES, SPANS_PER_REQUEST } from './payload.mjs';
 import { Counting } from './rollups.mjs';
 
-/** Inserts files of `rowsAFile` spans until there are `rows`. Answers the engine process's CPU µs a span. */
+/** Inserts files of `rowsAFile` spans until there are `rows`. Returns the engine process's CPU µs a span. */
 export async function measureFloor(directory, rowsAFile, rows) {
   const { engine, pid } = await openEngine(join(directory, 'floor'));
   try {

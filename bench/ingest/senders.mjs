@@ -1,7 +1,7 @@
 /** Sender processes, started and ended from here. */
 import { fork } from 'node:child_process';
 
-/** Starts a sender, see `sender.mjs`. Answers a promise of its result, and a way to end it before its time. */
+/** Starts a sender, see `sender.mjs`. Returns a promise of its result, and a way to end it before its time. */
 export async function startSender(options) {
   const child = fork(new URL('./sender.mjs', import.meta.url), [JSON.stringify(options)]);
   const message = () =>

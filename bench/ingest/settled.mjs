@@ -44,7 +44,7 @@ export async function isFound({ apiUrl }, traceId) {
 }
 
 /**
- * Waits until the engine has taken everything that was acknowledged. Answers the metrics, and the ms of the wait in which the store had
+ * Waits until the engine has taken everything that was acknowledged. Returns the metrics, and the ms of the wait in which the store had
  * nothing to do: every stretch between two looks that saw no segment before the store, and none in between.
  */
 export async function stored(collector, timeoutMs) {
@@ -66,7 +66,7 @@ export async function stored(collector, timeoutMs) {
   }
 }
 
-/** Waits until everything is stored, counted in the derived tables, and merged. Answers the metrics, and the ms that merges took. */
+/** Waits until everything is stored, counted in the derived tables, and merged. Returns the metrics, and the ms that merges took. */
 export async function settled(collector, timeoutMs) {
   const deadline = performance.now() + timeoutMs;
   const { metrics } = await stored(collector, timeoutMs);

@@ -15,7 +15,7 @@ const MERGE_TIMEOUT_MS = 300_000;
 const REQUESTS_A_KNOWN_SPAN = 211;
 
 /**
- * Loads each of `ranges`: `spans` spans that start evenly over `seconds` from `startMs` on. Answers what it cost, the bytes on disk by
+ * Loads each of `ranges`: `spans` spans that start evenly over `seconds` from `startMs` on. Returns what it cost, the bytes on disk by
  * table, and some spans of the range that `isAsked`, to ask for.
  */
 export async function loadTraces(directory, { ranges, traceState }) {

@@ -5,7 +5,7 @@ import { SeededRandom } from './random.mjs';
 
 /**
  * Whether services that know nothing of each other agree: the decision for a random id, threshold and, in half of the cases, an `rv` and
- * a `th` from upstream, against the specification's own arithmetic on 56-bit integers. Answers the number of disagreements.
+ * a `th` from upstream, against the specification's own arithmetic on 56-bit integers. Returns the number of disagreements.
  */
 export function checkConsistency(count) {
   const random = new SeededRandom(20_261_123);

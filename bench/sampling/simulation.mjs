@@ -14,7 +14,7 @@ export class VirtualClock {
 
   monotonicMs = () => this.nowMs;
 
-  /** Calls once, a delay later. Answers what cancels it. */
+  /** Calls once, a delay later. Returns what cancels it. */
   schedule = (fn, delayMs) => {
     const timer = { atMs: this.nowMs + delayMs, fn };
     let i = this.#due.length;

@@ -51,7 +51,7 @@ const UNSAMPLED_RATIO = 1e-12;
 /**
  * The standard SDK as its users have it: NodeTracerProvider, its default sampler, or for unsampled spans the one of
  * `OTEL_TRACES_SAMPLER=parentbased_traceidratio`. Only its timers are left out: ended spans are serialised in batches
- * of 512, its default, and the bytes thrown away. Answers `{ run, encoded }`; `run(spans)` makes that many.
+ * of 512, its default, and the bytes thrown away. Returns `{ run, encoded }`; `run(spans)` makes that many.
  */
 async function standard({ sampled, attributes, isChild }) {
   const { NodeTracerProvider } = await import('@opentelemetry/sdk-trace-node');
