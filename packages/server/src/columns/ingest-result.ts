@@ -39,12 +39,12 @@ export class TooLongHereError extends Error {
   override readonly name = 'TooLongHereError';
 }
 
-/** Reasons to refuse one span; labels of a metric. */
-export const REFUSAL_CODES = ['trace_id', 'span_id', 'start_time', 'too_old', 'in_future', 'limit'] as const;
+/** Reasons to reject one span; labels of a metric. */
+export const REJECTION_CODES = ['trace_id', 'span_id', 'start_time', 'too_old', 'in_future', 'limit'] as const;
 
 /** Why one span of an otherwise good request is not stored. */
 export interface SpanRejection {
-  readonly code: (typeof REFUSAL_CODES)[number];
+  readonly code: (typeof REJECTION_CODES)[number];
   /** The key of the limit that it is beyond. */
   readonly limit?: string;
   readonly message: string;

@@ -1,4 +1,4 @@
-/** What one request and one span may hold. Nothing is a reason to refuse more than what is beyond the limit. */
+/** What one request and one span may hold. Nothing is a reason to reject more than what is beyond the limit. */
 export interface BlockLimits {
   /** Memory that one request may take as columns. A resource counts for each of its spans. */
   readonly requestBytesMax: number;

@@ -334,7 +334,7 @@ export class SpanBlock {
     if (length !== 0) this.losses.addBad('parent_span_id');
   }
 
-  /** Refusing a span costs time as well, so it counts as a row. Throws `RequestTooLargeError`. */
+  /** Rejecting a span costs time as well, so it counts as a row. Throws `RequestTooLargeError`. */
   #abandonSpan(problem: SpanRejection): SpanRejection {
     this.links.abandonRow();
     this.events.abandonRow();

@@ -24,7 +24,7 @@ export interface Settings {
   readonly storeCluster: string;
   /** Absolute; '' for none. Read once, at the start. */
   readonly storePasswordFile: string;
-  /** Whole days that spans are kept, counted from their start; older ones are refused. */
+  /** Whole days that spans are kept, counted from their start; older ones are rejected. */
   readonly retentionDays: number;
   /** The share of the disk, above 0 and up to 1, that may be in use before the oldest spans go. */
   readonly retentionDiskShare: number;

@@ -1,7 +1,7 @@
 import { Counter, type Registry } from 'prom-client';
 import { COMMIT_FAILURES, type CommitFailure } from './group-commit.ts';
 import { BAD_PARTS } from '../columns/drop-counts.ts';
-import { REFUSAL_CODES } from '../columns/ingest-result.ts';
+import { REJECTION_CODES } from '../columns/ingest-result.ts';
 
 /** Where something failed that should not have. */
 export type IngestFailure = CommitFailure | 'decode';
@@ -38,7 +38,7 @@ export class IngestMetrics {
       labelNames: ['reason'],
       registers,
     });
-    for (const reason of REFUSAL_CODES) this.rejected.inc({ reason }, 0);
+    for (const reason of REJECTION_CODES) this.rejected.inc({ reason }, 0);
     this.repairedTexts = new Counter({
       name: 'throughline_repaired_texts_total',
       help: 'Texts of accepted spans that were not in UTF-8; each broken part became U+FFFD',

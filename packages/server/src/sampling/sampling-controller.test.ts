@@ -169,7 +169,7 @@ describe('wrong settings are rejected with what is accepted', () => {
     [{ tracesPerSecond: -1 }, /^tracesPerSecond: got -1, expected .*from 0/],
     [{ defaultProbability: 2 }, /^defaultProbability: got 2, expected .*0 to 1/],
     [{ minProbability: 0.5, maxProbability: 0.1 }, /^minProbability: .*at most maxProbability/],
-    [{ operations: {} }, /^operations: got {}, expected a list/],
+    [{ operations: {} }, /^operations: got {}, expected an array/],
     [{ operations: [{ operation: 'a', probability: 1 }] }, /^operations\[0\].service: missing, expected/],
     [{ operations: [{ service: 'a' }] }, /^operations\[0\]: .*either tracesPerSecond or probability/],
     [{ rules: [{ probability: 1 }] }, /^rules\[0\]: .*name, kind/],

@@ -125,7 +125,7 @@ describe('POST /v1/sampling', () => {
     expect(await collector.registry.metrics()).toContain('throughline_sampling_exchanges_total{outcome="rejected"} 1');
   });
 
-  it('takes exact counts and answers probabilities, plain or compressed', async () => {
+  it('takes request metrics and answers probabilities, plain or compressed', async () => {
     const collector = await start();
     const answer = {
       version: 1,
@@ -169,8 +169,12 @@ describe('POST /v1/sampling', () => {
       /at most 2000/,
     ],
     ['an operation twice', { ...REPORT, operations: [OPERATION, OPERATION] }, /operations\[1\] reports "GET" twice/],
-    ['totals that are no list', withTotals({}), /^operations\[0\].totals: got {}, expected a list/],
-    ['too many totals', withTotals(Array.from({ length: 10_001 }, () => TOTAL)), /expected a list of at most 10000$/],
+    ['totals that are no array', withTotals({}), /^operations\[0\].totals: got {}, expected an array/],
+    [
+      'too many totals',
+      withTotals(Array.from({ length: 10_001 }, () => TOTAL)),
+      /expected an array of at most 10000 items$/,
+    ],
     [
       'too many totals of several operations',
       {

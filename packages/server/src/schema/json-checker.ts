@@ -104,7 +104,9 @@ function describe(schema: TSchema): string {
       if (maxLength === undefined) return 'a string';
       return `a string of ${minLength > 0 ? `${minLength} to` : 'at most'} ${maxLength} characters`;
     case 'array':
-      return maxItems === undefined ? 'a list' : `a list of at most ${maxItems}`;
+      return maxItems === undefined
+        ? 'an array'
+        : `an array of at most ${maxItems} ${maxItems === 1 ? 'item' : 'items'}`;
     case 'boolean':
       return 'true or false';
     case 'object':

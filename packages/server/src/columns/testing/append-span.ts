@@ -39,6 +39,6 @@ export function appendSpan(block: SpanBlock, rejected: RejectedSpans, span: Test
   fields.startLow = fields.endLow = Number(span.startNs & 0xffff_ffffn);
   fields.startHigh = fields.endHigh = Number(span.startNs >> 32n);
   block.beginSpan();
-  const refusal = block.endSpan(fields);
-  if (refusal !== null) rejected.add(refusal);
+  const rejection = block.endSpan(fields);
+  if (rejection !== null) rejected.add(rejection);
 }
