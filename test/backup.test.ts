@@ -67,7 +67,7 @@ class Counting {
   }
 }
 
-/** The operations that a table of exact counts has, and those that it has counted other than once. */
+/** The operations that a table of request metrics has, and those that it has counted other than once. */
 async function auditCounts(dataDirectory: string, table: string): Promise<{ once: Set<string>; wrong: unknown[] }> {
   await using store = await startEngine({}, join(dataDirectory, 'store'));
   const rows = await store.rows(`SELECT operation, sum(requests) FROM throughline.${table} GROUP BY 1`);

@@ -58,7 +58,7 @@ class LossyProxy {
   }
 }
 
-describe.skipIf(program === null)(`exact counts in a ClickHouse 18.16 server, which knows no tokens${why}`, () => {
+describe.skipIf(program === null)(`request metrics in a ClickHouse 18.16 server, which knows no tokens${why}`, () => {
   let server: ClickHouseServer;
   let proxy: LossyProxy;
   let collector: Collector;

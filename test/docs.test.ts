@@ -37,6 +37,15 @@ describe('the documents', () => {
   });
 });
 
+describe('docs/sampling.md', () => {
+  it('quotes what the UI says of an estimated and of a biased count', () => {
+    const [estimated = '', biased = ''] = read('packages/ui/src/parts/count-text.golden.txt').split('\n');
+    const text = read('docs/sampling.md').replaceAll(/\s+/g, ' ');
+    expect(text).toContain(estimated);
+    expect(text).toContain(biased.slice(biased.indexOf('. ') + 2));
+  });
+});
+
 describe('a collector', () => {
   let collector: Collector;
   beforeAll(async () => {

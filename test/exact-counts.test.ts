@@ -28,7 +28,7 @@ const argsOf = (round: number): string[] => {
   return ['--counts-segment-age-ms', '50', '--counts-journal-segments-max', segments];
 };
 
-describe('exact counts whose collector is killed', () => {
+describe('request metrics whose collector is killed', () => {
   it('are stored once, whether they were on their way, stored, or reported again', async () => {
     let collector = await startCollector({ args: argsOf(0) });
     const { dataDirectory } = collector;

@@ -136,7 +136,7 @@ describe.skipIf(!canInjectFaults)('a file that is not written when a damaged par
   );
 });
 
-describe.skipIf(!canInjectFaults)('a part of exact counts that is not renamed to its place', () => {
+describe.skipIf(!canInjectFaults)('a part of request metrics that is not renamed to its place', () => {
   const actions: readonly [string, FaultAction][] = [
     ['the disk is full for a moment', 'fail ENOSPC'],
     ['the engine is killed before it', 'kill-before self'],
@@ -162,7 +162,7 @@ describe.skipIf(!canInjectFaults)('a part of exact counts that is not renamed to
   });
 });
 
-describe.skipIf(!canInjectFaults)('a file that describes a part of exact counts, and is not written with it', () => {
+describe.skipIf(!canInjectFaults)('a file that describes a part of request metrics, and is not written with it', () => {
   const cases: readonly [string, number][] = [
     ['counted_1m', 1],
     ['counted_1h', 1],

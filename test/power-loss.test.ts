@@ -108,7 +108,7 @@ const COPYING: readonly (readonly [FaultKind, number])[] = [
 ];
 
 describe.skipIf(!canInjectFaults)(
-  'a journal of exact counts whose machine loses its power, or whose process is killed',
+  'a journal of request metrics whose machine loses its power, or whose process is killed',
   () => {
     it(
       `${JOURNALS * CUTS_PER_SPOOL} times has each segment whole or not at all, copied or under a second name; what it does not have the spool has`,

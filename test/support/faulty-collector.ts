@@ -81,7 +81,7 @@ export class FaultyCollector {
     }
   }
 
-  /** How many requests the exact counts of a service tell. */
+  /** How many requests the request metrics of a service tell. */
   async counted(service: string): Promise<number> {
     const url = `${this.#running.apiUrl}/api/v1/series?service=${service}&step=3600`;
     const { series } = (await (await fetch(url)).json()) as SeriesResponse;

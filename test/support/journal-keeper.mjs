@@ -1,5 +1,5 @@
 /**
- * A process that does with segments of exact counts what a collector does behind their insert, until it is killed or has done its rounds:
+ * A process that does with segments of request metrics what a collector does behind their insert, until it is killed or has done its rounds:
  * each is kept in the journal and let go then. On standard output: what is durable in the spool (`durable N`), what is kept (`kept N`), what
  * of the journal is about to be removed (`removed N`), and `closed`.
  */

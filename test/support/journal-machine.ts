@@ -6,7 +6,7 @@ import { newDirectory } from './collector.ts';
 import { FaultInjection } from './fault-injection.ts';
 import { RecordedDisk } from './recorded-disk.ts';
 
-/** The journal of exact counts on a recorded disk, and the processes that hold it one after the other. */
+/** The journal of request metrics on a recorded disk, and the processes that hold it one after the other. */
 export class JournalMachine {
   readonly root = newDirectory();
   readonly journal = join(this.root, 'counts', 'journal');

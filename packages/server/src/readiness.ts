@@ -27,9 +27,9 @@ export interface Findings {
   readonly spool: SpoolStatus;
   /** Of spans; null before the store is open. */
   readonly loader: LoaderStatus | null;
-  /** The spool of exact counts. */
+  /** The spool of request metrics. */
   readonly counts: SpoolStatus;
-  /** Of exact counts. */
+  /** Of request metrics. */
   readonly countsLoader: LoaderStatus | null;
   /**
    * Why nothing is written into the store, why days that seem too old are not dropped yet, and why the clock may be
@@ -84,7 +84,7 @@ export function readiness(findings: Findings): Readiness {
     ...quarantined(counts.quarantinedSegments, 'counts/spool/rejected'),
   ];
   if (!isStopping && counts.blockedBy !== null) {
-    const message = `exact counts are not accepted now; SDKs will resend them: ${counts.blockedBy}`;
+    const message = `request metrics are not accepted now; SDKs will resend them: ${counts.blockedBy}`;
     warnings.push({ code: 'counts_blocked', message });
   }
   if (spool.backlogAgeMs > BEHIND_MS) {
@@ -132,7 +132,7 @@ function countsFail(loader: LoaderStatus | null): ReadinessFinding[] {
   return [
     {
       code: 'counts_failing',
-      message: `inserts of exact counts are failing, they wait in their spool: ${inWords(failure)}`,
+      message: `inserts of request metrics are failing, they wait in their spool: ${inWords(failure)}`,
     },
   ];
 }

@@ -176,7 +176,7 @@ describe('a collector with the embedded store', () => {
     expect(await get(server, `/api/v1/traces/${TRACE_ID}`)).toEqual(SENT);
   });
 
-  it('lists services with exact counts', async () => {
+  it('lists services with counts of their stored spans', async () => {
     const { services } = await get<ServicesResponse>(server, '/api/v1/services');
     expect(services.map(({ name, operationCount }) => [name, operationCount])).toEqual([
       ['bank', 1],

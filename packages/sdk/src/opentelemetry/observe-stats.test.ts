@@ -113,10 +113,10 @@ it('lets the timers of a test end', async () => {
   await tracer.shutdown();
 });
 
-/** Exact counts are also sent to the collector; nobody listens there. */
+/** Request metrics are also sent to the collector; nobody listens there. */
 const NOWHERE = { exporter: 'none', endpoint: 'http://127.0.0.1:9', log: () => undefined } as const;
 
-it('shows exact counts of requests, sampled or not, where they are counted', async () => {
+it('shows request metrics, sampled or not, where they are counted', async () => {
   const provider = new ReadableMeterProvider();
   metrics.setGlobalMeterProvider(provider);
   const tracer = new Tracer({ ...NOWHERE, register: false, sampling: 0, requestMetrics: 'collector' });

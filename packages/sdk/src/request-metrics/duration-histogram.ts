@@ -2,7 +2,7 @@
 const OCTAVE_MIN = 10;
 /** About 73 minutes (2⁴² ns), above which they count as that. */
 const OCTAVE_MAX = 42;
-/** Bounds are 9 % apart: OTLP's exponential histogram of scale 3. */
+/** Bounds are 9% apart: OTLP's exponential histogram of scale 3. */
 export const BUCKETS_PER_OCTAVE = 8;
 export const HISTOGRAM_BUCKETS = (OCTAVE_MAX - OCTAVE_MIN) * BUCKETS_PER_OCTAVE;
 /** The index that OTLP gives the first bucket of durations in nanoseconds. */

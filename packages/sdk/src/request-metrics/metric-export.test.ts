@@ -72,7 +72,7 @@ class Run {
   }
 }
 
-describe('exact counts as OTLP metrics', () => {
+describe('request metrics as OTLP metrics', () => {
   it('look as the metrics of the official SDK do', async () => {
     const run = new Run();
     run.time.nowMs = 5000;

@@ -22,7 +22,7 @@ export interface MetricExportOptions {
 }
 
 /**
- * Sends all exact counts as OTLP metrics, once an interval and when flushed. They are sums since the start: what does
+ * Sends request metrics as OTLP metrics, once an interval and when flushed. They are sums since the start: what does
  * not arrive is in the next ones. One request is under way at a time, and one more waits at most.
  */
 export class MetricExport {

@@ -36,7 +36,7 @@ function count(counts: OperationCounts, startName: string, name: string, status 
   counts.end(operation, name, status, durationNs);
 }
 
-describe('exact counts', () => {
+describe('request metrics', () => {
   it('count requests and errors by the name that spans start with and the one that they end with', () => {
     const counts = new OperationCounts();
     count(counts, 'GET', 'GET /a');

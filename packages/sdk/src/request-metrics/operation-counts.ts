@@ -54,7 +54,7 @@ export class StartedOperation {
 }
 
 /**
- * Exact counts of local roots by operation, kind and status, with their durations: every one, sampled or not. Bounded:
+ * Request metrics: local roots by operation, kind and status, with their durations, each one, sampled or not. Bounded:
  * operations beyond the limit are counted as `other`.
  */
 export class OperationCounts {
@@ -62,7 +62,7 @@ export class OperationCounts {
   readonly #perNs: number;
   /**
    * The index of the first bucket where durations are nanoseconds. Those of seconds begin 0.18 of a bucket after it:
-   * durations are then reported up to 2 % too short.
+   * durations are then reported up to 2% too short.
    */
   readonly offset: number;
   readonly #byKind: readonly Map<string, StartedOperation>[] = Array.from({ length: KINDS }, () => new Map());

@@ -9,7 +9,7 @@ import type { OperationCounts, StartedOperation } from './operation-counts.ts';
 
 const TWO_POW_32 = 2 ** 32;
 
-/** Brings local roots, recorded or not, to the exact counts. */
+/** Counts local roots, recorded or not, in the request metrics. */
 export class RootCounter {
   readonly #counts: OperationCounts;
   readonly #clock: Pick<Clock, 'monotonicMs'>;

@@ -27,7 +27,7 @@ export class SpanMetric extends StatusCounts {
   }
 }
 
-/** The exact counts as the span metrics connector shows them: no two have the same attributes. */
+/** The request metrics as the span metrics connector shows them: no two have the same attributes. */
 export function spanMetrics(counts: OperationCounts): Iterable<SpanMetric> {
   const metrics = new Map<string, SpanMetric>();
   for (const { kind, named } of counts.operations()) {

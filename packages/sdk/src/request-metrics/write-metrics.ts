@@ -12,7 +12,7 @@ const SCALE = Math.log2(BUCKETS_PER_OCTAVE);
 const ZERO_THRESHOLD_SECONDS = 2 ** ((SECONDS_OFFSET + 1) / BUCKETS_PER_OCTAVE);
 
 /**
- * Exact counts, taken in seconds, as an ExportMetricsServiceRequest in OTLP's JSON mapping: an exponential histogram
+ * Request metrics, taken in seconds, as an ExportMetricsServiceRequest in OTLP's JSON mapping: an exponential histogram
  * with a data point for each name, kind and status. Times are milliseconds since the epoch.
  */
 export function writeMetrics(

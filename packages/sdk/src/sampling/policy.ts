@@ -47,7 +47,7 @@ export abstract class Policy implements SamplingPolicy {
     return this.#inner.some((policy) => policy.readsAttributes);
   }
 
-  /** Whether it sends the exact counts to the collector. */
+  /** Whether it sends the request metrics to the collector. */
   get exchangesCounts(): boolean {
     return this.#inner.some((policy) => policy.exchangesCounts);
   }
@@ -83,7 +83,7 @@ export interface PolicyContext {
   /** Calls once after a delay, without keeping the process alive. Returns what cancels it. */
   readonly schedule: (fn: () => void, delayMs: number) => () => void;
   readonly recorded: RecordedSoFar;
-  /** Exact counts of requests and errors. A call at the start turns them on. */
+  /** Request metrics so far. A call at the start turns them on. */
   readonly counts: () => OperationCounts;
   /** Sends one message to the collector's sampling endpoint. */
   readonly post: ExchangePost;

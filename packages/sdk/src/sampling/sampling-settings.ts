@@ -15,7 +15,7 @@ export interface SamplingConfig extends SamplerOptions {
  */
 export type RequestMetricsMode = false | 'collector' | 'otlp';
 
-/** What sampling and exact counts go by: a part of a tracer's configuration. */
+/** What sampling and request metrics go by: a part of a tracer's configuration. */
 export interface SamplingSettings extends ExportSettings {
   readonly enabled: boolean;
   readonly service: string;

@@ -32,11 +32,11 @@ export interface SamplingOptions {
 /** What a tracer's recorder needs of its sampling. */
 export interface StartedSampling {
   readonly sampler: LocalRootSampler;
-  /** Where exact counts are wanted. */
+  /** Where request metrics are wanted. */
   readonly rootCounter: RootCounter | undefined;
-  /** The exact counts so far. */
+  /** The request metrics so far. */
   readonly counts: OperationCounts | undefined;
-  /** Where exact counts are sent as metrics. */
+  /** Where request metrics are sent as OTLP metrics. */
   readonly metrics: MetricExport | undefined;
   /** Reports the last counts to the collector, and stops. Never rejects. */
   stop(): Promise<void>;
@@ -76,7 +76,7 @@ export function startSampling(options: SamplingOptions): StartedSampling {
   };
 }
 
-/** Exact counts reach the collector as they do with `remote`; its response is of no interest. */
+/** Request metrics reach the collector as they do with `remote`; its response is of no interest. */
 function reportCounts(context: PolicyContext): void {
   new Exchange(context.counts(), EXCHANGE_INTERVAL_MS, context, {
     accepted: () => undefined,
@@ -117,7 +117,7 @@ function newContext(
   };
 }
 
-/** Exact counts as OTLP metrics, for whatever accepts them. */
+/** Request metrics as OTLP metrics, for whatever accepts them. */
 function startMetrics(options: SamplingOptions, context: PolicyContext): MetricExport {
   const { config, clock, diagnostics } = options;
   const { metricsUrl, resource, limits } = config;

@@ -106,7 +106,7 @@ export function apiRoutes({
       path: '/api/v1/services',
       operationId: 'listServices',
       summary:
-        'All services, with exact counts over all stored spans or over those that start in a range; services and ' +
+        'All services, with counts of their stored spans, of all or of those that start in a range; services and ' +
         'operations beyond the limits of rollups, and those of more than 4096 bytes, are counted as one, with isOthers set',
       parameters: spanRange,
       answers: { description: 'Services by name', schema: servicesSchema },

@@ -72,7 +72,7 @@ const requestSeries = named(
       source: described(
         oneOf(['spans', 'requestMetrics']),
         'Where rate, errors and durations come from: `requestMetrics` where one or more steps come from the ' +
-          "SDKs' exact request metrics, which count before anything is sampled. Steps that end in the last half " +
+          "SDKs' request metrics, which count before anything is sampled. Steps that end in the last half " +
           'minute or so, or later, come from spans: more request metrics of them may arrive.',
       ),
       estimate: described(estimate, 'Of the requests of the whole range.'),
@@ -81,9 +81,11 @@ const requestSeries = named(
         description: 'Stored rows; the rate is `estimatedRequestCount / stepSeconds`.',
       }),
       errorCount: Type.Array(Type.Number(), { description: 'Stored rows with an error.' }),
-      estimatedRequestCount: Type.Array(Type.Number(), { description: 'Σ sampling weight, or the exact count.' }),
+      estimatedRequestCount: Type.Array(Type.Number(), {
+        description: 'Σ sampling weight, or what request metrics report.',
+      }),
       estimatedErrorCount: Type.Array(Type.Number(), { description: 'The same of requests with an error.' }),
-      p50Ns: described(durations, 'Off by at most 4.4 %; null in a step without a request.'),
+      p50Ns: described(durations, 'Off by at most 4.4%; null in a step without a request.'),
       p90Ns: described(durations, 'As `p50Ns`.'),
       p99Ns: described(
         durations,

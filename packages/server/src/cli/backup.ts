@@ -18,7 +18,7 @@ import { countOf } from '../count-of.ts';
 
 const USAGE = `Usage: throughline backup DIR [flags]
 
-Copies all acknowledged data (spans, exact counts, sampling settings) from the embedded store and the spool into a new directory, whether a
+Copies all acknowledged data (spans, request metrics, sampling settings) from the embedded store and the spool into a new directory, whether a
 collector runs or not. The settings of the collector are not included.
 
   --json                  One line of JSON

@@ -24,7 +24,7 @@ export const SPOOL_USAGE = `Usage: throughline spool <action> [flags]
 
   list                    List the segments that are not stored yet and the quarantined ones (rejected by the store, or damaged), with the reason
   retry NAME… | --all     Load quarantined segments again; of a damaged one, its intact blocks. Nothing is stored twice
-  export NAME             Write the intact blocks of a segment to standard output: spans in ClickHouse's Native format, exact counts as JSON lines
+  export NAME             Write the intact blocks of a segment to standard output: spans in ClickHouse's Native format, request metrics as JSON lines
 
   --json                  list: one line of JSON per segment
   --all                   retry: all quarantined segments

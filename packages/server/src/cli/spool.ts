@@ -11,7 +11,7 @@ import { readSpoolOptions, spoolCommandName, SPOOL_USAGE, type SpoolOptions } fr
 import { countOf } from '../count-of.ts';
 
 interface HeldSegment extends SpooledSegment {
-  readonly holds: 'spans' | 'exact counts';
+  readonly holds: 'spans' | 'request metrics';
   /** Of its spool. */
   readonly directory: string;
 }
@@ -37,7 +37,7 @@ export async function runSpool(args: readonly string[]): Promise<number> {
 async function findSegments(dataDirectory: string): Promise<HeldSegment[]> {
   const spools = [
     { holds: 'spans', directory: join(dataDirectory, 'spool') },
-    { holds: 'exact counts', directory: join(dataDirectory, 'counts', 'spool') },
+    { holds: 'request metrics', directory: join(dataDirectory, 'counts', 'spool') },
   ] as const;
   expectFolder(dataDirectory, 'spool');
   const found = await Promise.all(

@@ -263,7 +263,7 @@ export const LIMIT_BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyo
     mergeLookIntervalMs: [
       10,
       10 * MINUTE,
-      'Interval at which newly merged parts of spans and exact counts are checked',
+      'Interval at which newly merged parts of spans and request metrics are checked',
       'throughline_engine_short_merges_total',
     ],
     replacedPartsMs: [
@@ -434,7 +434,7 @@ export const LIMIT_BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyo
     ],
   },
   sampling: {
-    messageBytesMax: [KIB, GIB, 'Size of a message with exact counts; a larger one is rejected with 413'],
+    messageBytesMax: [KIB, GIB, 'Size of a message with request metrics; a larger one is rejected with 413'],
     messageOperationsMax: [1, 1_000_000, 'Operations in a message; a message with more is rejected', REJECTED_MESSAGES],
     messageTotalsMax: [1, 1_000_000, 'Totals in a message; a message with more is rejected', REJECTED_MESSAGES],
     nameCharactersMax: [
@@ -473,19 +473,19 @@ export const LIMIT_BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyo
     segmentAgeMs: [
       10,
       MINUTE,
-      'Interval at which exact counts are handed to the store',
+      'Interval at which request metrics are handed to the store',
       'throughline_counts_spool_sealed_segments_total',
     ],
     settleMs: [
       SECOND,
       HOUR,
-      'Time after the end of a minute, plus `counts.segmentAgeMs`, after which its statistics come from exact counts instead of spans',
+      'Time after the end of a minute, plus `counts.segmentAgeMs`, after which its statistics come from request metrics instead of spans',
       null,
     ],
     backlogBytesMax: [
       16 * MIB,
       1024 * GIB,
-      'Size of the backlog of exact counts; beyond it messages are deferred to the next ones',
+      'Size of the backlog of request metrics; beyond it messages are deferred to the next ones',
     ],
     journalBytesMax: [
       64 * KIB,

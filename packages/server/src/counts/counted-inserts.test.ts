@@ -95,7 +95,7 @@ const FATES: readonly (readonly Fate[])[] = [
   ['not stored', 'stored, and not known', 'not stored', 'in part'],
 ];
 
-describe('an insert of exact counts that does not end well', () => {
+describe('an insert of request metrics that does not end well', () => {
   it.each(FATES.flatMap((fates) => [false, true].map((isKilled) => [fates.join('; '), isKilled, fates] as const)))(
     'is stored once in the end: %s; the collector is killed: %s',
     async (_, isKilled, fates) => {
@@ -180,7 +180,7 @@ describe('an insert of exact counts that does not end well', () => {
   });
 });
 
-describe('the notes on inserts of exact counts', () => {
+describe('the notes on inserts of request metrics', () => {
   it('keep the newest, and those whose segment is somewhere', async () => {
     const inserts = await opened();
     mkdirSync(join(directory, 'spool/rejected/retry'), { recursive: true });

@@ -36,7 +36,7 @@ const ENDED_WINDOWS = 3;
 const WINDOWS_BETWEEN = 2;
 
 /**
- * Until when the exact counts of a service are whole, in milliseconds since the epoch: what ended before has been
+ * Until when the request metrics of a service are whole, in milliseconds since the epoch: what ended before has been
  * reported by its processes, and is stored. Processes that report seldom hold it back, and those that are silent
  * without having ended.
  */

@@ -10,7 +10,7 @@ export class CountsMetrics {
     const registers = [registry];
     this.messages = new Counter({
       name: 'throughline_counts_messages_total',
-      help: 'Messages with exact totals by outcome: accepted, deferred to the next message of their process, or rejected as contradictory',
+      help: 'Messages with request metrics by outcome: accepted, deferred to the next message of their process, or rejected as contradictory',
       labelNames: ['outcome'],
       registers,
     });

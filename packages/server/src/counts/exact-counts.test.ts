@@ -79,7 +79,7 @@ const stored = async (): Promise<unknown[][]> => {
 const isStored = (requests: number) => async (): Promise<boolean> =>
   (await stored()).reduce((sum, [, , count]) => sum + Number(count), 0) === requests;
 
-describe('exact counts', () => {
+describe('request metrics', () => {
   it('become rows of minutes and of hours, with durations', async () => {
     const counts = await opened();
     counts.start(store.engine);

@@ -48,7 +48,7 @@ interface Waiting {
 }
 
 /**
- * The exact counts of applications on their way into the store. What a message adds to the totals that are known is
+ * The request metrics of applications on their way into the store. What a message adds to the totals that are known is
  * made durable in a spool before the message is answered; each segment of it is inserted once, and is kept in a journal
  * until the totals are written down, seldom and in pieces. So each request is stored once, whatever is lost, repeated
  * or killed.
@@ -103,7 +103,7 @@ export class ExactCounts {
       registry,
       // They are few bytes: what is kept free for the store has room for them.
       limits: { segmentAgeMs, backlogBytesMax, segmentBytesMax: SEGMENT_BYTES_MAX, diskReserveBytes: 0 },
-      holds: 'exact counts',
+      holds: 'request metrics',
       metrics: 'throughline_counts_spool',
     });
   }
@@ -267,7 +267,7 @@ export class ExactCounts {
       this.#snapshot = null;
       this.#isChanged = true;
       this.#metrics.snapshots.inc({ outcome: 'failed' });
-      const sentence = 'could not write the totals of exact counts; will retry with the next segment';
+      const sentence = 'could not write the totals of request metrics; will retry with the next segment';
       this.#options.log.warn({ err: error, path: this.#totalsPath }, sentence);
     }
   }
@@ -310,7 +310,7 @@ export class ExactCounts {
     } catch (error) {
       this.#options.log.error(
         { err: error },
-        'could not append exact counts to their spool; the next messages will repeat them',
+        'could not append request metrics to their spool; the next messages will repeat them',
       );
       return false;
     }
@@ -369,7 +369,7 @@ export class ExactCounts {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0;
       const sentence =
-        'could not read the totals of exact counts; counting the running processes from their next message on';
+        'could not read the totals of request metrics; counting the running processes from their next message on';
       this.#options.log.error({ err: error, path: this.#totalsPath }, sentence);
       return null;
     }

@@ -1,4 +1,4 @@
-/** Of the exact counts that applications report. */
+/** Of the request metrics that applications report. */
 export interface CountsLimits {
   /** Totals that are remembered: one for each process, operation and status. Those of further ones are not stored. */
   readonly totalsMax: number;

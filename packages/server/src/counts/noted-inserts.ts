@@ -33,7 +33,7 @@ export interface BegunInsert {
 const GONE_MIN = 100;
 
 /**
- * What is known of the inserts of exact counts, in a file that is written before each of them. How an insert ended is
+ * What is known of inserts of request metrics, in a file that is written before each of them. How an insert ended is
  * written with the next one: until then the store shows it again.
  */
 export class NotedInserts {
@@ -67,7 +67,8 @@ export class NotedInserts {
       this.#begun = begun;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-      const sentence = 'could not read the notes on inserts of exact counts; counts in their spool may be stored twice';
+      const sentence =
+        'could not read the notes on inserts of request metrics; counts in their spool may be stored twice';
       this.#log.error({ err: error, path: this.#path }, sentence);
     }
   }

@@ -15,7 +15,7 @@ export async function* readRecords(path: string, log: Pick<Logger, 'error'>): As
     if (line === '') continue;
     const record = parse(line);
     if (record instanceof Error) {
-      log.error({ err: record, path }, 'skipping a damaged record of exact counts');
+      log.error({ err: record, path }, 'skipping a damaged record of request metrics');
       continue;
     }
     yield record;

@@ -3,7 +3,7 @@ export interface ExchangeMessage extends CountsMessage {
   readonly operations: readonly ReportedOperation[];
 }
 
-/** Its part for the exact counts. */
+/** Its part for the request metrics. */
 export interface CountsMessage {
   readonly service: string;
   /** Names the process, newly drawn at each start. */

@@ -51,7 +51,7 @@ export function wireMessage({ messageOperationsMax, messageTotalsMax, nameCharac
       uptimeMs: Type.Optional(exact),
       operations: Type.Array(operation, { maxItems: messageOperationsMax }),
     },
-    { description: 'The exact counts of a process.' },
+    { description: 'The request metrics of a process.' },
   );
   return named('SamplingMessage', message);
 }

@@ -132,7 +132,7 @@ function estimateQuality(
   return { estimate: estimateOf(weighed), errorRateInterval: errorRateInterval(errors, weighed) };
 }
 
-/** A percentile of fewer that are sampled by chance is off by far: 53 % at 100, 10 % at 1,000. */
+/** A percentile of fewer that are sampled by chance is off by far: 53% at 100, 10% at 1,000. */
 const P99_REQUESTS_MIN = 500;
 
 function isKnownWell(rows: number, weighed: Weighed): boolean {

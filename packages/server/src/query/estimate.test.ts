@@ -20,7 +20,7 @@ describe('what a count is worth', () => {
     expect(effectiveNumber(weighed)).toBeCloseTo(111.1, 1);
   });
 
-  it('is an interval of Wilson for the share of errors', () => {
+  it('is an interval of Wilson for the error rate', () => {
     expect(errorRateInterval(0, { count: 0, variance: 0, unknown: 0 })).toBeNull();
     expect(errorRateInterval(5, { count: 100, variance: 0, unknown: 0 })).toEqual([0.05, 0.05]);
     // As tables have it for 5 of 100.
@@ -103,7 +103,7 @@ GROUP BY service_number ORDER BY service_number`,
     expect(Math.abs(off.reduce((sum, each) => sum + each, 0) / SERVICES)).toBeLessThan(0.02);
   });
 
-  it('hold the true share of errors', async () => {
+  it('hold the true error rate', async () => {
     const services = await findServices(store.context, ALWAYS);
     const covered = services.map(({ name, errorRateInterval: interval }) => {
       const { spans, errors } = trueOf(name);

@@ -10,7 +10,7 @@ export interface Weighed {
   readonly unknown: number;
 }
 
-/** 95 % of a normal distribution lie within so many standard deviations. */
+/** 95% of a normal distribution lie within so many standard deviations. */
 const Z = 1.96;
 const EXACT: Estimate = { basis: 'exact', relativeError: 0 };
 const BIASED: Estimate = { basis: 'biased', relativeError: null };

@@ -79,7 +79,7 @@ describe('findSeries', () => {
     expect(p50Ns.map((value) => value === null)).toEqual(requestCount.map((count) => count === 0));
   });
 
-  it('is off by at most 4.5 % in a percentile', async () => {
+  it('is off by at most 4.5% in a percentile', async () => {
     const { series } = await findSeries(store.context, { ...HOURLY, service: 'web', operation: 'GET /' }, WHOLE);
     expect(off(series[0]?.p50Ns[0], 50)).toBeLessThan(0.045);
     expect(off(series[0]?.p90Ns[0], 90)).toBeLessThan(0.045);

@@ -13,7 +13,7 @@ export interface FoundSeries {
   readonly truncated: boolean;
 }
 
-/** Until when the exact counts of a service are whole, in milliseconds since the epoch. */
+/** Until when the request metrics of a service are whole, in milliseconds since the epoch. */
 export type CountedUntil = (service: RollupName) => number;
 
 /**

@@ -12,7 +12,7 @@ export interface ForwarderLimits {
 export type ForwardOutcome = 'sent' | 'failed' | 'dropped';
 
 /**
- * Hands messages with exact counts on to the other collectors of a fleet, so that each knows all rates, whoever of them
+ * Hands request metrics on to the other collectors of a fleet, so that each knows all rates, whoever of them
  * a process asks. Each message is tried once: the next one says more.
  */
 export class Forwarder {

@@ -34,7 +34,7 @@ export interface ExchangeResponse {
 }
 
 /**
- * Turns exact counts of all processes into probabilities: for each operation the one that samples as many traces a
+ * Turns request metrics of all processes into probabilities: for each operation the one that samples as many traces a
  * second as are wanted, more while its errors are up. It depends on counts alone, never on what was sampled, and so is
  * right from the first message on.
  */

@@ -49,7 +49,7 @@ export function samplingExchangeRoutes({
       method: 'POST',
       path: PATH,
       operationId: 'exchangeSampling',
-      summary: 'Accepts the exact counts of a process, and returns the sampling probabilities of its operations',
+      summary: 'Accepts the request metrics of a process, and returns the sampling probabilities of its operations',
       ignoresUnknown: true,
       body: jsonBody(messageSchema, {
         bytesMax: limits.messageBytesMax,

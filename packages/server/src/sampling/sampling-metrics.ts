@@ -11,7 +11,7 @@ export class SamplingMetrics {
     const registers = [registry];
     this.exchanges = new Counter({
       name: 'throughline_sampling_exchanges_total',
-      help: 'Messages with exact counts by outcome: answered, forwarded (received from another collector), rejected',
+      help: 'Messages with request metrics by outcome: answered, forwarded (received from another collector), rejected',
       labelNames: ['outcome'],
       registers,
     });

@@ -4,7 +4,7 @@ import { FileReplacement, replaceFile, syncDirectory } from '../durable-file.ts'
 import { createDurableDirectory } from '../storage/directory/durable-directory.ts';
 
 /**
- * The blocks of a segment, one after the other: of spans, a valid file in the Native format; of exact counts, lines of
+ * The blocks of a segment in their order: of spans, a valid file in the Native format; of request metrics, lines of
  * JSON.
  */
 export const DATA_SUFFIX = '.native';

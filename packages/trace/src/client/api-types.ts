@@ -62,22 +62,22 @@ export interface ServiceSummary {
 /** How accurate a count over stored spans is. */
 export interface Estimate {
   /**
-   * `exact`: everything was sampled, or the counts are the SDKs' exact request metrics and complete. `estimated`: from
+   * `exact`: everything was sampled, or the counts are the SDKs' request metrics and complete. `estimated`: from
    * sampling weights, or from request metrics of which more may arrive. `biased`: the weight of some spans is unknown,
    * and they count 1.
    */
   readonly basis: 'exact' | 'estimated' | 'biased';
   /**
-   * Half the width of the 95 % interval as a share of the estimated count: 0.04 is ±4 %. 0 where it is exact, null
-   * where it is unknown: of a biased count, and of request metrics of which more may arrive where no span is sampled;
-   * then the count is a lower bound.
+   * Half the width of the 95% interval as a share of the estimated count: 0.04 is ±4%. 0 where it is exact, null where
+   * it is unknown: of a biased count, and of request metrics of which more may arrive where no span is sampled; then
+   * the count is a lower bound.
    */
   readonly relativeError: number | null;
 }
 
 /**
- * Shares of 0 to 1, the lower one first, between which the share of errors lies in 95 of 100 cases (Wilson); the same
- * twice where it is exact.
+ * Shares of 0 to 1, the lower one first, between which the error rate lies in 95 of 100 cases (Wilson); the same twice
+ * where it is exact.
  */
 export type ErrorRateInterval = readonly [number, number];
 
@@ -137,9 +137,9 @@ export interface RequestSeries {
    */
   readonly othersOf: 'services' | 'operations' | null;
   /**
-   * Where rate, errors and durations come from: `requestMetrics` where one or more steps come from the SDKs' exact
-   * request metrics, which count before anything is sampled. Steps that end in the last half minute or so, or later,
-   * come from spans: more request metrics of them may arrive.
+   * Where rate, errors and durations come from: `requestMetrics` where one or more steps come from the SDKs' request
+   * metrics, which count before anything is sampled. Steps that end in the last half minute or so, or later, come from
+   * spans: more request metrics of them may arrive.
    */
   readonly source: 'spans' | 'requestMetrics';
   /** Of the requests of the whole range. */
@@ -150,11 +150,11 @@ export interface RequestSeries {
   readonly requestCount: readonly number[];
   /** Stored rows with an error. */
   readonly errorCount: readonly number[];
-  /** Σ sampling weight, or the exact count. */
+  /** Σ sampling weight, or what request metrics report. */
   readonly estimatedRequestCount: readonly number[];
   /** The same of requests with an error. */
   readonly estimatedErrorCount: readonly number[];
-  /** Off by at most 4.4 %; null in a step without a request. */
+  /** Off by at most 4.4%; null in a step without a request. */
   readonly p50Ns: readonly (string | null)[];
   /** As `p50Ns`. */
   readonly p90Ns: readonly (string | null)[];

@@ -36,7 +36,10 @@ export function RateCell({ service, rate, isLoading }: RateCellProps) {
   const { isCounted, estimate } = rate.count;
   const isAllCounted = isCounted === true && estimate.basis === 'exact';
   return (
-    <span className={styles['rate']} title={isAllCounted ? 'Exact: counted by the SDKs, sampled or not' : undefined}>
+    <span
+      className={styles['rate']}
+      title={isAllCounted ? 'Exact: request metrics of the SDKs, sampled or not' : undefined}
+    >
       <Sparkline values={rate.perStep} />
       <EstimatedCount
         count={rate.count}

@@ -71,9 +71,9 @@ new Tracer({ service: 'shop', endpoint: '${endpoint}', sampling: remote() });`;
     <div className={`${page['card']} ${styles['empty']}`}>
       <h3 className={styles['subheading']}>No application uses remote sampling</h3>
       <p className={styles['text']}>
-        Each application samples by its own configuration. With <code>remote()</code> it reports exact request and error
-        counts every five seconds and receives a probability per operation: enough traces to look at, however much
-        traffic there is, and more while errors rise.
+        Each application samples by its own configuration. With <code>remote()</code> it reports its request metrics
+        every five seconds and receives a probability per operation: enough traces to look at, however much traffic
+        there is, and more while errors rise.
       </p>
       {endpoint === null ? null : <Snippet text={code} label="Copy the code" />}
     </div>

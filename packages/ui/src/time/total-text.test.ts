@@ -6,7 +6,7 @@ describe('what a trace took in total', () => {
     [30e6, 41e9, '41 s total'],
     [0, 2e6, '2 ms total'],
     [100e6, 106e6, '106 ms total'],
-    // Not by 5 %, not by a millisecond, not at all, not known.
+    // Not by 5%, not by a millisecond, not at all, not known.
     [100e6, 104e6, ''],
     [1e6, 1.9e6, ''],
     [30e6, 30e6, ''],

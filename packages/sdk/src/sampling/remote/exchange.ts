@@ -23,7 +23,7 @@ export interface ExchangeListener {
   failed(problem: string): void;
 }
 
-/** Reports exact counts to the collector every few seconds, and hands on what it responds. */
+/** Reports request metrics to the collector every few seconds, and hands on what it responds. */
 export class Exchange {
   readonly #context: PolicyContext;
   readonly #intervalMs: number;

@@ -22,7 +22,7 @@ describe('the remote policy', () => {
     await run.close();
   });
 
-  it('reports exact counts: what came since the last message, and all since the start', async () => {
+  it('reports request metrics: what came since the last message, and all since the start', async () => {
     const run = runPolicy(remote(unlimited));
     const operation = run.counts.operationOf('GET', 1);
     run.decide('GET');

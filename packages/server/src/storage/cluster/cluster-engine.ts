@@ -321,7 +321,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     return { ...this.#insertSettings(token), ...(takesTokens && { insert_deduplicate: 0 }) };
   }
 
-  /** Spans and exact counts may be inserted at the same time. */
+  /** Spans and request metrics may be inserted at the same time. */
   async #asRunningInsert<T>(insert: Promise<T>): Promise<T> {
     const before = this.#runningInsert;
     this.#runningInsert = insert.catch(() => {}).then(() => before);

@@ -216,7 +216,7 @@ SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicat
     });
   }
 
-  /** Spans and exact counts have a loader each, and the engine one session to insert with. */
+  /** Spans and request metrics have a loader each, and the engine one session to insert with. */
   async #inInsertTurn<T>(work: () => Promise<T>): Promise<T> {
     const insert = this.#lastInsert.then(work);
     this.#lastInsert = insert.catch(() => {});

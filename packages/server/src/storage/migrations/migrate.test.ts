@@ -102,7 +102,7 @@ FROM throughline.request_${step} GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5`,
   return Promise.all(queries.map(async (query) => text(await ask(engine, query))));
 }
 
-/** As the last version before the first release left it: with exact counts, and with rollups that views filled. */
+/** As the last version before the first release left it: with request metrics, and with rollups that views filled. */
 async function lastBefore(engine: MigratedEngine): Promise<void> {
   await firstLanding(engine);
   await engine.command(`ALTER TABLE throughline.spans ADD COLUMN sampling_th LowCardinality(String) DEFAULT ''`);

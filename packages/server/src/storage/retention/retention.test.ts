@@ -81,7 +81,7 @@ test('the oldest days give way when the store takes more than its share of the d
   const [[bytes = 0] = []] = (await store.rows(
     "SELECT toFloat64(sum(bytes_on_disk)) FROM system.parts WHERE database = 'throughline' AND active AND table != 'schema_migrations'",
   )) as number[][];
-  // All that there is comes to twice the store: 30 % of it is a little more than two days.
+  // All that there is comes to twice the store: 30% of it is a little more than two days.
   const [roomy] = retentionOf(store, { retentionDiskShare: 0.6, freeBytes: async () => bytes });
   await roomy.run();
   expect(await daysOf(store)).toHaveLength(4);

@@ -25,7 +25,7 @@ export interface Rollup {
   readonly ofDay?: (tables: Tables, begin: number) => string;
 }
 
-/** Duration d falls into bucket ⌊8·log2 d⌋: the bucket's middle is off by at most 4.4 % (2^(1/16) − 1). */
+/** Duration d falls into bucket ⌊8·log2 d⌋: the bucket's middle is off by at most 4.4% (2^(1/16) − 1). */
 export const BUCKETS_PER_OCTAVE = 8;
 
 const OPERATION = `${OPERATION_NAME} AS operation`;
