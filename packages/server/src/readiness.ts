@@ -99,7 +99,8 @@ export function readiness(findings: Findings): Readiness {
   if (typeof damage?.unreadable === 'string') warnings.push({ code: 'store_damaged', message: damage.unreadable });
   if (typeof damage?.unread === 'string') warnings.push({ code: 'store_unread', message: damage.unread });
   if (isWithoutGrpc) {
-    const message = 'OTLP/gRPC is off: another program uses its port';
+    const message =
+      'OTLP/gRPC is off: another program uses its port; stop it and restart the collector, or choose another port with --otlp-grpc-port';
     warnings.push({ code: 'otlp_grpc_off', message });
   }
   return { problems: problems.map(withoutSecrets), warnings: warnings.map(withoutSecrets) };
