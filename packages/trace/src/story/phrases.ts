@@ -4,6 +4,7 @@ import { toleranceNs } from '../analysis/failed-spans.ts';
 import type { Failure } from '../analysis/failure.ts';
 import type { Trace } from '../tree/trace.ts';
 import type { Contribution } from './contributions.ts';
+import { countOf, countText } from './count-of.ts';
 import type { Evidence, OtherRoot } from './evidence.ts';
 import type { Labels } from './labels.ts';
 
@@ -52,12 +53,14 @@ export function otherRootText(labels: Labels, { span, durationNs, failed }: Othe
   return `second root span ${labels.span(span)}${failed ? ' failed' : ''} (${formatDuration(durationNs)})`;
 }
 
-/** `first 10000 of 250000 spans`; '' where all were read. */
+/** `first 10,000 of 250,000 spans`; '' where all were read. */
 export function unreadText({ trace, spansInTrace, isTruncated }: Evidence): string {
-  return isTruncated ? `first ${trace.spanCount + trace.duplicateSpans} of ${spansInTrace} spans` : '';
+  return isTruncated
+    ? `first ${countText(trace.spanCount + trace.duplicateSpans)} of ${countOf(spansInTrace, 'span')}`
+    : '';
 }
 
 /** `3 × ` before what happened three times; nothing before what happened once. */
 export function timesText(count: number): string {
-  return count === 1 ? '' : `${count} × `;
+  return count === 1 ? '' : `${countText(count)} × `;
 }

@@ -93,6 +93,15 @@ const STORIES: readonly (readonly [what: string, data: TracesData, options?: Sto
       ),
     ),
   ],
+  [
+    'more than a thousand like calls',
+    aTrace(
+      shop(
+        13_000,
+        times(1200, (index) => query(10 + index * 10, 19 + index * 10)),
+      ),
+    ),
+  ],
   ['a query that took most of the time', aTrace(shop(100, [query(10, 90)]))],
   ['a service that took most of the time itself', aTrace(shop(100, [work('render', 80, 95)]))],
   ['time between two services', aTrace(shop(100, [work('GET', 5, 95, { kind: 'client', children: [price] })]))],

@@ -287,8 +287,8 @@ describe('the story of an incomplete trace', () => {
   test('says that only some of the spans were read', () => {
     const story = storyOf(aTrace(shop(100, [query(10, 90)])), { spansInTrace: 250_000 });
     expect(story).toMatchObject({ truncated: true, spansInTrace: 250_000, spanCount: 2 });
-    expect(story.headline).toContain('first 2 of 250000 spans');
-    const text: unknown = expect.stringContaining('first 2 of 250000 spans');
+    expect(story.headline).toContain('first 2 of 250,000 spans');
+    const text: unknown = expect.stringContaining('first 2 of 250,000 spans');
     expect(story.clauses.at(-1)).toMatchObject({ kind: 'missing', text });
     const rootless = aTrace({ ...shop(100, [query(10, 90)]), parentSpanId: '00000000000000ff' });
     expect(storyOf(rootless, { spansInTrace: 9 }).headline).toMatch(/^GET \/list: first 2 of 9 spans$/);

@@ -10,7 +10,7 @@ import type { Evidence, FailureGroup } from './evidence.ts';
 import { Labels } from './labels.ts';
 import type { Pattern } from './patterns.ts';
 import { failureText, hasKeptRunning, otherRootText, stepText, timesText, unreadText } from './phrases.ts';
-import { countOf } from './count-of.ts';
+import { countOf, countText } from './count-of.ts';
 
 const NAME_LENGTH_MAX = 80;
 
@@ -70,8 +70,9 @@ interface Draft {
 }
 
 function total({ trace, root, durationNs, isTruncated }: Evidence, labels: Labels): Draft {
-  const took = `${labels.span(root)} took ${formatDuration(durationNs)}`;
-  const label = trace.hasRoot || isTruncated ? took : `root span missing; its longest part, ${took}`;
+  const name = labels.span(root);
+  const what = trace.hasRoot || isTruncated ? name : `root span missing; its longest part, ${name},`;
+  const label = `${what} took ${formatDuration(durationNs)}`;
   return { kind: 'total', label, spans: [root], durationNs };
 }
 
@@ -91,7 +92,7 @@ function steps({ trace, contributions, isTruncated }: Evidence, labels: Labels):
   const rest = all.filter((step) => !kept.has(step));
   if (rest.length === 0) return drafts;
   const durationNs = rest.reduce((sum, step) => sum + step.durationNs, 0);
-  const label = `in ${rest.length} smaller steps`;
+  const label = `in ${countText(rest.length)} smaller steps`;
   return [...drafts, { kind: 'step', label, isTimeFirst: true, spans: rest.flatMap((step) => step.spans), durationNs }];
 }
 
@@ -112,7 +113,7 @@ function timeout({ trace }: Evidence, labels: Labels, { origins }: FailureGroup)
   const first = origins[0]!;
   const who = labels.service(first.waiterIndex);
   const waits = origins.map((origin) => trace.durationNs[origin.waiterIndex]!);
-  const times = origins.length === 1 ? '' : ` ${origins.length} times`;
+  const times = origins.length === 1 ? '' : ` ${countText(origins.length)} times`;
   const stopped: Draft = {
     kind: 'stopped-waiting',
     label: `${who} ${stoppedText(first)} ${waitedForText(labels, first)}${times} after ${rangeText(waits)}${givenReasonText(labels, first)}`,
@@ -167,7 +168,7 @@ function plainError({ trace }: Evidence, labels: Labels, { origins }: FailureGro
   const first = origins[0]!;
   const reason = failureText(labels, first.failure);
   const durationNs = trace.durationNs[first.spanIndex]!;
-  const times = origins.length === 1 ? '' : ` ${origins.length} times, first`;
+  const times = origins.length === 1 ? '' : ` ${countText(origins.length)} times, first`;
   const because = reason === '' ? '' : `: ${reason}`;
   const near = first.nearRoundNs === 0 ? '' : `, close to a ${formatDuration(first.nearRoundNs)} timeout`;
   const where = first.isBackground ? ' in the background' : '';
@@ -204,7 +205,7 @@ function outcomes({ trace }: Evidence, labels: Labels, origins: readonly ErrorOr
     const surfaced = [...new Set(group.map((origin) => origin.surfacedIndex))];
     const lastEndNs = surfaced.reduce((latest, span) => Math.max(latest, endNs(span)), 0);
     const durationNs = Math.max(0, endNs(where) - lastEndNs);
-    const what = surfaced.length === 1 ? '' : ` from ${surfaced.length} failures`;
+    const what = surfaced.length === 1 ? '' : ` from ${countText(surfaced.length)} failures`;
     const continued = durationNs > 0 ? ` and continued for ${formatDuration(durationNs)}` : '';
     const ending = failed[where] === 1 ? ', then failed for another reason' : '';
     const label = `${labels.span(where)} recovered${what}${continued}${ending}`;
@@ -244,13 +245,13 @@ function patternText(labels: Labels, { kind, spans, width }: Pattern): string {
   const first = labels.span(spans[0]!);
   switch (kind) {
     case 'retry':
-      return `${spans.length} attempts at ${first}`;
+      return `${countText(spans.length)} attempts at ${first}`;
     case 'polling':
-      return `${first} was polled ${spans.length} times`;
+      return `${first} was polled ${countText(spans.length)} times`;
     case 'fan-out':
-      return `${timesText(spans.length)}${first} ran ${width} at a time`;
+      return `${timesText(spans.length)}${first} ran ${countText(width)} at a time`;
     case 'recursion':
-      return `${first} is nested ${spans.length} deep`;
+      return `${first} is nested ${countText(spans.length)} deep`;
     default:
       return `${timesText(spans.length)}${first} ran one after another`;
   }

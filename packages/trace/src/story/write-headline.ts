@@ -8,7 +8,7 @@ import type { Labels } from './labels.ts';
 import type { Pattern } from './patterns.ts';
 import { hasKeptRunning, percentText, placeOfTime, unreadText } from './phrases.ts';
 import type { Verdict } from './verdict.ts';
-import { countOf } from './count-of.ts';
+import { countOf, countText } from './count-of.ts';
 
 /**
  * One sentence on what the trace is about: outcome, cause, time. '' where there is nothing to say that its name does
@@ -72,7 +72,7 @@ function failureTails(evidence: Evidence, verdict: Verdict): Tail[] {
       return [retryTail(evidence, verdict, origin, retry)];
     }
     // What every attempt waited for says more than the attempts do.
-    const attempts: Tail = [{ write: () => `${retry.spans.length} attempts`, rank: 3 }];
+    const attempts: Tail = [{ write: () => `${countText(retry.spans.length)} attempts`, rank: 3 }];
     if (origin.kind === 'timeout') return [timeoutTail(evidence, verdict, origin), attempts];
   }
   if (origin.kind === 'error') return errorTails(evidence, verdict, origin);
@@ -93,7 +93,8 @@ function retryTail({ trace }: Evidence, { reason, outcome }: Verdict, origin: Er
   const pauses = outcome === 'recovered' && retry.pauseNs > 0 ? [{ write: () => pauseText, rank: 3 }] : [];
   return [
     {
-      write: (labels) => `${retry.spans.length} attempts${isNumbered ? '' : ` at ${labels.placeBeside(first, first)}`}`,
+      write: (labels) =>
+        `${countText(retry.spans.length)} attempts${isNumbered ? '' : ` at ${labels.placeBeside(first, first)}`}`,
       rank: 1,
     },
     { write: (labels) => (why(labels) === '' ? '' : ` (${why(labels)})`), rank: 2 },
@@ -212,8 +213,9 @@ function patternTail({ durationNs }: Evidence, pattern: Pattern, rank: number): 
   const { kind, spans, width, failedSpans, lastIndex, pauseNs } = pattern;
   const ofAll = `${percentText(pattern.criticalNs, durationNs)} of ${formatDuration(durationNs)}`;
   const first = spans[0]!;
-  const count = spans.length;
-  const failed: HeadlinePart[] = failedSpans > 0 ? [{ write: () => `, ${failedSpans} failed`, rank: rank + 2 }] : [];
+  const count = countText(spans.length);
+  const failed: HeadlinePart[] =
+    failedSpans > 0 ? [{ write: () => `, ${countText(failedSpans)} failed`, rank: rank + 2 }] : [];
   const share: HeadlinePart = { write: () => ` (${ofAll})`, rank: rank + 1 };
   switch (kind) {
     case 'n+1':
@@ -224,8 +226,12 @@ function patternTail({ durationNs }: Evidence, pattern: Pattern, rank: number): 
         { write: () => `, ${formatDuration(pauseNs)} between calls`, rank: rank + 1 },
       ];
     case 'fan-out':
-      if (width < count) {
-        return [{ write: (labels) => `${count} ${labels.place(first)}, ${width} at a time`, rank }, share, ...failed];
+      if (width < spans.length) {
+        return [
+          { write: (labels) => `${count} ${labels.place(first)}, ${countText(width)} at a time`, rank },
+          share,
+          ...failed,
+        ];
       }
       return [
         { write: (labels) => `${ofAll} in the slowest of ${count} parallel: ${labels.place(lastIndex)}`, rank },
