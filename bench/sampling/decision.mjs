@@ -5,7 +5,7 @@ import { adaptive, anyOf, rateLimit, remote, rules, Tracer } from '../../package
 import { continuedTrace, newTrace, traceOfHex } from '../../packages/sdk/dist/span/local-trace.js';
 import { asPolicy } from '../../packages/sdk/dist/sampling/policies/as-policy.js';
 import { OperationCounts } from '../../packages/sdk/dist/request-metrics/operation-counts.js';
-import { KeptTraces, PolicySampler } from '../../packages/sdk/dist/sampling/policy-sampler.js';
+import { SampledTraces, PolicySampler } from '../../packages/sdk/dist/sampling/policy-sampler.js';
 import { Sampler } from '../../packages/sdk/dist/sampling/sampler.js';
 
 const DECISIONS = 2_000_000;
@@ -44,7 +44,7 @@ export async function measureDecisions() {
 function samplerOf(sampling) {
   // As the tracer does: a share has a way of its own.
   if (typeof sampling === 'number') return new Sampler({ ratio: sampling, parentBased: true });
-  const kept = new KeptTraces();
+  const sampled = new SampledTraces();
   const counts = new OperationCounts();
   const context = {
     service: 'bench',
@@ -52,11 +52,11 @@ function samplerOf(sampling) {
     random: Math.random,
     schedule: () => () => undefined,
     recorded: {
-      get keptTraces() {
-        return kept.count;
+      get sampledTraces() {
+        return sampled.count;
       },
       get sampledSpans() {
-        return kept.count;
+        return sampled.count;
       },
     },
     counts: () => counts,
@@ -67,7 +67,7 @@ function samplerOf(sampling) {
       throw new Error(`${topic}: ${message}`);
     },
   };
-  return new PolicySampler(asPolicy('sampling', sampling), context, kept);
+  return new PolicySampler(asPolicy('sampling', sampling), context, sampled);
 }
 
 async function medianCost(sampler, create, hasParent) {

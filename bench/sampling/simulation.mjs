@@ -3,7 +3,7 @@ import { newTrace } from '../../packages/sdk/dist/span/local-trace.js';
 import { asPolicy } from '../../packages/sdk/dist/sampling/policies/as-policy.js';
 import { OperationCounts } from '../../packages/sdk/dist/request-metrics/operation-counts.js';
 import { otValue } from '../../packages/sdk/dist/sampling/consistent/ot-trace-state.js';
-import { KeptTraces, PolicySampler } from '../../packages/sdk/dist/sampling/policy-sampler.js';
+import { SampledTraces, PolicySampler } from '../../packages/sdk/dist/sampling/policy-sampler.js';
 import { parseThreshold } from '../../packages/sdk/dist/sampling/consistent/threshold.js';
 import { SeededRandom } from './random.mjs';
 
@@ -55,7 +55,7 @@ export class SimulatedProcess {
     this.#clock = clock;
     this.#ids = new RandomBatch(new SeededRandom(seed));
     const random = new SeededRandom(seed + 7919);
-    const kept = new KeptTraces();
+    const sampled = new SampledTraces();
     const process = this;
     this.#sampler = new PolicySampler(
       watched(asPolicy('sampling', sampling), (threshold) => {
@@ -67,8 +67,8 @@ export class SimulatedProcess {
         random: () => random.uniform(),
         schedule: clock.schedule,
         recorded: {
-          get keptTraces() {
-            return kept.count;
+          get sampledTraces() {
+            return sampled.count;
           },
           get sampledSpans() {
             return process.sampledSpans;
@@ -80,11 +80,11 @@ export class SimulatedProcess {
         exceeded: () => undefined,
         failed: () => void this.failures++,
       },
-      kept,
+      sampled,
     );
   }
 
-  /** A request arrives: the weight of its trace where it is kept (0 where that is unknown), `undefined` where it is not. */
+  /** A request arrives: the weight of its trace where it is sampled (0 where that is unknown), `undefined` where it is not. */
   request(operation, { spans = 1, isError = false } = {}) {
     const trace = newTrace(this.#ids);
     this.#sampler.decide(trace, false, operation, 1, undefined);
