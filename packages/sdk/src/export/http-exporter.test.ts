@@ -251,6 +251,14 @@ describe('the exporter', () => {
     });
   });
 
+  it('says that spans are dropped, not that they are sent again, where the failed attempt was the last', async () => {
+    const sink = await newSink((response) => void response.writeHead(503).end());
+    const { tracer, lines } = newTracer(sink.url, { retry: { maxAttempts: 1 } });
+    expect(await send(tracer)).toBe(false);
+    expect(tracer.stats()).toMatchObject({ retries: 0, dropped: { export_failed: 1 } });
+    expect(lines).toEqual([expect.stringMatching(/ failed: 503; dropped$/)]);
+  });
+
   it('delivers after an outage what it kept meanwhile', async () => {
     const first = await startSink();
     await first.close();

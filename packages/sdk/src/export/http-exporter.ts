@@ -271,16 +271,16 @@ export class HttpExporter implements ChunkExporter {
     counters.lastError = message;
     if (!this.#hasRoundFailed) this.#failuresInARow++;
     this.#hasRoundFailed = true;
+    const willRetry = chunk.attempts < retry.maxAttempts;
     diagnostics.state(
       'export',
       'failing',
-      `export to ${url} failed: ${message}${failureHint(url, status, message)}; retrying`,
+      `export to ${url} failed: ${message}${failureHint(url, status, message)}; ${willRetry ? 'retrying' : 'dropped'}`,
     );
-    if (chunk.attempts >= retry.maxAttempts) this.#drop('export_failed', chunk);
-    else {
+    if (willRetry) {
       counters.retries++;
       this.#waiting.unshift(chunk);
-    }
+    } else this.#drop('export_failed', chunk);
     this.#startPause(retryAfterMs);
   }
 
