@@ -17,17 +17,20 @@ on port 4319 (\`--http-port\`), beside the UI. Every path that answers \`GET\` a
 \`\`\`sh
 curl 'http://127.0.0.1:4319/api/v1/traces?service=checkout&status=error&limit=5'
 \`\`\`
+
+## On the port of the API
 `;
 
-const BESIDE_SPANS = `
-# Beside spans
+const RECEIVER = `
+## On the port for spans
 
-These paths are on the port for OTLP/HTTP, 4318 (\`--otlp-http-port\`), where applications find the collector. Errors are written as
-above. [Remote sampling](sampling.md) explains them.
+Applications find the collector at the port for OTLP/HTTP, 4318 (\`--otlp-http-port\`): they send their spans to it, and ask what to sample.
+[Remote sampling](sampling.md) explains the latter. Errors are written as above, except those of OTLP, which are a \`google.rpc.Status\`
+in the encoding of the request.
 `;
 
 const TYPES = `
-# Types
+## Types
 
 What the paths above take and return, in the notation of TypeScript. A generator of clients finds the same types, with patterns and bounds, in
 \`components.schemas\`, and names for its methods, such as \`searchTraces\`, as each path's \`operationId\`.
@@ -45,7 +48,7 @@ export function openApiMarkdown({ paths, components }) {
       ),
   );
   const types = Object.entries(components.schemas).map(([name, schema]) => typeSection(name, schema));
-  const sections = [INTRODUCTION.trim(), ...here, BESIDE_SPANS.trim(), ...elsewhere, TYPES.trim(), ...types];
+  const sections = [INTRODUCTION.trim(), ...here, RECEIVER.trim(), ...elsewhere, TYPES.trim(), ...types];
   return `${sections.join('\n\n')}\n`;
 }
 
@@ -54,7 +57,7 @@ function section(method, path, { summary, parameters = [], requestBody, response
   const taken = requestBody?.content['application/json']?.schema ?? {};
   const types = Object.keys(requestBody?.content ?? {});
   return [
-    `## ${method.toUpperCase()} \`${path}\``,
+    `### ${method.toUpperCase()} \`${path}\``,
     externalDocs === undefined ? `${summary}.` : `${summary} ([specification](${externalDocs.url})).`,
     ...(parameters.length > 0 ? [table(['parameter', 'in', 'type', 'meaning'], parameters.map(parameterRow))] : []),
     ...(Object.keys(taken).length === 0 ? [] : [withType('The body, as JSON', taken)]),
@@ -96,7 +99,7 @@ function withType(sentence, schema) {
 function typeSection(name, schema) {
   const { description, externalDocs } = schema;
   return [
-    `## ${name}`,
+    `### ${name}`,
     ...(description === undefined ? [] : [description]),
     ...(externalDocs === undefined ? [] : [`[Specification](${externalDocs.url}).`]),
     block(declaration(name, schema)),
@@ -141,6 +144,7 @@ function block(text) {
   return `\`\`\`ts\n${text}\n\`\`\``;
 }
 
+/** In the middle of a sentence: names in camel case and acronyms stay as they are. */
 function lowerFirst(text) {
-  return /^[A-Z]([a-z]| )/.test(text) ? text[0].toLowerCase() + text.slice(1) : text;
+  return /^[A-Z][a-z]*(?!\w)/.test(text) ? text[0].toLowerCase() + text.slice(1) : text;
 }

@@ -21,6 +21,10 @@ describe('the documents', () => {
     expect(targets.filter((target) => !isThere(page, target))).toEqual([]);
   });
 
+  it.each(pages)('%s has one title', (page) => {
+    expect(withoutCode(read(page)).match(/^# /gm) ?? []).toHaveLength(1);
+  });
+
   it('are all reached from the README', () => {
     const reached = new Set<string>();
     const visit = (page: string): void => {
@@ -57,6 +61,12 @@ describe('a collector', () => {
   it('says of its API what the reference says (made by scripts/api-reference.mjs)', async () => {
     const described: unknown = await (await answer('/api/v1/openapi.json')).json();
     expect(read('docs/api.md')).toBe(openApiMarkdown(described));
+  });
+
+  it('completes "Returns …" in the reference with a noun phrase', () => {
+    const returned = [...read('docs/api.md').matchAll(/^Returns (.*)$/gm)].map(([, phrase]) => phrase!);
+    expect(returned.length).toBeGreaterThan(25);
+    expect(returned.filter((phrase) => !/^(?:an?|the|what) /.test(phrase))).toEqual([]);
   });
 
   it('has the types that the client has (made by scripts/api-types.mjs)', async () => {

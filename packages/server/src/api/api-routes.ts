@@ -98,7 +98,7 @@ export function apiRoutes({
       path: '/api/v1/endpoints',
       operationId: 'getEndpoints',
       summary: 'Ports on which this collector accepts spans, on the host of this API',
-      answers: { description: 'Ports; null where it does not listen', schema: endpointsSchema },
+      answers: { description: 'The ports; null where it does not listen', schema: endpointsSchema },
       usesStore: false,
       answer: () => json(endpoints),
     }),
@@ -109,7 +109,7 @@ export function apiRoutes({
         'All services, with counts of their stored spans, of all or of those that start in a range; services and ' +
         'operations beyond the limits of rollups, and those of more than 4096 bytes, are counted as one, with isOthers set',
       parameters: spanRange,
-      answers: { description: 'Services by name', schema: servicesSchema },
+      answers: { description: 'The services, sorted by name', schema: servicesSchema },
       usesStore: true,
       answer: async ({ query: { from, to }, signal }) => {
         const services = await findServices(context(signal), { fromUnixNano: from, toUnixNano: to });
@@ -122,7 +122,7 @@ export function apiRoutes({
       summary: 'The operations of one service; none for an unknown service',
       parameters: spanRange,
       pathParameters: { service: 'The name of the service, percent-encoded' },
-      answers: { description: 'Operations by name', schema: operationsSchema },
+      answers: { description: 'The operations, sorted by name', schema: operationsSchema },
       usesStore: true,
       answer: ({ path: { service = '' }, query: range, signal }) => operationsOf(service, range, signal),
     }),
@@ -131,7 +131,7 @@ export function apiRoutes({
       operationId: 'listOperations',
       summary: 'The same, for service names that cannot be a path segment, such as `..`',
       parameters: { service: requiredName('The name of the service'), ...spanRange },
-      answers: { description: 'Operations by name', schema: operationsSchema },
+      answers: { description: 'The operations, sorted by name', schema: operationsSchema },
       usesStore: true,
       answer: ({ query: { service, ...range }, signal }) => operationsOf(service, range, signal),
     }),
@@ -175,7 +175,10 @@ export function apiRoutes({
           decodeCursor,
         ),
       },
-      answers: { description: 'A page of traces; nextCursor is null on the last one', schema: tracesSchema },
+      answers: {
+        description: 'A page of traces, newest first; nextCursor is null on the last one',
+        schema: tracesSchema,
+      },
       usesStore: true,
       answer: async ({ query: { tag, from, to, minDurationMs, maxDurationMs, limit, cursor, ...filter }, signal }) => {
         const { traces, next } = await searchTraces(context(signal), {
@@ -198,7 +201,7 @@ export function apiRoutes({
       summary: 'Headlines of traces, computed where needed',
       parameters: { ids: traceIds(HEADLINE_IDS_MAX, 'Trace IDs, separated by commas') },
       answers: {
-        description: 'Headlines by trace ID of 32 digits; a trace that is not stored has none',
+        description: 'The headlines by trace ID of 32 digits; a trace that is not stored has none',
         schema: headlinesSchema,
       },
       usesStore: true,
@@ -211,7 +214,7 @@ export function apiRoutes({
       operationId: 'getTrace',
       summary: 'One trace as OTLP JSON',
       pathParameters: tracePath,
-      answers: { description: 'TracesData of OTLP', schema: traceSchema },
+      answers: { description: 'The trace, as OTLP JSON', schema: traceSchema },
       problems: traceProblems,
       usesStore: true,
       answer: async ({ path, signal }) => {

@@ -21,7 +21,7 @@ const parameters = {
 };
 
 const valuesResponse = {
-  description: 'Values, the most frequent first; none for a key that is not known',
+  description: 'The values, the most frequent first; none for a key that is not known',
   schema: attributeValuesSchema,
 };
 
@@ -44,7 +44,7 @@ export function attributeRoutes(context: (signal: AbortSignal) => QueryContext):
         'Keys of the attributes of spans and resources, the most frequent first; counts are sums of sampling weights, estimated from ' +
         'some of the spans, whatever the values are; keys of more than 256 bytes, and the empty one, are omitted',
       parameters,
-      answers: { description: 'Keys, the most frequent first', schema: attributesSchema },
+      answers: { description: 'The keys, the most frequent first', schema: attributesSchema },
       usesStore: true,
       answer: async ({ query: { prefix, from, to, limit }, signal }) => {
         const query = { prefix: prefix ?? '', range: { fromUnixNano: from, toUnixNano: to }, limit };

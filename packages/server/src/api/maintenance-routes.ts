@@ -45,7 +45,7 @@ export function maintenanceRoutes(maintenance: Maintenance): Route[] {
       summary: 'Takes a snapshot of everything acknowledged, below the data directory; one at a time',
       answers: {
         description:
-          'Path of the data directory on the collector’s disk, its token, and after how many milliseconds without a request it is removed',
+          'The path of the snapshot, a data directory on the collector’s disk, its token, and after how many milliseconds without a request it is removed',
         schema: snapshotSchema,
       },
       problems: { 409: 'snapshot_in_use: of another backup; not_possible: the store is not embedded, or is not open' },
@@ -64,7 +64,7 @@ export function maintenanceRoutes(maintenance: Maintenance): Route[] {
       operationId: 'extendSnapshot',
       summary: 'Extends the life of a snapshot',
       pathParameters: TOKEN,
-      answers: { description: 'The snapshot is kept', schema: emptySchema },
+      answers: { description: 'An empty object', schema: emptySchema },
       problems: GONE,
       usesStore: false,
       answer: ({ path: { token = '' } }) => {
@@ -78,7 +78,7 @@ export function maintenanceRoutes(maintenance: Maintenance): Route[] {
       operationId: 'removeSnapshot',
       summary: 'Removes a snapshot',
       pathParameters: TOKEN,
-      answers: { description: 'The snapshot is removed', schema: emptySchema },
+      answers: { description: 'An empty object', schema: emptySchema },
       problems: GONE,
       usesStore: false,
       answer: async ({ path: { token = '' } }) => {
@@ -103,7 +103,7 @@ function checkRoute(maintenance: Maintenance, method: 'GET' | 'PUT'): Route {
     parameters: {
       run: anyText('A name for the check, the same each time; the check is cancelled if it is not queried for 15 s'),
     },
-    answers: { description: 'Progress; with the report when it is done', schema: progressSchema },
+    answers: { description: 'The progress, with the report when it is done', schema: progressSchema },
     problems: { 409: 'check_running: another one runs; not_possible: the store is not embedded, or not open' },
     usesStore: false,
     answer: ({ query: { run } }) => {

@@ -36,7 +36,7 @@ export function openApiRoute(options: OpenApiOptions): Route {
     path: OPENAPI_PATH,
     operationId: 'getOpenApi',
     summary: 'This OpenAPI description',
-    answers: { description: 'OpenAPI 3.1' },
+    answers: { description: 'A document of OpenAPI 3.1' },
     usesStore: false,
     answer: () => json(openApi({ ...options, routes: [...options.routes, self] })),
   });

@@ -78,7 +78,7 @@ export function samplingRoute(source: SamplingSource, now: () => number): Route 
     summary: 'Current sampling probability of each operation of applications with remote sampling, and the reason',
     parameters: { service: anyText('Only this service') },
     answers: {
-      description: 'Operations, and the current settings',
+      description: 'The operations, and the current settings',
       schema: samplingSchema,
     },
     usesStore: false,

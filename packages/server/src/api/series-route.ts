@@ -55,7 +55,7 @@ export function seriesRoute(
         'Maximum number of series in the response',
       ),
     },
-    answers: { description: 'Series with a value for each step', schema: seriesSchema },
+    answers: { description: 'The series, with a value for each step', schema: seriesSchema },
     usesStore: true,
     answer: async ({ query: { service, operation, groupBy, from, to, step, limit }, signal }) => {
       const last = to ?? BigInt(now()) * 1_000_000n;

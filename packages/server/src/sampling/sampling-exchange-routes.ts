@@ -58,7 +58,7 @@ export function samplingExchangeRoutes({
         onRejected: onMalformed,
       }),
       answers: {
-        description: 'Probabilities; nothing for what another collector has forwarded',
+        description: 'The probabilities; an empty object for what another collector has forwarded',
         schema: Type.Union([exchangeSchema, closed({})]),
       },
       problems: {
@@ -80,7 +80,7 @@ export function samplingExchangeRoutes({
       summary: 'Current sampling probability of each operation, and the reason',
       parameters: { service: anyText('Only this service') },
       ignoresUnknown: true,
-      answers: { description: 'Operations', schema: operationsSchema },
+      answers: { description: 'The operations, each with its probability and the reason', schema: operationsSchema },
       usesStore: false,
       answer: ({ query: { service } }) => json({ operations: controller.sampling(service ?? undefined) }),
     }),
@@ -115,7 +115,7 @@ export function samplingExchangeRoutes({
       summary: "Sampling strategy of a service in Jaeger's JSON (api_v2), for its clients and jaeger_remote samplers",
       parameters: { service: requiredText('the name of a service', 'The service') },
       ignoresUnknown: true,
-      answers: { description: 'The strategy, as SamplingStrategyResponse', schema: jaegerSchema },
+      answers: { description: 'The strategy', schema: jaegerSchema },
       usesStore: false,
       answer: ({ query: { service } }) => json(jaegerStrategy(controller, service)),
     }),
