@@ -9,7 +9,11 @@ on port 4319 (\`--http-port\`), beside the UI. Every path that answers \`GET\` a
 - Members and parameters whose names end in \`Ns\` or \`UnixNano\` are whole numbers of nanoseconds, written as decimal strings in JSON. Counts are numbers.
 - An error is \`{"error": {"code": "…", "message": "…"}}\` ([\`ApiError\`](#apierror)): \`code\` is stable and for programs, \`message\` is for people.
 - A status of 400 names the parameter that is unknown or not accepted, and what is. Every path may answer 403 (\`host_not_allowed\`, \`origin_not_allowed\`:
-  asked under a foreign name, or by a foreign web page) and 431 (\`request_too_long\`: use fewer or shorter filters).
+  asked under a foreign name, or by a foreign web page), 408 (\`not_http\`: the request did not arrive whole in time), 431 (\`request_too_long\`: use fewer
+  or shorter filters) and 500 (\`internal\`: the log of the collector says why). An unknown path is answered 404 (\`not_found\`), another method 405
+  (\`method_not_allowed\`, with \`Allow\`).
+- Paths that query the store may answer 422 (\`query_too_large\`, \`response_too_large\`) and 504 (\`timeout\`): query less, such as a shorter time range; and
+  503 (\`store_unavailable\`, \`too_many_queries\`, \`too_many_responses\`): retry after as many seconds as the header \`Retry-After\` says.
 - What is linked as a type is [below](#types), each type once.
 - [How queries work](queries.md) explains search, times and counts.
 - TypeScript types and a client of these routes: \`@throughline/trace/client\`.
@@ -62,13 +66,21 @@ function section(method, path, { summary, parameters = [], requestBody, response
     ...(parameters.length > 0 ? [table(['parameter', 'in', 'type', 'meaning'], parameters.map(parameterRow))] : []),
     ...(Object.keys(taken).length === 0 ? [] : [withType('The body, as JSON', taken)]),
     ...(types.length < 2 ? [] : [`The body: ${codes(types)}.`]),
-    ...(success === undefined ? [] : [returned(success)]),
-    `Errors: ${Object.entries(failures)
-      // Of every path, and said once.
-      .filter(([, { $ref }]) => $ref === undefined)
-      .map(([status, { description, content }]) => `${status}, ${lowerFirst(description)}${otherBody(content)}`)
-      .join(' · ')}.`,
+    ...(success === undefined ? [] : [returned(success), ...headersOf(success)]),
+    `Errors: ${[...ownErrors(failures), ...queryErrors(failures)].join(' · ')}.`,
   ].join('\n\n');
+}
+
+/** Those with a reference are of many paths, and said once. */
+function ownErrors(failures) {
+  return Object.entries(failures)
+    .filter(([, { $ref }]) => $ref === undefined)
+    .map(([status, { description, content }]) => `${status}, ${lowerFirst(description)}${otherBody(content)}`);
+}
+
+function queryErrors(failures) {
+  const statuses = Object.keys(failures).filter((status) => failures[status].$ref?.includes('/Query'));
+  return statuses.length === 0 ? [] : [`${statuses.join(', ')}, as every query (see above)`];
 }
 
 /** Of an error whose body is not that of most. */
@@ -80,6 +92,12 @@ function otherBody(content) {
 
 function codes(names) {
   return names.map((name) => `\`${name}\``).join(', ');
+}
+
+function headersOf({ headers = {} }) {
+  return Object.entries(headers).map(
+    ([name, { description }]) => `The header \`${name}\`: ${lowerFirst(description)}.`,
+  );
 }
 
 function returned({ description, content }) {

@@ -425,6 +425,28 @@ describe('a collector with the embedded store', () => {
     ]);
   });
 
+  it('describes the report of a check as it is', async () => {
+    interface Description {
+      readonly paths: Record<
+        string,
+        { put: { responses: Record<200, { content: Record<string, { schema: JsonSchema }> }> } }
+      >;
+      readonly components: { readonly schemas: Types };
+    }
+    const { paths, components } = await get<Description>(server, '/api/v1/openapi.json');
+    const schema = paths['/api/v1/check']?.put.responses[200].content['application/json']?.schema ?? {};
+    const progress = await vi.waitFor(
+      async () => {
+        const answer = await get<{ state: string }>(server, '/api/v1/check?run=described');
+        expect(unlike(answer, schema, components.schemas)).toEqual([]);
+        expect(answer.state).not.toBe('running');
+        return answer;
+      },
+      { timeout: 240_000, interval: 20 },
+    );
+    expect(progress).toMatchObject({ state: 'done', report: { ok: true } });
+  });
+
   it('says what is sampled and why, and how it is itself', async () => {
     const settings = { tracesPerSecond: 20, rules: [{ name: 'probe', probability: 0 }] };
     const put = async (type: string): Promise<number> => {

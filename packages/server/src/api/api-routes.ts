@@ -122,6 +122,7 @@ export function apiRoutes({
       summary: 'The operations of one service; none for an unknown service',
       parameters: spanRange,
       pathParameters: { service: 'The name of the service, percent-encoded' },
+      problems: { 404: 'not_found: the path names no service' },
       answers: { description: 'The operations, sorted by name', schema: operationsSchema },
       usesStore: true,
       answer: ({ path: { service = '' }, query: range, signal }) => operationsOf(service, range, signal),
@@ -214,7 +215,7 @@ export function apiRoutes({
       operationId: 'getTrace',
       summary: 'One trace as OTLP JSON',
       pathParameters: tracePath,
-      answers: { description: 'The trace, as OTLP JSON', schema: traceSchema },
+      answers: { description: 'The trace, as OTLP JSON', schema: traceSchema, headers: spansInTrace },
       problems: traceProblems,
       usesStore: true,
       answer: async ({ path, signal }) => {
@@ -227,7 +228,7 @@ export function apiRoutes({
       operationId: 'getStory',
       summary: 'The story of a trace: a headline and clauses with the spans that are their evidence',
       pathParameters: tracePath,
-      answers: { description: 'The story, with its evidence', schema: storySchema },
+      answers: { description: 'The story, with its evidence', schema: storySchema, headers: spansInTrace },
       problems: traceProblems,
       usesStore: true,
       answer: async ({ path, signal }) => {
@@ -244,6 +245,7 @@ export function apiRoutes({
       answers: {
         description: 'What the trace represents, and the decisions behind it',
         schema: traceSamplingSchema,
+        headers: spansInTrace,
       },
       problems: traceProblems,
       usesStore: true,
@@ -262,7 +264,11 @@ const spanRange = {
 
 const tracePath = { traceId: TRACE_ID_ACCEPTED };
 
-const traceProblems = { 404: 'trace_not_found: no span of the trace is stored' };
+const traceProblems = { 404: 'trace_not_found: no span of the trace is stored; not_found: the path names none' };
+
+const spansInTrace = {
+  [SPANS_IN_TRACE_HEADER]: 'How many spans the trace has; sent where only the first of them were read',
+};
 
 function readTraceId(given = ''): string {
   const traceId = parseTraceId(given);

@@ -60,6 +60,7 @@ export function attributeRoutes(context: (signal: AbortSignal) => QueryContext):
         'are sums of their sampling weights, and values of more than 256 bytes, arrays, maps and bytes are omitted',
       parameters,
       pathParameters: { key: 'The key, percent-encoded' },
+      problems: { 404: 'not_found: the path names no attribute' },
       answers: valuesResponse,
       usesStore: true,
       answer: ({ path: { key = '' }, query, signal }) => valuesOf(key, query, signal),

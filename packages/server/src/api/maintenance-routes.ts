@@ -1,13 +1,15 @@
 import { Type } from '@sinclair/typebox';
+import type { CheckProgress } from '@throughline/trace/client';
 import { json } from '../http/response.ts';
 import { anyText } from '../http/parameters.ts';
 import { Problem } from '../http/problem.ts';
 import { route, type Route } from '../http/route.ts';
 import { closed } from '../schema/json-schema.ts';
+import { checkProgressSchema } from './check-schemas.ts';
 
 export interface Maintenance {
   /** Begins a check of this name, which repairs what is damaged or changes nothing, or returns its progress. */
-  check(name: string, repairs: boolean): { readonly state: 'running' | 'done' | 'failed' | 'busy' | 'impossible' };
+  check(name: string, repairs: boolean): CheckProgress | { readonly state: 'busy' } | { readonly state: 'impossible' };
   /** Takes a snapshot, unless another one is in use; null where that is not possible. */
   snapshot(
     signal: AbortSignal,
@@ -24,14 +26,10 @@ interface SnapshotResponse {
   readonly idleMs: number;
 }
 
-const progressSchema = Type.Object(
-  { state: Type.String() },
-  { description: 'state: running, done (with report) or failed (with reason)' },
-);
 const emptySchema = Type.Object({}, { description: 'Nothing' });
 const snapshotSchema = closed({ path: Type.String(), token: Type.String(), idleMs: Type.Number() });
 const TOKEN = { token: 'What the response to PUT /api/v1/snapshot names' };
-const GONE = { 404: 'snapshot_gone: it was removed' };
+const GONE = { 404: 'snapshot_gone: it was removed; not_found: the path names none' };
 
 /** For `throughline check` and `throughline backup`, which work through a collector that runs. */
 export function maintenanceRoutes(maintenance: Maintenance): Route[] {
@@ -103,14 +101,14 @@ function checkRoute(maintenance: Maintenance, method: 'GET' | 'PUT'): Route {
     parameters: {
       run: anyText('A name for the check, the same each time; the check is cancelled if it is not queried for 15 s'),
     },
-    answers: { description: 'The progress, with the report when it is done', schema: progressSchema },
+    answers: { description: 'The progress, with the report when it is done', schema: checkProgressSchema },
     problems: { 409: 'check_running: another one runs; not_possible: the store is not embedded, or not open' },
     usesStore: false,
     answer: ({ query: { run } }) => {
       const progress = maintenance.check(run ?? 'api', repairs);
       if (progress.state === 'busy') throw new Problem(409, 'check_running', 'another check is running');
       if (progress.state === 'impossible') throw notPossible();
-      return json(progress);
+      return json(progress satisfies CheckProgress);
     },
   });
 }

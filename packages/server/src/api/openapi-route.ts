@@ -52,7 +52,8 @@ function openApi({ routes, version, basePath = '', receiver }: OpenApiOptions) {
       description:
         'Queries over stored traces. Counts are numbers; members that end in `Ns` or `UnixNano` are decimal strings of ' +
         'nanoseconds, which do not fit a double; probabilities and shares are from 0 to 1. Every path that answers ' +
-        'GET answers HEAD as well.',
+        'GET answers HEAD as well. An unknown path is answered 404 (`not_found`), and a method that a path does not have ' +
+        '405 (`method_not_allowed`, with `Allow`).',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: basePath === '' ? '/' : basePath }],
@@ -61,6 +62,16 @@ function openApi({ routes, version, basePath = '', receiver }: OpenApiOptions) {
       responses: {
         Stranger: problem('host_not_allowed, origin_not_allowed: asked under a foreign name, or by a foreign web page'),
         TooLong: problem('request_too_long: the address and the headers are too long; use fewer or shorter filters'),
+        TooSlow: problem('not_http: the request did not arrive whole in time'),
+        Failed: problem('internal: the collector failed, and its log says why'),
+        QueryTooLarge: problem('query_too_large, response_too_large: query less, such as a shorter time range'),
+        QueryRefused: problem({
+          description:
+            'store_unavailable, too_many_queries, too_many_responses: the store is unavailable, or the collector overloaded; ' +
+            'retry after Retry-After seconds',
+          hasRetryAfter: true,
+        }),
+        QueryTimeout: problem('timeout: the store did not answer in time; query less, such as a shorter time range'),
       },
     },
   });
@@ -103,10 +114,16 @@ function ingestion({ operationId, isStored, forms }: ReceiverDescription['format
         Object.entries({
           400: 'The body is malformed; do not retry',
           403: 'The request comes from a web page that may not send, or names a host that is not ours',
+          408: 'The request did not arrive whole in time',
           413: 'The body is too large; send fewer spans in a request',
           415: 'The content type or the encoding is not supported',
+          431: 'The address and the headers are too long',
+          500: 'The collector failed, and its log says why',
           503: 'The collector is overloaded, or its disk is full; retry after Retry-After seconds',
-        }).map(([status, description]) => [status, { description: `${description} (google.rpc.Status)`, content }]),
+        }).map(([status, description]) => [
+          status,
+          { description: `${description} (google.rpc.Status)`, ...(status === '503' && RETRIED), content },
+        ]),
       ),
     },
   };
@@ -121,7 +138,7 @@ function operation({ operationId, summary, pathParameters, parameters, answers, 
         name,
         in: 'path',
         required: true,
-        description: meaning,
+        description: `${meaning}.`,
         schema: { type: 'string' },
       })),
       ...Object.entries(parameters).map(([name, parameter]) => ({
@@ -140,11 +157,14 @@ function operation({ operationId, summary, pathParameters, parameters, answers, 
       ...(answers !== null && { 200: success(answers) }),
       400: problem('Unknown or invalid parameter'),
       403: { $ref: '#/components/responses/Stranger' },
+      408: { $ref: '#/components/responses/TooSlow' },
       431: { $ref: '#/components/responses/TooLong' },
+      500: { $ref: '#/components/responses/Failed' },
       ...Object.fromEntries(Object.entries(problems).map(([status, meaning]) => [status, problem(meaning)])),
       ...(usesStore && {
-        503: problem('The store is unavailable or overloaded; retry after Retry-After seconds'),
-        504: problem('The store did not answer in time'),
+        422: { $ref: '#/components/responses/QueryTooLarge' },
+        503: { $ref: '#/components/responses/QueryRefused' },
+        504: { $ref: '#/components/responses/QueryTimeout' },
       }),
     },
   };
@@ -157,11 +177,35 @@ function meaningOf({ description, accepted, schema }: Parameter<unknown>): strin
   return isInSchema ? `${description}.` : `${description}. Accepted: ${accepted}.`;
 }
 
-function success({ description, contentType = 'application/json', schema }: NonNullable<Route['answers']>) {
-  return { description, content: { [contentType]: schema === undefined ? {} : { schema } } };
+function success({
+  description,
+  contentType = 'application/json',
+  schema,
+  headers,
+}: NonNullable<Route['answers']>): object {
+  return {
+    description,
+    ...(headers !== undefined && { headers: headersOf(headers) }),
+    content: { [contentType]: schema === undefined ? {} : { schema } },
+  };
 }
 
-function problem(meaning: Route['problems'][number]) {
-  const { description, schema } = typeof meaning === 'string' ? { description: meaning, schema: errorSchema } : meaning;
-  return { description, content: { 'application/json': { schema } } };
+function problem(meaning: Route['problems'][number]): object {
+  const {
+    description,
+    schema = errorSchema,
+    hasRetryAfter = false,
+  } = typeof meaning === 'string' ? { description: meaning } : meaning;
+  return { description, ...(hasRetryAfter && RETRIED), content: { 'application/json': { schema } } };
 }
+
+function headersOf(headers: Readonly<Record<string, string>>): object {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, description]) => [
+      name,
+      { description, schema: { type: 'integer', minimum: 0 } },
+    ]),
+  );
+}
+
+const RETRIED = { headers: headersOf({ 'Retry-After': 'Seconds after which to send the request again' }) };

@@ -47,7 +47,7 @@ export function samplingSettingsRoutes(source: SamplingSource, bytesMax: number)
       problems: {
         415: 'unsupported_content_type, unsupported_encoding: the body is not JSON, or compressed',
         413: `body_too_large: more than ${bytesMax} bytes`,
-        500: 'not_written: the data directory cannot be written; nothing was changed',
+        500: 'not_written: the data directory cannot be written, and nothing was changed; internal: the collector failed, and its log says why',
       },
       body: describedBody(source.changeSchema, {
         bytesMax,

@@ -24,12 +24,14 @@ export interface Route extends RoutePath {
     readonly description: string;
     readonly schema?: TSchema;
     readonly contentType?: string;
+    /** Whole numbers in its head, and what they mean. */
+    readonly headers?: Readonly<Record<string, string>>;
   } | null;
   /**
-   * Status codes of the errors that it may answer, besides 400 for parameters, and what they mean; with a schema where
-   * the body is no `Problem`.
+   * Status codes of the errors that it may answer, besides those of every route, and what they mean; with a schema
+   * where the body is no `Problem`.
    */
-  readonly problems: Readonly<Record<number, string | { readonly description: string; readonly schema: TSchema }>>;
+  readonly problems: Readonly<Record<number, string | ProblemMeaning>>;
   /** Whether it queries the store: a bounded number of such requests run at a time, the others wait in a queue. */
   readonly usesStore: boolean;
   /** Answers under whatever name the collector is asked: probes and scrapers use any, and learn no secret. */
@@ -38,6 +40,13 @@ export interface Route extends RoutePath {
   readonly body: Omit<JsonBody, 'read'> | null;
   /** Rejects with a `Problem` for whatever the client could do better. */
   handle(request: RouteQuery): Promise<ApiResponse>;
+}
+
+export interface ProblemMeaning {
+  readonly description: string;
+  readonly schema?: TSchema;
+  /** Whether `Retry-After` says when to ask again. */
+  readonly hasRetryAfter?: boolean;
 }
 
 /** A request as it reached the route. */

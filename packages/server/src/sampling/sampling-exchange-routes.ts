@@ -65,7 +65,7 @@ export function samplingExchangeRoutes({
         400: 'invalid_message: malformed, or totals less than they were; nothing of it counts',
         413: `body_too_large: more than ${limits.messageBytesMax} bytes`,
         415: 'unsupported_body: compressed in an unknown way',
-        503: 'overloaded: retry after Retry-After seconds',
+        503: { description: 'overloaded: retry after Retry-After seconds', hasRetryAfter: true },
       },
       usesStore: false,
       answer: async ({ headers, body, bodyBytes }) => {

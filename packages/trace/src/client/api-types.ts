@@ -3,7 +3,8 @@
 /*
  * The query API under `/api/v1/`; docs/api.md lists its routes. Queries over stored traces. Counts are numbers; members
  * that end in `Ns` or `UnixNano` are decimal strings of nanoseconds, which do not fit a double; probabilities and
- * shares are from 0 to 1. Every path that answers GET answers HEAD as well.
+ * shares are from 0 to 1. Every path that answers GET answers HEAD as well. An unknown path is answered 404
+ * (`not_found`), and a method that a path does not have 405 (`method_not_allowed`, with `Allow`).
  */
 
 /**
@@ -418,6 +419,90 @@ export interface SystemIngest {
   readonly spoolBytes: number;
   /** Age of the oldest in the backlog. */
   readonly spoolAgeSeconds: number;
+}
+
+/**
+ * How far a check of the store is.
+ *
+ * Returned by `GET /api/v1/check?run` and `PUT /api/v1/check?run`.
+ */
+export type CheckProgress =
+  | {
+      readonly state: 'running';
+    }
+  | {
+      readonly state: 'done';
+      readonly report: CheckReport;
+    }
+  | {
+      readonly state: 'failed';
+      readonly reason: string;
+    };
+
+/** What a check of the store has found. */
+export interface CheckReport {
+  /** Nothing is damaged, lost or wrong. */
+  readonly ok: boolean;
+  /** Parts that were verified. */
+  readonly parts: number;
+  /** Those that are still in use. */
+  readonly damagedParts: readonly DamagedPart[];
+  /** Parts that were damaged, and are in use again, if that was requested. */
+  readonly repairedParts: readonly DamagedPart[];
+  /** Parts that the disk fails to read: whether they are damaged is not known. */
+  readonly unreadableParts: readonly DamagedPart[];
+  /** Parts that are in `detached/` already. */
+  readonly lostParts: readonly {
+    readonly table: string;
+    /** In `detached/`. */
+    readonly name: string;
+    /** The UTC day of its rows, such as `2026-11-23`; null for tables without days. */
+    readonly day: string | null;
+    /** Null where even their number cannot be read. */
+    readonly rows: number | null;
+    readonly bytes: number;
+    /** Why, in a word of ClickHouse; empty for a part that the collector, or a person, has detached. */
+    readonly reason: string;
+  }[];
+  /** Days of derived tables that do not hold what the spans say. */
+  readonly wrongDays: readonly {
+    /** A UTC day, such as `2026-11-23`. */
+    readonly day: string;
+    readonly table: string;
+    /** What of it is wrong, such as `spans` or `errors`; the first of more. */
+    readonly of: string;
+    /** What the table holds. */
+    readonly found: number;
+    /** What it should hold. */
+    readonly expected: number;
+  }[];
+  /** Days whose derived tables were wrong and have been rebuilt, if that was requested. */
+  readonly rebuiltDays: readonly string[];
+  /** Days that could not be compared, and why. */
+  readonly notCompared: readonly {
+    /** A UTC day, such as `2026-11-23`. */
+    readonly day: string;
+    readonly reason: string;
+  }[];
+  readonly spool: {
+    /** Blocks that wait for the store. */
+    readonly blocks: number;
+    readonly damagedSegments: readonly {
+      readonly segment: string;
+      readonly damagedBlocks: number;
+    }[];
+  };
+  /** Definitions of tables that are not what ClickHouse has written; its next start restores them. */
+  readonly damagedDefinitions: readonly string[];
+}
+
+/** A part of a table that a check has found damaged, or could not read. */
+export interface DamagedPart {
+  readonly table: string;
+  readonly part: string;
+  /** The UTC day of its rows, such as `2026-11-23`; null for tables without days. */
+  readonly day: string | null;
+  readonly reason: string;
 }
 
 /**
