@@ -51,7 +51,11 @@ export async function insertMissingSpans(source: string, statements: SegmentStat
   // The segment is deleted on the word of this: what an insert says of itself is what has been wrong before.
   const [spansAfter, missingAfter] = await count(source, statements);
   if (spansAfter === spans && missingAfter === 0) return missing;
-  throw new EngineError('unavailable', `the insert left out ${missingAfter} of ${countOf(spans, 'span')}`);
+  const what =
+    spansAfter === spans
+      ? `the insert left out ${missingAfter} of ${countOf(spans, 'span')}`
+      : `the segment's copy ${source} had ${countOf(spans, 'span')} and now has ${spansAfter}`;
+  throw new EngineError('unavailable', what);
 }
 
 /**
