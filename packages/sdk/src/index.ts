@@ -7,7 +7,7 @@ export type { DiagnosticLog, LogLevel } from './runtime/diagnostics.ts';
 export { ConfigError } from './runtime/config-error.ts';
 export type { ExporterName, OtlpProtocol } from './export/export-settings.ts';
 export type { Compression } from './export/transport/compression.ts';
-export type { Exporter } from './export/exporter.ts';
+export type { Exporter } from './export/exporter-option.ts';
 export type { RetryOptions } from './export/transport/retry.ts';
 export type { ProxySettings } from './export/transport/proxy.ts';
 export type { TlsOptions } from './export/transport/route.ts';

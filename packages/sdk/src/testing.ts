@@ -1,4 +1,5 @@
-import { FOR_TRACER, ImmediateExporter, type Exporter, type ExporterContext } from './export/exporter.ts';
+import { ImmediateExporter, type ExporterContext } from './export/exporter.ts';
+import { FOR_TRACER, type Exporter } from './export/exporter-option.ts';
 import { decodeRequest } from './export/format/otlp-decoder.ts';
 import { plainAttributes, type OtlpScopeSpans, type OtlpSpan } from './export/format/otlp-json.ts';
 import type { TracerOptions } from './config/options.ts';
@@ -40,7 +41,7 @@ const SPANS_MAX = 100_000;
 export class InMemoryExporter implements Exporter {
   #spans: FinishedSpan[] = [];
 
-  readonly [FOR_TRACER] = (context: ExporterContext): ImmediateExporter =>
+  readonly [FOR_TRACER]: Exporter[typeof FOR_TRACER] = (context: ExporterContext) =>
     new ImmediateExporter(context, (bytes) => {
       for (const { scopeSpans } of decodeRequest(bytes).resourceSpans)
         this.#spans.push(...scopeSpans.flatMap(finished));

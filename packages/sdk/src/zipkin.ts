@@ -1,8 +1,9 @@
-import { resolveZipkin, type ZipkinOptions } from './config/resolve-zipkin.ts';
-import type { Exporter } from './export/exporter.ts';
+import { resolveZipkin } from './config/resolve-zipkin.ts';
+import type { ZipkinOptions } from './config/zipkin-options.ts';
+import type { Exporter } from './export/exporter-option.ts';
 
-export type { ZipkinOptions } from './config/resolve-zipkin.ts';
-export type { Exporter } from './export/exporter.ts';
+export type { ZipkinOptions } from './config/zipkin-options.ts';
+export type { Exporter } from './export/exporter-option.ts';
 
 /**
  * Sends spans as JSON to Zipkin's v2 API. Batches, retries and limits are the tracer's.

@@ -10,7 +10,7 @@ import { parseKeyValues, type ConfigEnvironment } from './environment.ts';
 import type { Config, TracerOptions } from './options.ts';
 import { ConfigError, wrongValue, NOT_SHOWN } from '../runtime/config-error.ts';
 import { HAS_ZSTD, type Compression } from '../export/transport/compression.ts';
-import { FOR_TRACER, type Exporter } from '../export/exporter.ts';
+import { FOR_TRACER, type Exporter } from '../export/exporter-option.ts';
 import { portHint } from '../export/transport/failure-hint.ts';
 import { NO_PROXIES, type ProxySettings } from '../export/transport/proxy.ts';
 import type { TlsOptions } from '../export/transport/route.ts';

@@ -6,7 +6,7 @@ import type { ConfigSource } from './environment.ts';
 import type { ExporterName, ExportSettings, OtlpProtocol } from '../export/export-settings.ts';
 import type { DiagnosticLog, LogLevel } from '../runtime/diagnostics.ts';
 import type { Compression } from '../export/transport/compression.ts';
-import type { Exporter } from '../export/exporter.ts';
+import type { Exporter } from '../export/exporter-option.ts';
 import type { RetryOptions } from '../export/transport/retry.ts';
 import type { TlsOptions } from '../export/transport/route.ts';
 import type { Transport } from '../export/transport/transport.ts';

@@ -2,20 +2,10 @@ import { checkKnownNames, checkNumber, checkUrl, MILLIS_MAX } from '../runtime/c
 import { ConfigEnvironment, type Environment } from './environment.ts';
 import { checkHeaders } from './export.ts';
 import { newHttpExporter } from '../export/create-exporter.ts';
-import { FOR_TRACER, type ChunkExporter, type Exporter, type ExporterContext } from '../export/exporter.ts';
+import type { ChunkExporter, ExporterContext } from '../export/exporter.ts';
+import { FOR_TRACER, type Exporter } from '../export/exporter-option.ts';
+import type { ZipkinOptions } from './zipkin-options.ts';
 import { ZIPKIN_JSON } from '../export/format/zipkin-json.ts';
-
-/** All are optional. */
-export interface ZipkinOptions {
-  /**
-   * The full URL; nothing is appended. Default OTEL_EXPORTER_ZIPKIN_ENDPOINT, or `http://127.0.0.1:9411/api/v2/spans`.
-   */
-  readonly endpoint?: string | undefined;
-  /** Timeout of one request in milliseconds, 1 to 2³¹ − 1. Default OTEL_EXPORTER_ZIPKIN_TIMEOUT, or 10,000. */
-  readonly timeoutMillis?: number | undefined;
-  /** Sent with every request; those of the tracer are not. Default none. */
-  readonly headers?: Readonly<Record<string, string>> | undefined;
-}
 
 const OPTION_NAMES: Readonly<Record<keyof ZipkinOptions, true>> = {
   endpoint: true,

@@ -4,13 +4,17 @@ import { OTLP_JSON, OTLP_PROTOBUF, type BodyFormat } from './format/body-format.
 import { compressorOf } from './transport/compression.ts';
 import { newConsoleExporter } from './console-exporter.ts';
 import { createHttpTransport } from './create-http-transport.ts';
-import { FOR_TRACER, NoExporter, type ChunkExporter, type Exporter, type ExporterContext } from './exporter.ts';
+import { NoExporter, type ChunkExporter, type ExporterContext } from './exporter.ts';
+import { FOR_TRACER, type Exporter } from './exporter-option.ts';
 import { HttpExporter } from './http-exporter.ts';
 
 /** What delivers for a tracer: by the name of an exporter, or by itself. */
 export function createExporter(exporter: ExporterName | Exporter, context: ExporterContext): ChunkExporter {
   const { tracesUrl, protocol } = context.config;
-  if (typeof exporter === 'object') return exporter[FOR_TRACER](context);
+  if (typeof exporter === 'object') {
+    const forTracer = exporter[FOR_TRACER] as (context: ExporterContext) => ChunkExporter;
+    return forTracer.call(exporter, context);
+  }
   if (exporter === 'console') return newConsoleExporter(context);
   if (exporter === 'none') return new NoExporter(context);
   return newHttpExporter(context, tracesUrl, protocol === 'http/json' ? OTLP_JSON : OTLP_PROTOBUF);

@@ -40,15 +40,6 @@ export interface ExporterContext {
   readonly diagnostics: Diagnostics;
 }
 
-/** By it a tracer makes what delivers its spans. Copies of the package share it. */
-export const FOR_TRACER: unique symbol = Symbol.for('throughline.exporter.forTracer');
-
-/** A value of the tracer's option `exporter` that is no name: `zipkin()`, or a `new InMemoryExporter()`. */
-export interface Exporter {
-  /** Makes what delivers for one tracer; for the tracer alone. */
-  readonly [FOR_TRACER]: (context: ExporterContext) => ChunkExporter;
-}
-
 /**
  * Hands each chunk on at once, so that nothing is ever pending. `deliver` must not keep the bytes; what it throws is a
  * drop.

@@ -9,7 +9,8 @@ import { VERSION } from '../runtime/version.ts';
 import { OTLP_PROTOBUF } from './format/body-format.ts';
 import { HttpExporter } from './http-exporter.ts';
 import { Tracer, type TracerOptions } from '../index.ts';
-import { retryAfterMs, type PostResult } from './transport/http-transport.ts';
+import { retryAfterMs } from './transport/http-transport.ts';
+import type { PostResult } from './transport/post-result.ts';
 import { decodeErrorMessage, decodeExportResponse } from './format/otlp-response.ts';
 
 const closing: (() => Promise<unknown>)[] = [];

@@ -2,7 +2,8 @@ import type { ExporterName } from './export-settings.ts';
 import { systemTimers } from '../runtime/timers.ts';
 import { TracerCounters } from '../runtime/tracer-stats.ts';
 import { createExporter } from './create-exporter.ts';
-import { FOR_TRACER, type ChunkExporter, type Exporter, type ExporterContext } from './exporter.ts';
+import type { ChunkExporter, ExporterContext } from './exporter.ts';
+import { FOR_TRACER, type Exporter } from './exporter-option.ts';
 import type { Chunk } from './encode/otlp-encoder.ts';
 
 /**

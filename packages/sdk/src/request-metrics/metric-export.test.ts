@@ -1,7 +1,7 @@
 import { JsonMetricsSerializer, type ISerializer } from '@opentelemetry/otlp-transformer';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { PostResult } from '../export/transport/http-transport.ts';
+import type { PostResult } from '../export/transport/post-result.ts';
 import { START_UNIX_MS } from '../test-support/recorded.ts';
 import { answered, VirtualTime } from '../test-support/policy.ts';
 import { VERSION } from '../runtime/version.ts';

@@ -1,6 +1,6 @@
 import type { Clock } from '../span/clock.ts';
 import { shownError } from '../runtime/shown.ts';
-import type { PostResult } from '../export/transport/http-transport.ts';
+import type { PostResult } from '../export/transport/post-result.ts';
 import type { OtlpKeyValue } from '../export/format/otlp-json.ts';
 import { OTLP_JSON } from '../export/format/body-format.ts';
 import { decodeErrorMessage } from '../export/format/otlp-response.ts';

@@ -1,4 +1,4 @@
-import type { PostResult } from '../export/transport/http-transport.ts';
+import type { PostResult } from '../export/transport/post-result.ts';
 
 /**
  * The first span of a trace in this process, before it starts, as policies see it. The same object is used for every

@@ -1,4 +1,4 @@
-import type { PostResult } from '../export/transport/http-transport.ts';
+import type { PostResult } from '../export/transport/post-result.ts';
 import { RandomBatch } from '../span/random-batch.ts';
 import { newTrace, type LocalTrace } from '../span/local-trace.ts';
 import { asPolicy } from '../sampling/policies/as-policy.ts';

@@ -2,7 +2,8 @@ import { systemTimers } from '../../runtime/timers.ts';
 import { property } from '../../runtime/property.ts';
 import { decodedBody, type Compressor } from './compression.ts';
 import { RESPONSE_BYTES_MAX } from './http-response-reader.ts';
-import { postCompressed, requestHeaders, retryAfterMs, type HttpTransport, type PostResult } from './http-transport.ts';
+import { postCompressed, requestHeaders, retryAfterMs, type HttpTransport } from './http-transport.ts';
+import type { PostResult } from './post-result.ts';
 import type { Transport, TransportRequest, TransportResponse } from './transport.ts';
 
 export interface CustomTransportOptions {

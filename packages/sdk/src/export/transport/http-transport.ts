@@ -5,24 +5,8 @@ import { property } from '../../runtime/property.ts';
 import { shownError } from '../../runtime/shown.ts';
 import { VERSION } from '../../runtime/version.ts';
 import type { Compressor } from './compression.ts';
+import type { PostResult } from './post-result.ts';
 import { basicAuthorization } from './route.ts';
-
-export type PostResult =
-  | {
-      readonly kind: 'answered';
-      readonly status: number;
-      readonly retryAfterMs: number | undefined;
-      /** Where a redirect leads, as it says. */
-      readonly location?: string | undefined;
-      readonly body: Uint8Array;
-    }
-  /** No complete response: refused, reset, timed out. */
-  | {
-      readonly kind: 'failed';
-      readonly message: string;
-      /** No connection was made: nobody listens there, or there is no way. */
-      readonly isUnreachable?: boolean | undefined;
-    };
 
 /** Posts bodies to one address. */
 export interface HttpTransport {

@@ -17,8 +17,8 @@ import {
   retryAfterMs,
   failedPost,
   type HttpTransport,
-  type PostResult,
 } from './http-transport.ts';
+import type { PostResult } from './post-result.ts';
 import type { Route, Tunnel } from './route.ts';
 
 export interface NodeHttpTransportOptions {

@@ -14,8 +14,8 @@ import {
   retryAfterMs,
   failedPost,
   type HttpTransport,
-  type PostResult,
 } from './http-transport.ts';
+import type { PostResult } from './post-result.ts';
 import type { Route } from './route.ts';
 
 export interface SocketTransportOptions {
