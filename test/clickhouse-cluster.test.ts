@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { findClickHouseServer, findZooKeeper } from '../scripts/workspace.mjs';
 import { startClickHouseCluster, type ClickHouseCluster } from './support/clickhouse-cluster.ts';
 import { startClickHouseServer } from './support/clickhouse-server.ts';
@@ -7,6 +7,9 @@ import { newDirectory, runCommand, startCollector, type Collector } from './supp
 import { eventually } from './support/processes.ts';
 import { ask, QUESTIONS, storedSpans, theTraces, TRACES } from './support/questions.ts';
 import { postJson } from './support/traces.ts';
+
+/** Servers of 2018 may hang where they are killed: such a test ends, and is run once more. */
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const [server, zooKeeper] = [findClickHouseServer(), findZooKeeper()];
 /** `npm run setup` installs them. */

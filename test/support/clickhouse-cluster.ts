@@ -1,6 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { clusterTables } from '../../packages/server/src/storage/cluster/cluster-tables.ts';
 import { freePorts, startClickHouseServer, type ClickHousePorts, type ClickHouseServer } from './clickhouse-server.ts';
-import { eventually } from './processes.ts';
+import { eventually, isAlive } from './processes.ts';
 import { startZooKeeper, type ZooKeeper } from './zookeeper.ts';
 
 export interface ClickHouseCluster {
@@ -18,6 +19,8 @@ export interface ClickHouseCluster {
   readonly settled: () => Promise<void>;
   readonly stop: () => Promise<void>;
 }
+
+const SYNC_MS = 2_000;
 
 const NAME = 'main';
 const TABLES = clusterTables(NAME);
@@ -39,6 +42,7 @@ export async function startClickHouseCluster(program: string, zooKeeperJar: stri
         .map((node) => `<replica><host>127.0.0.1</host><port>${node.ports.tcp}</port></replica>`)
         .join('')}</shard>`,
   );
+  // A killed server of few parts finds half of them unknown to ZooKeeper, and would wait for a person.
   const start = (node: (typeof nodes)[number]): Promise<ClickHouseServer> =>
     startClickHouseServer(program, {
       ports: node.ports satisfies ClickHousePorts,
@@ -47,7 +51,8 @@ export async function startClickHouseCluster(program: string, zooKeeperJar: stri
   <zookeeper><node><host>127.0.0.1</host><port>${zooKeeper.port}</port></node><session_timeout_ms>5000</session_timeout_ms></zookeeper>
   <remote_servers><${NAME}>${shards.join('')}</${NAME}></remote_servers>
   <macros><shard>${node.shard}</shard><replica>${node.replica}</replica></macros>
-  <distributed_ddl><path>/clickhouse/task_queue/ddl</path></distributed_ddl>`,
+  <distributed_ddl><path>/clickhouse/task_queue/ddl</path></distributed_ddl>
+  <merge_tree><replicated_max_ratio_of_wrong_parts>1</replicated_max_ratio_of_wrong_parts></merge_tree>`,
     });
   const [first, ...others] = nodes as [(typeof nodes)[number], ...typeof nodes];
   const servers = (await Promise.all([first, ...others].map(start))) as [
@@ -57,7 +62,8 @@ export async function startClickHouseCluster(program: string, zooKeeperJar: stri
   ];
   await eventually('the servers take statements for the cluster', () => {
     // 18.16 crashes with one that comes before.
-    return Promise.resolve(servers.every((server) => server.hasLogged('DDLWorker: Waiting a watch')) || undefined);
+    if (!servers.every(({ pid }) => isAlive(pid))) throw new Error('a server of the cluster ended');
+    return servers.every((server) => server.hasLogged('DDLWorker: Waiting a watch'));
   });
   return {
     name: NAME,
@@ -69,7 +75,13 @@ export async function startClickHouseCluster(program: string, zooKeeperJar: stri
         const tables = await server.rows(
           "SELECT name FROM system.tables WHERE engine LIKE 'Replicated%' ORDER BY name",
         );
-        for (const [name] of tables) await server.command(`SYSTEM SYNC REPLICA throughline.${String(name)}`);
+        for (const [name] of tables) {
+          // 18.16 may miss that it has everything, and wait on: asked again, it answers at once.
+          await eventually(`${String(name)} is the same on each replica`, async () => {
+            const synced = server.command(`SYSTEM SYNC REPLICA throughline.${String(name)}`).then(() => true);
+            return await Promise.race([synced, delay(SYNC_MS, false, { ref: false })]);
+          });
+        }
       }
     },
     stop: async () => {

@@ -29,6 +29,8 @@ export interface ClickHouseHttpOptions {
   readonly resultBytesMax: number;
   /** Of gzip, for data and answers; 0 for none. */
   readonly compressionLevel: number;
+  /** A connection that takes longer is given up: nothing was sent. */
+  readonly connectTimeoutMs: number;
 }
 
 /** One ClickHouse server, over its HTTP interface. */
@@ -136,8 +138,18 @@ export class ClickHouseHttp {
         reject(request.reusedSocket ? new StaleConnectionError(error.message, { cause: error }) : error);
       });
       request.once('socket', (socket) => {
-        if (socket.connecting) socket.once(isSecure ? 'secureConnect' : 'connect', () => (sent.isSent = true));
-        else sent.isSent = true;
+        if (!socket.connecting) {
+          sent.isSent = true;
+          return;
+        }
+        const { connectTimeoutMs } = this.#options;
+        const giveUp = (): void => void request.destroy(new Error(`no connection within ${connectTimeoutMs} ms`));
+        const timer = setTimeout(giveUp, connectTimeoutMs);
+        socket.once('close', () => clearTimeout(timer));
+        socket.once(isSecure ? 'secureConnect' : 'connect', () => {
+          clearTimeout(timer);
+          sent.isSent = true;
+        });
       });
       if (!hasData) {
         request.end(sql);

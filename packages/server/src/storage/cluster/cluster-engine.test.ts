@@ -181,7 +181,11 @@ test('a server that answers before it has read an insert is sent no more of it',
   writeFileSync(path, randomBytes(64 * 1024 * 1024));
   for (const compressionLevel of [0, 1]) {
     const { port } = early.address() as AddressInfo;
-    const http = new ClickHouseHttp(`http://127.0.0.1:${port}`, { resultBytesMax: 1_000, compressionLevel });
+    const http = new ClickHouseHttp(`http://127.0.0.1:${port}`, {
+      resultBytesMax: 1_000,
+      compressionLevel,
+      connectTimeoutMs: 60_000,
+    });
     const insert = { sql: 'INSERT', file: path, settings: {}, isRepeatable: false, timeoutMs: 20_000 };
     const problem = { code: 'unavailable', message: expect.stringContaining('responded with 413') as unknown };
     await expect(http.run(insert)).rejects.toMatchObject(problem);

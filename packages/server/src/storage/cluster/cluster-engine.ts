@@ -24,7 +24,8 @@ import { acquireQuerySlot } from '../acquire-query-slot.ts';
 import { sqlString } from '../sql.ts';
 import { OtherStoreError, type StoreCheck } from './store-check.ts';
 import { UnreachableError } from './unreachable-error.ts';
-import { singleServerTables, type Tables } from '../tables.ts';
+import { IN_DATABASE, singleServerTables, type Tables } from '../tables.ts';
+import { rowsOf } from '../rows-of.ts';
 import { clusterTables } from './cluster-tables.ts';
 import { ClusterSettings } from './cluster-settings.ts';
 import { ShardedInserts } from './sharded-inserts.ts';
@@ -77,7 +78,9 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     this.#limits = { ...CLUSTER_LIMITS, ...options.limits };
     const { cluster } = options;
     this.tables = cluster === undefined ? singleServerTables() : clusterTables(cluster);
-    this.#servers = options.urls.map((url) => new ClickHouseHttp(url, this.#limits));
+    this.#servers = options.urls.map(
+      (url) => new ClickHouseHttp(url, { ...this.#limits, connectTimeoutMs: this.#limits.pingTimeoutMs }),
+    );
     this.#cluster = cluster === undefined ? null : new ClusterSettings(cluster, this.tables);
     this.#shards = cluster === undefined ? null : new Shards(cluster);
     this.#sharded =
@@ -87,6 +90,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
             shards: this.#shards,
             servers: this.#servers,
             admit: (server) => this.#admit(server),
+            noteAway: (server) => this.#noteAway(server),
             isPlain: () => this.#capabilities?.lowCardinality !== true,
             statement: (token) => this.#insertStatement(insertTarget(this.tables, 'spans', 'local'), token),
           });
@@ -156,6 +160,8 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
       const sentence = `ClickHouse ${version} does not deduplicate inserts: if the outcome of an insert is unknown, its spans may be stored twice; use 22.2 or later`;
       this.#options.log.warn(sentence);
     }
+    // A start reads what each shard has.
+    await this.#reachShards();
     if (this.#closing.signal.aborted) return;
     this.#isOpen = true;
     this.#becomes(null);
@@ -378,6 +384,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     timeoutMs = this.#limits.commandTimeoutMs,
     run = (statement: HttpStatement): Promise<Uint8Array> => this.#run(statement),
   ): Promise<void> {
+    if (this.#cluster !== null && (await this.#isThere(sql))) return;
     await run({
       sql,
       // A server goes on with what it began to write after we have left: what we repeat would be written twice.
@@ -389,6 +396,19 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
       isRepeatable: false,
       timeoutMs,
     });
+  }
+
+  /**
+   * Whether a statement would create what is there already. On a cluster it would wait for each of its servers, for as
+   * long as one of them is away.
+   */
+  async #isThere(sql: string): Promise<boolean> {
+    const [, kind, name = ''] = /^CREATE (TABLE|DATABASE) IF NOT EXISTS (?:\w+\.)?(\w+)/.exec(sql) ?? [];
+    if (kind === undefined) return false;
+    const where = kind === 'TABLE' ? `system.tables WHERE ${IN_DATABASE} AND` : 'system.databases WHERE';
+    const engine = { query: (asked: string, options: QueryOptions) => this.#select(asked, options) };
+    const found = await rowsOf(engine, `SELECT 1 FROM ${where} name = ${sqlString(name)}`, this.#limits.pingTimeoutMs);
+    return found.length > 0;
   }
 
   /** Before the version is known nothing is created. */
@@ -412,8 +432,8 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
       } catch (error) {
         last = error;
         if (!(error instanceof UnreachableError)) throw error;
-        if (!(error instanceof OtherStoreError)) this.#options.check?.forget(server);
-        this.#shards?.forget(server);
+        if (error instanceof OtherStoreError) this.#shards?.noteAway(server);
+        else this.#noteAway(server);
         if (this.#current === index) this.#current = (index + 1) % this.#servers.length;
         if (!error.isUnseen) break;
       }
@@ -429,6 +449,10 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
    */
   async shards(): Promise<readonly Pick<Engine, 'query' | 'command' | 'tables'>[]> {
     this.#checkOpen();
+    return await this.#reachShards();
+  }
+
+  async #reachShards(): Promise<readonly Pick<Engine, 'query' | 'command' | 'tables'>[]> {
     const replicas = (await this.#sharded?.replicas()) ?? null;
     if (replicas === null) return [this];
     return await Promise.all(replicas.map((servers) => this.#shardOn(servers)));
@@ -441,14 +465,37 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
       const command = (sql: string): Promise<void> => this.#command(sql, this.#limits.commandTimeoutMs, run);
       try {
         await this.#admit(server);
-        await command(`SYSTEM SYNC REPLICA ${this.tables.spans.local}`);
+        await this.#sync(server, run);
         return { tables: SHARD_TABLES, query: (sql, options) => this.#select(sql, options, run), command };
       } catch (error) {
         last = error;
         if (!(error instanceof UnreachableError)) throw error;
+        this.#noteAway(server);
       }
     }
     throw last;
+  }
+
+  /**
+   * Resolves when the replica that is asked has what was inserted into the others before. A server may miss that it has,
+   * and wait on: asked again, it answers at once.
+   */
+  async #sync({ origin }: ClickHouseHttp, run: (statement: HttpStatement) => Promise<Uint8Array>): Promise<void> {
+    for (const timeoutMs of SYNC_TIMEOUTS_MS) {
+      try {
+        await this.#command(`SYSTEM SYNC REPLICA ${this.tables.spans.local}`, timeoutMs, run);
+        return;
+      } catch (error) {
+        if (!(error instanceof EngineError) || error.code !== 'timeout') throw error;
+      }
+    }
+    throw new EngineError('unavailable', `${origin} has not fetched yet what other replicas of its shard have`);
+  }
+
+  /** What answers next there may be another store. */
+  #noteAway(server: ClickHouseHttp): void {
+    this.#options.check?.forget(server);
+    this.#shards?.noteAway(server);
   }
 
   /** Asks a server what it is, once, and again when it did not answer. */
@@ -491,6 +538,9 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     }
   }
 }
+
+/** So long a replica may take to fetch what others have, attempt by attempt; then the shard is asked another time. */
+const SYNC_TIMEOUTS_MS = [2_000, 5_000, 20_000];
 
 /** What a shard has of each table is called there as on a single server. */
 const SHARD_TABLES = singleServerTables();

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import type { ClickHouseHttp, HttpStatement } from './clickhouse-http.ts';
 import { shardHashOfTrace } from './cluster-tables.ts';
+import { EngineError } from '../engine.ts';
 import type { Shards } from './shards.ts';
 import { splitNative } from './split-native.ts';
 import { SplitError } from './native-cursor.ts';
@@ -12,6 +13,8 @@ export interface ShardedInsertsOptions {
   readonly servers: readonly ClickHouseHttp[];
   /** Asks what the server is, if that is not known. Rejects where it cannot be used. */
   readonly admit: (server: ClickHouseHttp) => Promise<void>;
+  /** The server did not answer. */
+  readonly noteAway: (server: ClickHouseHttp) => void;
   /** Whether the table has no `LowCardinality` in arrays. */
   readonly isPlain: () => boolean;
   /** What runs on a server of the shard, given the token of its part. */
@@ -25,21 +28,46 @@ export interface ShardedInsertsOptions {
  */
 export class ShardedInserts {
   readonly #options: ShardedInsertsOptions;
+  readonly #asking = new Map<ClickHouseHttp, Promise<void>>();
 
   constructor(options: ShardedInsertsOptions) {
     this.#options = options;
   }
 
-  /** The servers of each shard that we know; null where a shard has none. */
+  /**
+   * The servers of each shard; null where the URLs name none of a shard. Waits for servers that have never answered
+   * only where a shard may be theirs. Rejects as `unavailable` while that is not known.
+   */
   async replicas(): Promise<readonly (readonly ClickHouseHttp[])[] | null> {
-    const { servers, admit, shards } = this.#options;
-    await Promise.allSettled(servers.map(admit));
+    const asked = this.#options.servers.map((server) => this.#ask(server));
+    let replicas = this.#knownReplicas();
+    if (replicas === undefined) await Promise.all(asked);
+    replicas ??= this.#knownReplicas();
+    if (replicas !== undefined) return replicas;
+    const unknown = this.#options.servers.filter((server) => !this.#options.shards.isKnown(server));
+    const origins = unknown.map(({ origin }) => origin).join(', ');
+    const message = `${origins} did not say yet which shard it has; spans wait for that`;
+    throw new EngineError('unavailable', message, { isUnseen: true });
+  }
+
+  #knownReplicas(): readonly (readonly ClickHouseHttp[])[] | null | undefined {
+    const { servers, shards } = this.#options;
     const replicas = Array.from({ length: shards.count }, (_, index) => shards.serversOf(index, servers));
-    return replicas.length === 0 || replicas.some(({ length }) => length === 0) ? null : replicas;
+    if (replicas.length > 0 && replicas.every(({ length }) => length > 0)) return replicas;
+    return servers.every((server) => shards.isKnown(server)) ? null : undefined;
+  }
+
+  /** Never rejects; one question at a time, however many segments wait. */
+  async #ask(server: ClickHouseHttp): Promise<void> {
+    if (this.#options.shards.isPresent(server)) return;
+    const asking = this.#asking.get(server) ?? this.#options.admit(server).catch(() => {});
+    this.#asking.set(server, asking);
+    await asking;
+    this.#asking.delete(server);
   }
 
   /**
-   * False, and nothing is done, where a shard has no server that we know, or the file cannot be split: the server that
+   * False, and nothing is done, where the URLs name no server of a shard, or the file cannot be split: the server that
    * gets it whole says then what is wrong with it.
    */
   async insert(path: string, token: string): Promise<boolean> {
@@ -87,6 +115,7 @@ export class ShardedInserts {
       } catch (error) {
         last = error;
         if (!(error instanceof UnreachableError)) throw error;
+        this.#options.noteAway(server);
       }
     }
     throw last;

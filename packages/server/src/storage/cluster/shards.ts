@@ -15,8 +15,13 @@ const TIMEOUT_MS = 10_000;
 export class Shards {
   readonly #cluster: string;
   #shards: readonly Shard[] = [];
-  /** By server: the number of its shard, or null where it is of none. */
+  /**
+   * By server: the number of its shard, or null where it is of none. It stays known while the server is away: what is
+   * inserted must go the same way again.
+   */
   readonly #shardOf = new Map<ClickHouseHttp, number | null>();
+  /** Those that did not answer since they were asked. */
+  readonly #away = new Set<ClickHouseHttp>();
   /** The shard, as an index, of each remainder of a hash by the sum of the weights. */
   #slots: readonly number[] = [];
 
@@ -30,7 +35,7 @@ export class Shards {
 
   /** Asks a server for the shards, and for its own. Rejects with `EngineError`. */
   async ask(server: ClickHouseHttp, engine: Pick<Engine, 'query'>): Promise<void> {
-    if (this.#shardOf.has(server)) return;
+    if (this.isPresent(server)) return;
     const rows = await rowsOf(
       engine,
       `SELECT toUInt32(shard_num), toUInt32(any(shard_weight)), toUInt32(max(is_local)) FROM system.clusters
@@ -41,10 +46,22 @@ WHERE cluster = ${sqlString(this.#cluster)} GROUP BY shard_num ORDER BY shard_nu
     this.#shards = numbers.map(([number, weight]) => ({ number, weight }));
     this.#slots = this.#shards.flatMap(({ weight }, index) => Array.from({ length: weight }, () => index));
     this.#shardOf.set(server, numbers.find(([, , isLocal]) => isLocal === 1)?.[0] ?? null);
+    this.#away.delete(server);
   }
 
-  forget(server: ClickHouseHttp): void {
-    this.#shardOf.delete(server);
+  /** The server did not answer: it is asked again before it is used, and behind others. */
+  noteAway(server: ClickHouseHttp): void {
+    this.#away.add(server);
+  }
+
+  /** Whether it has answered since it was last away. */
+  isPresent(server: ClickHouseHttp): boolean {
+    return this.#shardOf.has(server) && !this.#away.has(server);
+  }
+
+  /** Whether it has ever said which shard it is of. */
+  isKnown(server: ClickHouseHttp): boolean {
+    return this.#shardOf.has(server);
   }
 
   /** The index of the shard that a hash belongs to, as `Distributed` finds it; -1 where no shard takes rows. */
@@ -52,9 +69,10 @@ WHERE cluster = ${sqlString(this.#cluster)} GROUP BY shard_num ORDER BY shard_nu
     return this.#slots[hash % this.#slots.length] ?? -1;
   }
 
-  /** Those of a shard, by its index. */
+  /** Those of a shard, by its index; behind the others those that are away. */
   serversOf(index: number, servers: readonly ClickHouseHttp[]): readonly ClickHouseHttp[] {
     const number = this.#shards[index]?.number;
-    return servers.filter((server) => this.#shardOf.get(server) === number);
+    const ofShard = servers.filter((server) => this.#shardOf.get(server) === number);
+    return [true, false].flatMap((isPresent) => ofShard.filter((server) => this.isPresent(server) === isPresent));
   }
 }
