@@ -477,8 +477,8 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
   }
 
   /**
-   * Resolves when the replica that is asked has what was inserted into the others before. A server may miss that it has,
-   * and wait on: asked again, it answers at once.
+   * Resolves when the replica that is asked has what was inserted into the others before. A server may miss that it
+   * has, and wait on: asked again, it answers at once.
    */
   async #sync({ origin }: ClickHouseHttp, run: (statement: HttpStatement) => Promise<Uint8Array>): Promise<void> {
     for (const timeoutMs of SYNC_TIMEOUTS_MS) {
