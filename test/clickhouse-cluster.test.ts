@@ -4,9 +4,7 @@ import { findClickHouseServer, findZooKeeper } from '../scripts/workspace.mjs';
 import { startClickHouseCluster, type ClickHouseCluster } from './support/clickhouse-cluster.ts';
 import { startClickHouseServer } from './support/clickhouse-server.ts';
 import { newDirectory, runCommand, startCollector, type Collector } from './support/collector.ts';
-import { eventually } from './support/processes.ts';
-import { ask, QUESTIONS, storedSpans, theTraces, TRACES } from './support/questions.ts';
-import { postJson } from './support/traces.ts';
+import { ask, QUESTIONS, storeTheTraces, TRACES } from './support/questions.ts';
 
 /** Servers of 2018 may hang where they are killed: such a test ends, and is run once more. */
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
@@ -27,15 +25,7 @@ describe.skipIf(isMissing)('three ClickHouse servers in two shards as the store'
       args: ['--store', urls, '--store-cluster', cluster.name, '--log-level', 'info'],
     });
     embedded = await startCollector();
-    for (const collector of [onCluster, embedded]) {
-      await postJson(collector.otlpUrl, theTraces());
-      await eventually('the traces are stored', async () =>
-        (await storedSpans(collector)()) === TRACES * 3 ? true : undefined,
-      );
-      await eventually('they are counted', async () =>
-        JSON.stringify(await ask(collector, '/attributes')).includes('http.method') ? true : undefined,
-      );
-    }
+    await storeTheTraces([onCluster, embedded]);
   });
   afterAll(async () => {
     await onCluster?.stop();
@@ -65,6 +55,10 @@ describe.skipIf(isMissing)('three ClickHouse servers in two shards as the store'
   it('is refused under a name that the servers do not know, with those that they do', async () => {
     const urls = cluster.servers.map(({ url }) => url);
     expect(await refusalOf(urls, 'nowhere')).toMatch(/nowhere.*main/);
+  });
+
+  it('is refused where a shard has no server in the URLs', async () => {
+    expect(await refusalOf([cluster.servers[0].url], cluster.name)).toMatch(/--store: .*each shard/);
   });
 
   it('is refused where a server lacks a macro, by its name', async () => {

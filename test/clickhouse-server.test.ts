@@ -4,7 +4,7 @@ import { findClickHouseServer } from '../scripts/workspace.mjs';
 import { startClickHouseServer, type ClickHouseServer } from './support/clickhouse-server.ts';
 import { startCollector, type Collector } from './support/collector.ts';
 import { eventually } from './support/processes.ts';
-import { ask, QUESTIONS, storedSpans, theTraces, TRACES } from './support/questions.ts';
+import { ask, QUESTIONS, storedSpans, storeTheTraces, TRACES } from './support/questions.ts';
 import { aRequest, postJson, spanIdOf, traceIdOf } from './support/traces.ts';
 
 const program = findClickHouseServer();
@@ -36,15 +36,7 @@ describe.skipIf(program === undefined)(`a ClickHouse 18.16 server as the store${
     // Nobody is at the first one.
     onServer = await startCollector({ args: ['--store', `http://127.0.0.1:9,${server.url}`] });
     embedded = await startCollector();
-    for (const collector of [onServer, embedded]) {
-      await postJson(collector.otlpUrl, theTraces());
-      await eventually('the traces are stored', async () =>
-        (await storedSpans(collector)()) === TRACES * 3 ? true : undefined,
-      );
-      await eventually('they are counted', async () =>
-        JSON.stringify(await ask(collector, '/attributes')).includes('http.method') ? true : undefined,
-      );
-    }
+    await storeTheTraces([onServer, embedded]);
   });
   afterAll(async () => {
     await onServer?.stop();

@@ -1,5 +1,6 @@
 import type { Collector } from './collector.ts';
-import { spanIdOf, traceIdOf } from './traces.ts';
+import { eventually } from './processes.ts';
+import { postJson, spanIdOf, traceIdOf } from './traces.ts';
 
 /** A whole hour that is over, so that no question's answer depends on the moment. */
 export const HOUR_MS = Math.floor(Date.now() / 3_600_000 - 2) * 3_600_000;
@@ -99,3 +100,14 @@ export const storedSpans = (collector: Collector) => async (): Promise<number> =
   const { answer } = (await ask(collector, '/services')) as { answer: { services: { spanCount: number }[] } };
   return answer.services.reduce((sum, { spanCount }) => sum + spanCount, 0);
 };
+
+/** Sends the traces to each, and resolves when all of them are stored and counted. */
+export async function storeTheTraces(collectors: readonly Collector[]): Promise<void> {
+  for (const collector of collectors) {
+    await postJson(collector.otlpUrl, theTraces());
+    await eventually('the traces are stored', async () => (await storedSpans(collector)()) === TRACES * 3);
+    await eventually('they are counted', async () =>
+      JSON.stringify(await ask(collector, '/attributes')).includes('http.method'),
+    );
+  }
+}

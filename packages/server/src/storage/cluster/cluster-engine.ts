@@ -150,6 +150,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     };
     this.#capabilities = await askCapabilities(direct);
     await this.#cluster?.open(direct, this.#capabilities);
+    await this.#sharded?.replicas();
     await lease?.take(direct);
     const engine = lease === undefined ? direct : underLease(direct, lease);
     await check?.settle(engine);
@@ -444,8 +445,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
 
   /**
    * Each shard by one of its servers, which has all that was stored in the shard before: what is asked there is asked
-   * of no other replica, which may have it later. Where a shard has no server that we know, the cluster as a whole.
-   * Rejects as `unavailable` while a shard cannot be reached.
+   * of no other replica, which may have it later. Rejects as `unavailable` while a shard cannot be reached.
    */
   async shards(): Promise<readonly Pick<Engine, 'query' | 'command' | 'tables'>[]> {
     this.#checkOpen();
@@ -453,8 +453,8 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
   }
 
   async #reachShards(): Promise<readonly Pick<Engine, 'query' | 'command' | 'tables'>[]> {
-    const replicas = (await this.#sharded?.replicas()) ?? null;
-    if (replicas === null) return [this];
+    const replicas = await this.#sharded?.replicas();
+    if (replicas === undefined) return [this];
     return await Promise.all(replicas.map((servers) => this.#shardOn(servers)));
   }
 

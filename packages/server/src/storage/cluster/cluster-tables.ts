@@ -51,7 +51,7 @@ const DEDUPLICATION_SECONDS = 14 * 86_400;
 /** The table that reads and writes the rows of all shards has the name of the one that has them, and this. */
 const DISTRIBUTED = '_distributed';
 
-/** Of the first replica that keeps a shard's rows, and of each other one: ClickHouse's own macros. */
+/** In ZooKeeper, where ClickHouse's own documents put tables. */
 const PATH = '/clickhouse/tables';
 
 /**

@@ -35,26 +35,30 @@ export class ShardedInserts {
   }
 
   /**
-   * The servers of each shard; null where the URLs name none of a shard. Waits for servers that have never answered
-   * only where a shard may be theirs. Rejects as `unavailable` while that is not known.
+   * The servers of each shard. Waits for servers that have never answered only where a shard may be theirs. Rejects as
+   * `unavailable` while that is not known, and as `rejected` where the URLs name no server of a shard: through another
+   * shard's server a repeat of an insert would not be known again.
    */
-  async replicas(): Promise<readonly (readonly ClickHouseHttp[])[] | null> {
+  async replicas(): Promise<readonly (readonly ClickHouseHttp[])[]> {
     const asked = this.#options.servers.map((server) => this.#ask(server));
     let replicas = this.#knownReplicas();
     if (replicas === undefined) await Promise.all(asked);
     replicas ??= this.#knownReplicas();
     if (replicas !== undefined) return replicas;
     const unknown = this.#options.servers.filter((server) => !this.#options.shards.isKnown(server));
+    if (unknown.length === 0) {
+      const message = 'a shard of the cluster has no server in --store: name at least one server of each shard';
+      throw new EngineError('rejected', message);
+    }
     const origins = unknown.map(({ origin }) => origin).join(', ');
     const message = `${origins} did not say yet which shard it has; spans wait for that`;
     throw new EngineError('unavailable', message, { isUnseen: true });
   }
 
-  #knownReplicas(): readonly (readonly ClickHouseHttp[])[] | null | undefined {
+  #knownReplicas(): readonly (readonly ClickHouseHttp[])[] | undefined {
     const { servers, shards } = this.#options;
     const replicas = Array.from({ length: shards.count }, (_, index) => shards.serversOf(index, servers));
-    if (replicas.length > 0 && replicas.every(({ length }) => length > 0)) return replicas;
-    return servers.every((server) => shards.isKnown(server)) ? null : undefined;
+    return replicas.length > 0 && replicas.every(({ length }) => length > 0) ? replicas : undefined;
   }
 
   /** Never rejects; one question at a time, however many segments wait. */
@@ -67,12 +71,11 @@ export class ShardedInserts {
   }
 
   /**
-   * False, and nothing is done, where the URLs name no server of a shard, or the file cannot be split: the server that
-   * gets it whole says then what is wrong with it.
+   * False, and nothing is done, where the file cannot be split: the server that gets it whole says then what is wrong
+   * with it.
    */
   async insert(path: string, token: string): Promise<boolean> {
     const replicas = await this.replicas();
-    if (replicas === null) return false;
     const count = replicas.length;
     const parts = await this.#partsOf(path, count).catch((error: unknown) => {
       if (error instanceof SplitError) return null;
