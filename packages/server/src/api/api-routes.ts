@@ -1,3 +1,4 @@
+import type { TracesData } from '@throughline/trace';
 import { parseTag, parseTraceId, SPANS_IN_TRACE_HEADER, TRACE_ID_ACCEPTED } from '@throughline/trace/client';
 import type {
   EndpointsResponse,
@@ -15,7 +16,7 @@ import { findOperations, findServices } from '../query/services.ts';
 import type { TraceReader } from '../query/trace-reader.ts';
 import { withReasons, type ReasonOf } from '../query/trace-sampling.ts';
 import type { OfTrace, TraceResults, TraceQuery } from '../query/trace-query.ts';
-import { json, otlpJson, type ApiResponse } from '../http/response.ts';
+import { json, writtenJson, type JsonResponse } from '../http/response.ts';
 import { attributeRoutes } from './attribute-routes.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import {
@@ -88,7 +89,7 @@ export function apiRoutes({
     service: string,
     { from, to }: ParameterValues<typeof spanRange>,
     signal: AbortSignal,
-  ): Promise<ApiResponse> => {
+  ): Promise<JsonResponse<OperationsResponse>> => {
     const range = { fromUnixNano: from, toUnixNano: to };
     const operations = await findOperations(context(signal), service, range);
     return json({ operations } satisfies OperationsResponse);
@@ -220,7 +221,7 @@ export function apiRoutes({
       usesStore: true,
       answer: async ({ path, signal }) => {
         const trace = await ask('otlp', signal, path['traceId']);
-        return otlpJson(trace.answer, truncatedHeader(trace));
+        return writtenJson<TracesData>(trace.answer, truncatedHeader(trace));
       },
     }),
     route({

@@ -1,7 +1,7 @@
 import type { AttributesResponse, AttributeValuesResponse } from '@throughline/trace/client';
 import { findAttributeKeys, findAttributeValues } from '../query/attributes.ts';
 import type { QueryContext } from '../query/rows.ts';
-import { json, type ApiResponse } from '../http/response.ts';
+import { json, type JsonResponse } from '../http/response.ts';
 import { anyText, integer, requiredName, time, type ParameterValues } from '../http/parameters.ts';
 import type { Route } from '../http/route.ts';
 import { route } from '../http/route.ts';
@@ -31,7 +31,7 @@ export function attributeRoutes(context: (signal: AbortSignal) => QueryContext):
     key: string,
     { prefix, from, to, limit }: ParameterValues<typeof parameters>,
     signal: AbortSignal,
-  ): Promise<ApiResponse> => {
+  ): Promise<JsonResponse<AttributeValuesResponse>> => {
     const query = { prefix: prefix ?? '', range: { fromUnixNano: from, toUnixNano: to }, limit };
     const values = await findAttributeValues(context(signal), key, query);
     return json({ values } satisfies AttributeValuesResponse);

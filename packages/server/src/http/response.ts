@@ -9,11 +9,20 @@ export interface ApiResponse {
   readonly body: string | Uint8Array | Iterable<string | Uint8Array>;
 }
 
+declare const SAYS: unique symbol;
+
+/** An answer of JSON that says a `T`. Only what writes a `T` makes one, so that a handler keeps to its route's schema. */
+export interface JsonResponse<T> extends ApiResponse {
+  /** For the compiler alone. */
+  readonly [SAYS]: T;
+}
+
 /** It has no parameter (RFC 8259, section 11). */
 const JSON_TYPE = 'application/json';
 
-export function json(body: unknown, status = 200): ApiResponse & { readonly body: string } {
-  return { status, contentType: JSON_TYPE, body: `${JSON.stringify(body)}\n` };
+export function json<const T>(body: T, status = 200): JsonResponse<T> & { readonly body: string } {
+  const response = { status, contentType: JSON_TYPE, body: `${JSON.stringify(body)}\n` };
+  return response as JsonResponse<T> & typeof response;
 }
 
 /** An error as the API and JSON beside spans write it. */
@@ -21,6 +30,8 @@ export function errorJson({ status, code, message, headers = {} }: Refusal): Api
   return { ...json({ error: { code, message } }, status), headers };
 }
 
-export function otlpJson(chunks: Iterable<Uint8Array>, headers: Readonly<Record<string, string>>): ApiResponse {
-  return { status: 200, contentType: JSON_TYPE, headers, body: chunks };
+/** Of JSON that is written already, and says a `T`. */
+export function writtenJson<T>(chunks: Iterable<Uint8Array>, headers: ApiResponse['headers'] = {}): JsonResponse<T> {
+  const response = { status: 200, contentType: JSON_TYPE, headers, body: chunks };
+  return response as typeof response & JsonResponse<T>;
 }

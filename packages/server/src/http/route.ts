@@ -1,10 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { TSchema } from '@sinclair/typebox';
+import type { Static, TSchema } from '@sinclair/typebox';
+import type { Plain } from '../schema/response-schema.ts';
 import type { Access } from './access.ts';
 import type { JsonBody } from './json-body.ts';
 import { readParameters, type Parameters, type ParameterValues } from './parameters.ts';
 import { Problem } from './problem.ts';
-import type { ApiResponse } from './response.ts';
+import type { ApiResponse, JsonResponse } from './response.ts';
 import type { RoutePath } from './router.ts';
 
 /**
@@ -20,13 +21,7 @@ export interface Route extends RoutePath {
   /** The path's parameters by name, for OpenAPI. */
   readonly pathParameters: Readonly<Record<string, string>>;
   /** Of the answer with status 200: its schema where it is JSON, or else its content type. Null where it has none. */
-  readonly answers: {
-    readonly description: string;
-    readonly schema?: TSchema;
-    readonly contentType?: string;
-    /** Whole numbers in its head, and what they mean. */
-    readonly headers?: Readonly<Record<string, string>>;
-  } | null;
+  readonly answers: Answers<TSchema> | null;
   /**
    * Status codes of the errors that it may answer, besides those of every route, and what they mean; with a schema
    * where the body is no `Problem`.
@@ -40,6 +35,14 @@ export interface Route extends RoutePath {
   readonly body: Omit<JsonBody, 'read'> | null;
   /** Rejects with a `Problem` for whatever the client could do better. */
   handle(request: RouteQuery): Promise<ApiResponse>;
+}
+
+interface Answers<S extends TSchema> {
+  readonly description: string;
+  readonly schema?: S;
+  readonly contentType?: string;
+  /** Whole numbers in its head, and what they mean. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface ProblemMeaning {
@@ -73,9 +76,12 @@ interface RouteRequest<P extends Parameters, B> {
   readonly signal: AbortSignal;
 }
 
-export interface RouteDefinition<P extends Parameters, B> extends Omit<
+/** What a handler may answer where its answers have this schema, or none. */
+type AnswerOf<S extends TSchema> = TSchema extends S ? ApiResponse : JsonResponse<Plain<Static<S>>>;
+
+interface RouteDefinition<P extends Parameters, B, S extends TSchema> extends Omit<
   Route,
-  'handle' | 'method' | 'parameters' | 'pathParameters' | 'problems' | 'isForProbes' | 'body'
+  'handle' | 'method' | 'parameters' | 'pathParameters' | 'answers' | 'problems' | 'isForProbes' | 'body'
 > {
   readonly method?: Route['method'];
   readonly isForProbes?: boolean;
@@ -84,12 +90,15 @@ export interface RouteDefinition<P extends Parameters, B> extends Omit<
   /** Lets parameters pass that it does not know: those of newer clients, or of a protocol that is not ours. */
   readonly ignoresUnknown?: boolean;
   readonly pathParameters?: Route['pathParameters'];
+  readonly answers: Answers<S> | null;
   readonly problems?: Route['problems'];
-  readonly answer: (request: RouteRequest<P, B>) => Promise<ApiResponse> | ApiResponse;
+  readonly answer: (request: RouteRequest<P, B>) => Promise<AnswerOf<S>> | AnswerOf<S>;
 }
 
-/** Ties the handler's parameters, and what the body says, to their types. */
-export function route<P extends Parameters = Parameters, B = undefined>(definition: RouteDefinition<P, B>): Route {
+/** Ties the handler's parameters, what the body says, and its answer to the types that their schemas name. */
+export function route<P extends Parameters = Parameters, B = undefined, S extends TSchema = TSchema>(
+  definition: RouteDefinition<P, B, S>,
+): Route {
   const {
     answer,
     parameters = {} as P,

@@ -1,7 +1,7 @@
 import type { Static, TSchema } from '@sinclair/typebox';
 
 /** Whatever is said of members that may not be changed is the same: JSON has none. */
-type Plain<T> = { readonly [K in keyof T]: Plain<T[K]> };
+export type Plain<T> = { readonly [K in keyof T]: Plain<T[K]> };
 
 /** True where the types name the same members, each as optional as in the other. */
 // Two functions are the same where what they ask of any type is.
