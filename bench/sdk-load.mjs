@@ -15,13 +15,16 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = mkdtempSync(join(root, 'node_modules', '.throughline-load-'));
 
 const STANDARD = ['@opentelemetry/sdk-trace-node', '@opentelemetry/exporter-trace-otlp-proto'];
+/** What is loaded, and what has been loaded before. */
 const CASES = {
   'an empty module': ["await import('./empty.mjs')"],
   '@opentelemetry/api': ["await import('@opentelemetry/api')"],
   'throughline, import': ["await import('@throughline/sdk')"],
   'throughline, require': ["require('@throughline/sdk')"],
-  'throughline with /http, import': ["await import('@throughline/sdk')", "await import('@throughline/sdk/http')"],
-  'standard SDK, import': STANDARD.map((name) => `await import('${name}')`),
+  'throughline, import, API loaded': ["await import('@throughline/sdk')", "await import('@opentelemetry/api')"],
+  'throughline, require, API loaded': ["require('@throughline/sdk')", "require('@opentelemetry/api')"],
+  'throughline with /http, import': ["await import('@throughline/sdk'); await import('@throughline/sdk/http')"],
+  'standard SDK, import': [STANDARD.map((name) => `await import('${name}')`).join('; ')],
 };
 
 try {
@@ -32,9 +35,9 @@ try {
   const tarball = join(folder, packed.trim().split('\n').at(-1));
   execFileSync('tar', ['-xzf', tarball, '--strip-components=1', '-C', home]);
   writeFileSync(join(folder, 'empty.mjs'), '');
-  const files = Object.entries(CASES).map(([name, statements], at) => {
-    const file = join(folder, `case-${at}.${statements[0].startsWith('await') ? 'mjs' : 'cjs'}`);
-    const text = `const began = process.hrtime.bigint(); ${statements.join('; ')}; console.log(Number(process.hrtime.bigint() - began));`;
+  const files = Object.entries(CASES).map(([name, [measured, before = '']], at) => {
+    const file = join(folder, `case-${at}.${measured.startsWith('await') ? 'mjs' : 'cjs'}`);
+    const text = `${before};\nconst began = process.hrtime.bigint(); ${measured}; console.log(Number(process.hrtime.bigint() - began));`;
     writeFileSync(file, text);
     return { name, file, samplesNs: [] };
   });

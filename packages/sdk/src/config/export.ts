@@ -1,7 +1,4 @@
-import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { validateHeaderName, validateHeaderValue } from 'node:http';
-import { createSecureContext } from 'node:tls';
 import type { Agent } from 'node:http';
 import { checkFunction, checkKnownNames, checkObjectWith, checkOneOf, checkUrl, shownUrl } from '../runtime/checks.ts';
 import type { ExporterName, OtlpProtocol } from '../export/export-settings.ts';
@@ -9,12 +6,13 @@ import { siblingUrl, TRACES_PATH } from '../export/sibling-url.ts';
 import { parseKeyValues, type ConfigEnvironment } from './environment.ts';
 import type { Config, TracerOptions } from './options.ts';
 import { ConfigError, wrongValue, NOT_SHOWN } from '../runtime/config-error.ts';
-import { HAS_ZSTD, type Compression } from '../export/transport/compression.ts';
+import { hasZstd, type Compression } from '../export/transport/compression.ts';
 import { FOR_TRACER, type Exporter } from '../export/exporter-option.ts';
 import { portHint } from '../export/transport/failure-hint.ts';
 import { NO_PROXIES, type ProxySettings } from '../export/transport/proxy.ts';
 import type { TlsOptions } from '../export/transport/route.ts';
 import type { Transport } from '../export/transport/transport.ts';
+import { nodeModules } from '../runtime/node-modules.ts';
 import { property } from '../runtime/property.ts';
 import { shown } from '../runtime/shown.ts';
 import { withoutSecrets } from '../runtime/without-secrets.ts';
@@ -67,7 +65,7 @@ export function resolveExport(options: TracerOptions, env: ConfigEnvironment, zi
     ),
     compression: env.choose(
       'compression',
-      checkOneOf('compression', options.compression, availableCompressions()),
+      checkCompression(options.compression),
       () => environmentCompression(env),
       'none',
     ),
@@ -225,13 +223,18 @@ function environmentProtocol(env: ConfigEnvironment, variable: string): OtlpProt
 }
 
 function availableCompressions(): readonly Compression[] {
-  return HAS_ZSTD ? ['none', 'gzip', 'zstd'] : ['none', 'gzip'];
+  return hasZstd() ? ['none', 'gzip', 'zstd'] : ['none', 'gzip'];
+}
+
+/** Asks what Node has where something was given alone, which loads `node:zlib`. */
+function checkCompression(given: Compression | undefined): Compression | undefined {
+  return given === undefined ? undefined : checkOneOf('compression', given, availableCompressions());
 }
 
 function environmentCompression(env: ConfigEnvironment): Compression | undefined {
-  const accepted = availableCompressions();
   const read = (variable: string): { compression: Compression } | undefined =>
     env.read(variable, (text) => {
+      const accepted = availableCompressions();
       const compression = text.toLowerCase() as Compression;
       return accepted.includes(compression) ? { compression } : `one of ${accepted.join(', ')} on this version of Node`;
     });
@@ -273,8 +276,8 @@ function environmentHeaders(env: ConfigEnvironment, ownVariable: string): Record
 /** What Node would refuse otherwise with every single request. */
 function isHeader(name: string, value: string): boolean {
   try {
-    validateHeaderName(name);
-    validateHeaderValue(name, value);
+    nodeModules.http.validateHeaderName(name);
+    nodeModules.http.validateHeaderValue(name, value);
     return true;
   } catch {
     return false;
@@ -373,7 +376,7 @@ function unreadableReason(text: string): string | undefined {
   let reason: string | undefined = 'no certificate';
   for (const [block] of text.matchAll(/-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[^-]*-----END [A-Z0-9 ]+-----/g)) {
     try {
-      if (new X509Certificate(block).fingerprint256 !== '') return undefined;
+      if (new nodeModules.crypto.X509Certificate(block).fingerprint256 !== '') return undefined;
     } catch (error) {
       reason = codeOf(error);
     }
@@ -389,7 +392,7 @@ function codeOf(error: unknown): string {
 /** Why OpenSSL does not accept these, by its own code, which holds nothing of them. */
 function opensslReason(parts: { ca?: string; cert?: string; key?: string }): string | undefined {
   try {
-    createSecureContext(parts);
+    nodeModules.tls.createSecureContext(parts);
     return undefined;
   } catch (error) {
     return codeOf(error);

@@ -1,10 +1,10 @@
-import { randomUUID } from 'node:crypto';
 import { hostname, release, type } from 'node:os';
 import { storedValue, type Attributes } from '../span/attributes.ts';
 import { checkString } from '../runtime/checks.ts';
 import { parseKeyValues, type ConfigEnvironment } from './environment.ts';
 import type { TracerOptions } from './options.ts';
 import { wrongValue } from '../runtime/config-error.ts';
+import { nodeModules } from '../runtime/node-modules.ts';
 import { shown } from '../runtime/shown.ts';
 import { DEFAULT_SPAN_LIMITS } from '../span/span-limits.ts';
 import { VERSION } from '../runtime/version.ts';
@@ -36,7 +36,7 @@ export function resolveResource(
     }),
     ...(detectors.has('host') && { 'host.name': hostname() }),
     ...(detectors.has('os') && { 'os.type': type().toLowerCase(), 'os.version': release() }),
-    ...(detectors.has('serviceinstance') && { 'service.instance.id': randomUUID() }),
+    ...(detectors.has('serviceinstance') && { 'service.instance.id': nodeModules.crypto.randomUUID() }),
     ...fromEnv,
     ...given,
     'service.name': service,

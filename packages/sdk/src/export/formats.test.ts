@@ -9,7 +9,7 @@ import { newCertificate } from '../test-support/certificate.ts';
 import { newRecorded, TEST_SCOPE, TestClock, seededIds } from '../test-support/recorded.ts';
 import { createTestTracer } from '../testing.ts';
 import { zipkin } from '../zipkin.ts';
-import { HAS_ZSTD } from './transport/compression.ts';
+import { hasZstd } from './transport/compression.ts';
 import { spanTrees } from './console-exporter.ts';
 import { decodeRequest } from './format/otlp-decoder.ts';
 
@@ -138,7 +138,7 @@ describe('OTLP as JSON', () => {
 });
 
 describe('compression', () => {
-  it.each(HAS_ZSTD ? (['gzip', 'zstd'] as const) : (['gzip'] as const))(
+  it.each(hasZstd() ? (['gzip', 'zstd'] as const) : (['gzip'] as const))(
     'by %s is named and can be undone',
     async (compression) => {
       const { url, received } = await receive();

@@ -1,7 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import type { Clock } from '../span/clock.ts';
 import type { SamplingSettings } from './sampling-settings.ts';
 import type { Diagnostics } from '../runtime/diagnostics.ts';
+import { nodeModules } from '../runtime/node-modules.ts';
 import { attributeSet } from '../span/attributes.ts';
 import { shownUrl } from '../runtime/checks.ts';
 import { siblingUrl } from '../export/sibling-url.ts';
@@ -127,7 +127,9 @@ function startMetrics(options: SamplingOptions, context: PolicyContext): MetricE
     counts: context.counts(),
     clock,
     // Metrics of two processes must not be one and the same.
-    resource: jsonAttributes(attributeSet({ 'service.instance.id': randomUUID(), ...resource }, Infinity, limits)),
+    resource: jsonAttributes(
+      attributeSet({ 'service.instance.id': nodeModules.crypto.randomUUID(), ...resource }, Infinity, limits),
+    ),
     intervalMs: config.metricExportIntervalMillis,
     post: options.post ?? transport.post,
     schedule: context.schedule,

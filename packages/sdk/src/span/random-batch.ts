@@ -1,5 +1,5 @@
-import { randomFillSync } from 'node:crypto';
 import { catchRejection } from '../runtime/catch-rejection.ts';
+import { nodeModules } from '../runtime/node-modules.ts';
 
 /** Where a tracer gets its random bits from; an argument, so that tests can repeat a run. */
 export interface IdGenerator {
@@ -53,7 +53,7 @@ export class RandomBatch {
 
   #refill(count: number): number {
     if (this.#generator !== undefined && this.#generate(this.#generator, count)) return 0;
-    randomFillSync(this.batch);
+    nodeModules.crypto.randomFillSync(this.batch);
     // With a generator the next call uses that one again.
     if (this.#generator === undefined) this.#next = count;
     return 0;

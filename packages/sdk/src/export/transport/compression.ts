@@ -1,7 +1,6 @@
 import { promisify } from 'node:util';
-// The whole module, since webpack makes a named import of what one takes from it, and old versions of Node do not
-// export zstd.
-import zlib, { type ZlibOptions } from 'node:zlib';
+import type { ZlibOptions } from 'node:zlib';
+import { nodeModules } from '../../runtime/node-modules.ts';
 
 /**
  * OTLP's `gzip` and `none`, and `zstd` where Node has it (22.15 and newer).
@@ -24,12 +23,9 @@ type Zstd = Partial<{
   zstdCompressSync(bytes: Uint8Array): Uint8Array;
 }>;
 
-/** Absent from the types for the oldest Node that we run on. */
-const { zstdCompress, zstdCompressSync } = zlib as Zstd;
-
-export const HAS_ZSTD = zstdCompress !== undefined && zstdCompressSync !== undefined;
-
-const gzip = promisify<Uint8Array, ZlibOptions, Uint8Array>(zlib.gzip);
+export function hasZstd(): boolean {
+  return compressorOf('zstd') !== undefined;
+}
 
 /**
  * A response's bytes as they were before a collector compressed them, though nothing requested it; as they are where
@@ -41,11 +37,11 @@ export function decodedBody(bytes: Uint8Array, contentEncoding: string | undefin
     switch (contentEncoding?.toLowerCase()) {
       case 'gzip':
       case 'x-gzip':
-        return zlib.gunzipSync(bytes, limit);
+        return nodeModules.zlib.gunzipSync(bytes, limit);
       case 'deflate':
-        return zlib.inflateSync(bytes, limit);
+        return nodeModules.zlib.inflateSync(bytes, limit);
       case 'br':
-        return zlib.brotliDecompressSync(bytes, limit);
+        return nodeModules.zlib.brotliDecompressSync(bytes, limit);
       default:
         return bytes;
     }
@@ -56,14 +52,19 @@ export function decodedBody(bytes: Uint8Array, contentEncoding: string | undefin
 
 /** `undefined` for 'none', and for 'zstd' where Node has none. */
 export function compressorOf(compression: Compression): Compressor | undefined {
+  if (compression === 'none') return undefined;
+  const { zlib } = nodeModules;
   if (compression === 'gzip') {
+    const gzip = promisify<Uint8Array, ZlibOptions, Uint8Array>(zlib.gzip);
     return {
       contentEncoding: 'gzip',
       compress: (bytes) => gzip(bytes, GZIP),
       compressNow: (bytes) => zlib.gzipSync(bytes, GZIP),
     };
   }
-  if (compression === 'none' || zstdCompress === undefined || zstdCompressSync === undefined) return undefined;
+  // Absent from the types for the oldest Node that we run on.
+  const { zstdCompress, zstdCompressSync } = zlib as Zstd;
+  if (zstdCompress === undefined || zstdCompressSync === undefined) return undefined;
   return {
     contentEncoding: 'zstd',
     compress: promisify(zstdCompress),

@@ -1,8 +1,7 @@
-import { Agent, request as requestPlain, type ClientRequest, type IncomingMessage } from 'node:http';
-import { Agent as SecureAgent, request as requestSecure } from 'node:https';
+import type { Agent, ClientRequest, IncomingMessage, request } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { createSecureContext } from 'node:tls';
+import { nodeModules } from '../../runtime/node-modules.ts';
 import { systemTimers } from '../../runtime/timers.ts';
 import { property } from '../../runtime/property.ts';
 import { postBlocking } from './post-blocking.ts';
@@ -50,7 +49,8 @@ export class NodeHttpTransport implements HttpTransport {
   readonly #route: Route;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #agent: Agent;
-  readonly #request: typeof requestPlain;
+  readonly #tunnels: Tunnels | undefined;
+  readonly #request: typeof request;
   readonly #requestOptions: object;
   readonly #underWay = new Set<ClientRequest>();
   #isClosed = false;
@@ -61,15 +61,19 @@ export class NodeHttpTransport implements HttpTransport {
     const { agent, connections, route, timeoutMillis, url } = options;
     this.#route = route;
     this.#headers = { host: route.host, ...route.headers, ...requestHeaders(url, options) };
-    if (route.isSecure) createSecureContext(route.tls);
+    if (route.isSecure) nodeModules.tls.createSecureContext(route.tls);
     const kept = {
       keepAlive: true,
       keepAliveMsecs: KEEP_ALIVE_AFTER_MS,
       maxSockets: connections,
       maxFreeSockets: connections,
     };
-    this.#agent = agent ?? (route.isSecure ? new TunnelAgent(kept, route.tunnel, timeoutMillis) : new Agent(kept));
-    this.#request = route.isSecure ? requestSecure : requestPlain;
+    const { Agent, request } = route.isSecure ? nodeModules.https : nodeModules.http;
+    this.#request = request;
+    this.#agent = agent ?? new Agent(kept);
+    if (agent === undefined && route.tunnel !== undefined) {
+      this.#tunnels = new Tunnels(this.#agent, route.tunnel, timeoutMillis);
+    }
     const { address, path, servername } = route;
     this.#requestOptions = {
       ...address,
@@ -94,7 +98,7 @@ export class NodeHttpTransport implements HttpTransport {
 
   abort(): void {
     for (const request of this.#underWay) request.destroy(new Error('the tracer has shut down'));
-    if (this.#agent instanceof TunnelAgent) this.#agent.abort();
+    this.#tunnels?.abort();
   }
 
   close(): void {
@@ -214,25 +218,36 @@ class PartialResponse {
 /** Node has it called with an error alone, which its types do not say. */
 type Created = (error: Error | null, socket?: Duplex) => void;
 
-/** Connects to a collector with TLS, through a tunnel of a proxy where there is one. */
-class TunnelAgent extends SecureAgent {
-  readonly #tunnel: Tunnel | undefined;
+/** How an agent of Node makes a connection, which its types do not say in full. */
+type Connect = (options: object, done?: Created) => Duplex | undefined;
+
+/**
+ * Leads the connections of an agent with TLS through a proxy. The agent is not extended: to do so would load its module
+ * together with this one.
+ */
+class Tunnels {
+  readonly #connect: Connect;
+  readonly #tunnel: Tunnel;
   readonly #timeoutMillis: number;
   /** Requests for a tunnel without a response yet. */
   readonly #asked = new Set<ClientRequest>();
 
-  constructor(options: object, tunnel: Tunnel | undefined, timeoutMillis: number) {
-    super(options);
+  constructor(agent: Agent, tunnel: Tunnel, timeoutMillis: number) {
+    // As Node's own agent does, which keeps TLS sessions to go on from.
+    this.#connect = (agent.createConnection as Connect).bind(agent);
     this.#tunnel = tunnel;
     this.#timeoutMillis = timeoutMillis;
+    Object.assign(agent, { createConnection: (options: object, created: Created) => this.#open(options, created) });
   }
 
-  override createConnection(options: object, done?: (error: Error | null, stream: Duplex) => void): Duplex | undefined {
-    const created = done as Created;
-    const tunnel = this.#tunnel;
-    if (tunnel === undefined) return this.#connect(options);
-    const { isSecure, address, headers, target } = tunnel;
-    const request = isSecure ? requestSecure : requestPlain;
+  /** Requests no tunnel any more. */
+  abort(): void {
+    for (const asked of this.#asked) asked.destroy(new Error('the tracer has shut down'));
+  }
+
+  #open(options: object, created: Created): undefined {
+    const { isSecure, address, headers, target } = this.#tunnel;
+    const { request } = isSecure ? nodeModules.https : nodeModules.http;
     const asked = request({
       ...address,
       method: 'CONNECT',
@@ -260,16 +275,5 @@ class TunnelAgent extends SecureAgent {
       }
     });
     asked.end();
-    return undefined;
-  }
-
-  /** Requests no tunnel any more. */
-  abort(): void {
-    for (const asked of this.#asked) asked.destroy(new Error('the tracer has shut down'));
-  }
-
-  /** As Node's own agent does, which keeps TLS sessions to go on from. */
-  #connect(options: object): Socket {
-    return (super.createConnection as (options: object) => Socket)(options);
   }
 }

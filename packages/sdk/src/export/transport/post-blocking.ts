@@ -1,5 +1,4 @@
-import tls from 'node:tls';
-import { Worker } from 'node:worker_threads';
+import { nodeModules } from '../../runtime/node-modules.ts';
 import type { Route } from './route.ts';
 
 export interface BlockingPost {
@@ -81,7 +80,7 @@ for (let i = 0; i < connections; i++) send();
 
 /** Trust that is not in the options of a connection: a worker has an environment and options of its own. */
 function trusted(route: Route): Route {
-  const { getCACertificates } = tls as { getCACertificates?: (type: string) => string[] };
+  const { getCACertificates } = nodeModules.tls as { getCACertificates?: (type: string) => string[] };
   const isSystems = /--use-system-ca/.test(`${process.execArgv.join(' ')} ${process.env['NODE_OPTIONS'] ?? ''}`);
   if (!isSystems || route.tls.ca !== undefined || getCACertificates === undefined) return route;
   return { ...route, tls: { ...route.tls, ca: getCACertificates('default').join('\n') } };
@@ -96,7 +95,7 @@ export function postBlocking(post: BlockingPost, timeoutMs: number): readonly nu
   const state = new Int32Array(shared);
   try {
     // Nothing of the application's loaders and hooks: they cost time, and would trace this.
-    const worker = new Worker(WORKER_SOURCE, {
+    const worker = new nodeModules.workerThreads.Worker(WORKER_SOURCE, {
       eval: true,
       env: Object.fromEntries(TRUST_VARIABLES.map((name) => [name, process.env[name]])),
       execArgv: [],

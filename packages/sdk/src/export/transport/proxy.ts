@@ -1,5 +1,6 @@
-import { BlockList, isIP } from 'node:net';
+import type { BlockList } from 'node:net';
 import { domainToASCII } from 'node:url';
+import { nodeModules } from '../../runtime/node-modules.ts';
 
 /** Which requests go through a proxy. */
 export interface ProxySettings {
@@ -27,16 +28,16 @@ function isExcepted(url: URL, except: string): boolean {
   return except.split(/[\s,]+/).some((entry) => entry !== '' && isNamed(host, port, entry.toLowerCase()));
 }
 
-const LOOPBACK = new BlockList();
-LOOPBACK.addSubnet('127.0.0.0', 8);
-LOOPBACK.addAddress('::1', 'ipv6');
-
 function isLoopback(host: string): boolean {
-  return host === 'localhost' || host.endsWith('.localhost') || isIn(LOOPBACK, host);
+  if (host === 'localhost' || host.endsWith('.localhost')) return true;
+  const loopback = new nodeModules.net.BlockList();
+  loopback.addSubnet('127.0.0.0', 8);
+  loopback.addAddress('::1', 'ipv6');
+  return isIn(loopback, host);
 }
 
 function isIn(list: BlockList, host: string): boolean {
-  const version = isIP(host);
+  const version = nodeModules.net.isIP(host);
   return version !== 0 && list.check(host, version === 4 ? 'ipv4' : 'ipv6');
 }
 
@@ -51,17 +52,18 @@ function isNamed(host: string, port: string, entry: string): boolean {
   const name = bracketed ?? plain ?? entry;
   if (entryPort !== undefined && entryPort !== port) return false;
   if (name.includes('/')) return isInNetwork(host, name);
-  if (isIP(name) !== 0) return isInNetwork(host, `${name}/${isIP(name) === 4 ? 32 : 128}`);
+  if (nodeModules.net.isIP(name) !== 0)
+    return isInNetwork(host, `${name}/${nodeModules.net.isIP(name) === 4 ? 32 : 128}`);
   const domain = domainToASCII(name.replace(/^\*?\./, '').replace(/\.$/, ''));
-  return domain !== '' && isIP(host) === 0 && (host === domain || host.endsWith(`.${domain}`));
+  return domain !== '' && nodeModules.net.isIP(host) === 0 && (host === domain || host.endsWith(`.${domain}`));
 }
 
 function isInNetwork(host: string, network: string): boolean {
   const [address = '', bits = ''] = network.split('/');
-  const list = new BlockList();
+  const list = new nodeModules.net.BlockList();
   if (!/^\d{1,3}$/.test(bits)) return false;
   try {
-    list.addSubnet(address, Number(bits), isIP(address) === 6 ? 'ipv6' : 'ipv4');
+    list.addSubnet(address, Number(bits), nodeModules.net.isIP(address) === 6 ? 'ipv6' : 'ipv4');
   } catch {
     return false;
   }

@@ -1,5 +1,5 @@
-import { isIP } from 'node:net';
 import { unescape } from 'node:querystring';
+import { nodeModules } from '../../runtime/node-modules.ts';
 import type { ProxySettings } from './proxy.ts';
 import { proxyFor } from './proxy.ts';
 
@@ -27,7 +27,7 @@ export interface Route {
   readonly path: string;
   /** The Host header. */
   readonly host: string;
-  /** For the collector's TLS; '' for an IP address, which has no name. */
+  /** For TLS; '' without it, and for an IP address, which has no name. */
   readonly servername: string;
   readonly tls: TlsOptions;
   /** Headers that the request needs for this way. */
@@ -57,7 +57,7 @@ export function routeOf(url: URL, tls: TlsOptions, proxies: ProxySettings): Rout
     address,
     path: url.pathname + url.search,
     host: url.host,
-    servername: nameOf(address.host),
+    servername: isSecure ? nameOf(address.host) : '',
     tls: definedOf(tls),
     headers: {},
     tunnel: undefined,
@@ -77,7 +77,7 @@ export function routeOf(url: URL, tls: TlsOptions, proxies: ProxySettings): Rout
     ...direct,
     ...way,
     // The certificate of this connection is the proxy's.
-    servername: nameOf(way.address.host),
+    servername: way.isSecure ? nameOf(way.address.host) : '',
     tls: {},
     path: url.origin + direct.path,
     headers,
@@ -107,7 +107,7 @@ function addressOf(url: URL): { readonly host: string; readonly port: number } {
 }
 
 function nameOf(host: string): string {
-  return isIP(host) === 0 ? host : '';
+  return nodeModules.net.isIP(host) === 0 ? host : '';
 }
 
 function definedOf(tls: TlsOptions): TlsOptions {

@@ -1,5 +1,5 @@
-import { connect, type Socket } from 'node:net';
-import { connect as connectSecure, createSecureContext } from 'node:tls';
+import type { Socket } from 'node:net';
+import { nodeModules } from '../../runtime/node-modules.ts';
 import { systemTimers } from '../../runtime/timers.ts';
 import { property } from '../../runtime/property.ts';
 import { postBlocking } from './post-blocking.ts';
@@ -69,7 +69,7 @@ export class SocketTransport implements HttpTransport {
   constructor(options: SocketTransportOptions) {
     this.#options = options;
     const { route, url } = options;
-    if (route.isSecure) createSecureContext(route.tls);
+    if (route.isSecure) nodeModules.tls.createSecureContext(route.tls);
     this.#headers = { host: route.host, ...requestHeaders(url, options) };
     const lines = Object.entries(this.#headers).map(([name, value]) => `${name}: ${value}\r\n`);
     this.#head = `POST ${route.path} HTTP/1.1\r\n${lines.join('')}connection: keep-alive\r\ncontent-length: `;
@@ -139,14 +139,16 @@ export class SocketTransport implements HttpTransport {
   #connect(): Connection {
     const { address, isSecure, servername, tls } = this.#options.route;
     const socket = isSecure
-      ? connectSecure({
-          ...address,
-          servername,
-          ALPNProtocols: ['http/1.1'],
-          ...(this.#session !== undefined && { session: this.#session }),
-          ...tls,
-        }).on('session', (session: Buffer) => (this.#session = session))
-      : connect('socketPath' in address ? { path: address.socketPath } : address);
+      ? nodeModules.tls
+          .connect({
+            ...address,
+            servername,
+            ALPNProtocols: ['http/1.1'],
+            ...(this.#session !== undefined && { session: this.#session }),
+            ...tls,
+          })
+          .on('session', (session: Buffer) => (this.#session = session))
+      : nodeModules.net.connect('socketPath' in address ? { path: address.socketPath } : address);
     socket.unref().setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_AFTER_MS);
     const connection: Connection = { socket, request: undefined, error: undefined, idleUntil: Infinity };
     this.#connections.add(connection);
