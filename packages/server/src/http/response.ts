@@ -11,7 +11,7 @@ export interface ApiResponse {
 
 declare const SAYS: unique symbol;
 
-/** An answer of JSON that says a `T`. Only what writes a `T` makes one, so that a handler keeps to its route's schema. */
+/** JSON that says a `T`. Only what writes a `T` makes one, so that a handler keeps to the schema of its route. */
 export interface JsonResponse<T> extends ApiResponse {
   /** For the compiler alone. */
   readonly [SAYS]: T;
