@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net';
+import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -50,6 +51,8 @@ import { reasonFor } from './sampling/reason-for.ts';
 import { Sampling } from './sampling/sampling.ts';
 import { answersWhenOpen } from './storage/answers-when-open.ts';
 import { ClusterEngine } from './storage/cluster/cluster-engine.ts';
+import { CollectorFleet, registerFleet } from './storage/cluster/collector-fleet.ts';
+import { FleetVisibility } from './storage/cluster/fleet-visibility.ts';
 import { openDataDirectory, type DataDirectory } from './storage/directory/data-directory.ts';
 import { EmbeddedEngine } from './storage/embedded/embedded-engine.ts';
 import { KnownTime } from './storage/retention/known-time.ts';
@@ -138,9 +141,14 @@ interface Scope {
   readonly limitCounter: LimitCounter;
   readonly shutdown: Shutdown<(typeof STOP_ORDER)[number]>;
   readonly dataDirectory: DataDirectory;
+  /** Of a server or a cluster: who may run the jobs of the store, and where there is one collector, store spans. */
   readonly storeLease: StoreLease;
-  /** Of the store that is used: the embedded one needs none beside its directory. */
+  /** The collectors that store into a cluster side by side; null on any other store. */
+  readonly fleet: CollectorFleet | null;
+  /** To store spans in the store that is used: the embedded one needs none beside its directory. */
   readonly lease: Lease;
+  /** To run its jobs. */
+  readonly leading: Lease;
   readonly jobs: Jobs;
   readonly access: AccessCheck;
   readonly hostNames: readonly string[];
@@ -149,6 +157,8 @@ interface Scope {
     fresh: FreshSpans | null;
     loader: Loader | null;
     rollups: RollupJob | null;
+    /** The arrival up to which everything is stored. */
+    storedUntil: () => number;
     isOpen: boolean;
   };
 }
@@ -203,22 +213,29 @@ async function openScope(
   const dataDirectory = await openDataDirectory(config.dataDirectory, { log });
   shutdown.register('dataDirectory', () => dataDirectory.release());
   const leasing = new AbortController();
-  const storeLease = new StoreLease({
+  const isFleet = config.store !== 'embedded' && config.storeCluster !== '';
+  const later: Scope['later'] = { fresh: null, loader: null, rollups: null, storedUntil: () => 0, isOpen: false };
+  const leaseOptions = {
+    session: randomUUID(),
     collector: new NotedId(join(dataDirectory.path, 'collector-id')).ensure(),
     description: `host ${hostname()}, process ${process.pid}, data directory ${dataDirectory.path}`,
     log,
     limits: limits.cluster,
     signal: leasing.signal,
-  });
-  const lease = config.store === 'embedded' ? HELD_BY_DIRECTORY : storeLease;
+  };
+  const storeLease = new StoreLease({ ...leaseOptions, isShared: isFleet });
+  const fleet = isFleet ? new CollectorFleet({ ...leaseOptions, storedUntil: () => later.storedUntil() }) : null;
+  const leading = config.store === 'embedded' ? HELD_BY_DIRECTORY : storeLease;
+  const lease = fleet ?? leading;
   registerLease(registry, lease);
-  shutdown.register('lease', () => lease.release().finally(() => leasing.abort()));
+  if (fleet !== null) registerFleet(registry, fleet, leading);
+  shutdown.register('lease', () => Promise.all([leading.release(), fleet?.release()]).finally(() => leasing.abort()));
   const jobs = new Jobs({
     log,
     registry,
     lease: {
       get isHeld() {
-        return lease.lostBecause === null;
+        return leading.lostBecause === null;
       },
     },
   });
@@ -231,11 +248,13 @@ async function openScope(
     shutdown,
     dataDirectory,
     storeLease,
+    fleet,
     lease,
+    leading,
     jobs,
     access: allowAll,
     hostNames: ownHostNames(config),
-    later: { fresh: null, loader: null, rollups: null, isOpen: false },
+    later,
   };
 }
 
@@ -257,6 +276,10 @@ async function openIngestion({ config, log, registry, limitCounter, shutdown, da
   });
   await spool.open();
   for (const segment of spool.sealed) arrivals.startAfter(segment.arrivals?.last ?? 0);
+  later.storedUntil = (): number => {
+    const first = earlier(spool.firstArrival, arrivals.inFlight);
+    return first === null ? arrivals.pass() : first - 1;
+  };
   shutdown.register('spool', () => spool.close());
 
   const { retentionDays } = config;
@@ -350,7 +373,7 @@ type Store = ReturnType<typeof createStore>;
 
 /** The store, before it is opened. */
 function createStore(scope: Scope, { visibility, time, notedDays, hasBacklog }: Ingestion) {
-  const { config, log, options, registry, dataDirectory, storeLease, lease, later } = scope;
+  const { config, log, options, registry, dataDirectory, storeLease, fleet, lease, later } = scope;
   const { limits, retentionDays, retentionDiskShare } = config;
   const urls = storeUrls(config);
   const storeCheck = {
@@ -388,6 +411,7 @@ function createStore(scope: Scope, { visibility, time, notedDays, hasBacklog }: 
           registry,
           limits: limits.cluster,
           lease: storeLease,
+          ...(fleet !== null && { fleet }),
           check: new StoreCheck(storeCheck),
           ...(config.storeCluster !== '' && { cluster: config.storeCluster }),
           onAway: () => admission.abort(),
@@ -396,7 +420,11 @@ function createStore(scope: Scope, { visibility, time, notedDays, hasBacklog }: 
   const gate = new InsertGate();
   const writable = gate.around(loadsUnderLease(isOwnStore ? damage.forWork(engine) : engine, lease));
   const asked = answersWhenOpen(isOwnStore ? damage.forQueries(engine) : engine, () => later.isOpen);
-  const query = { engine: asked, limits: limits.query, visibility };
+  const query = {
+    engine: asked,
+    limits: limits.query,
+    visibility: fleet === null ? visibility : new FleetVisibility(asked),
+  };
   const retention = new Retention({
     engine: writable,
     log,
@@ -508,7 +536,7 @@ async function openApi(scope: Scope, ingestion: Ingestion, receivers: Receivers,
 
 /** Opens the store, and begins what works on it. */
 async function openStore(scope: Scope, ingestion: Ingestion, store: Store): Promise<void> {
-  const { config, log, registry, shutdown, dataDirectory, jobs, lease, later } = scope;
+  const { config, log, registry, shutdown, dataDirectory, jobs, fleet, leading, later } = scope;
   const { limits } = config;
   const { arrivals, visibility, spool, counts } = ingestion;
   const { storeCheck, beforeMigration, admission, damage, engine, isOwnStore, writable, retention } = store;
@@ -519,10 +547,11 @@ async function openStore(scope: Scope, ingestion: Ingestion, store: Store): Prom
   if (shutdown.isStopping) return;
   admission.abort();
   const rollups = new RollupJob({
-    engine: writable,
+    engine: underLease(writable, leading),
     ...(engine instanceof ClusterEngine && {
-      shards: async () => (await engine.shards()).map((shard) => underLease(shard, lease)),
+      shards: async () => (await engine.shards()).map((shard) => underLease(shard, leading)),
     }),
+    ...(fleet !== null && { fleet: fleetOf(fleet, writable) }),
     visibility,
     jobs,
     log,
@@ -530,7 +559,7 @@ async function openStore(scope: Scope, ingestion: Ingestion, store: Store): Prom
     limits: limits.rollups,
     firstUnstored: () => earlier(spool.firstArrival, arrivals.inFlight),
     lastArrival: () => arrivals.last,
-    term: () => lease.term,
+    term: () => leading.term,
   });
   shutdown.register('rollups', () => rollups.stop(ROLLUPS_STOP_TIMEOUT_MS));
   await rollups.start(damagedDays);
@@ -564,7 +593,8 @@ async function openStore(scope: Scope, ingestion: Ingestion, store: Store): Prom
     limits: limits.loader,
     onStoring: ({ arrivals: arrived }) => rollups.noteLate(arrived),
     onStored: (segment) => {
-      visibility.stored(storedBatch(segment));
+      // Of several collectors one counts, by what is noted in the store.
+      if (fleet === null) visibility.stored(storedBatch(segment));
       later.fresh?.stored(segment);
       arrivals.remember(segment.arrivals?.last ?? 0);
       rollups.notice();
@@ -591,6 +621,19 @@ function aborted(signal: AbortSignal): Promise<void> {
 /** A segment of a version without arrivals gets the time at which it is stored. */
 function storedBatch({ arrivals, seconds, rows }: Segment): Batch & { readonly arrivals: ArrivalRange } {
   return { arrivals: arrivals ?? { first: 0, last: Date.now() * 1_000 }, seconds, rows };
+}
+
+function fleetOf(fleet: CollectorFleet, engine: Pick<ClusterEngine, 'query' | 'command' | 'tables'>) {
+  return {
+    engine,
+    storedUntil: () => fleet.storedUntil(),
+    get term() {
+      return fleet.term;
+    },
+    get publishedUntil() {
+      return fleet.publishedUntil;
+    },
+  };
 }
 
 function earlier(a: number | null, b: number | null): number | null {

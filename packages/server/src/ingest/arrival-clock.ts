@@ -34,6 +34,11 @@ export class ArrivalClock {
     return (this.#inFlight = this.#last = Math.max(this.#last + 1, Math.floor(this.#now() * 1_000)));
   }
 
+  /** What comes is later than this, which is the present. */
+  pass(): number {
+    return (this.#last = Math.max(this.#last, Math.floor(this.#now() * 1_000)));
+  }
+
   /** The block is on the disk, or will never be. */
   landed(): void {
     this.#inFlight = null;

@@ -57,7 +57,7 @@ export async function withRollup<T>(
       context,
       async (view) => {
         const answer = await ask(view);
-        return { answer, isWhole: view.isCurrent() };
+        return { answer, isWhole: await view.isCurrent() };
       },
       table,
     );

@@ -37,7 +37,7 @@ export interface SpanView {
    * False when that table was changing, and as soon as it has begun to: rows that were read since may come from before
    * and from after.
    */
-  readonly isCurrent: () => boolean;
+  readonly isCurrent: () => boolean | Promise<boolean>;
   release(): void;
 }
 

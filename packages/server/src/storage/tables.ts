@@ -23,6 +23,7 @@ export const TABLE_NAMES = [
   'schema_migrations',
   'store_id',
   'collector_leases',
+  'collectors',
 ] as const;
 
 export type TableName = (typeof TABLE_NAMES)[number];

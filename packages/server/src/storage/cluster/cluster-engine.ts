@@ -17,8 +17,11 @@ import {
 } from '../engine.ts';
 import { EngineMetrics } from '../engine-metrics.ts';
 import { BLOCK_SETTINGS, insertTarget, TOKEN_SETTINGS } from '../insert.ts';
+import type { CollectorFleet } from './collector-fleet.ts';
 import { underLease, type StoreLease } from './lease.ts';
-import { askCapabilities, migrate } from '../migrations/migrate.ts';
+import type { LeaseEngine } from './lease-claims.ts';
+import { askCapabilities, isMigrated, migrate } from '../migrations/migrate.ts';
+import { findStoreId } from '../store-id.ts';
 import { insertMissingSpans, SPAN_STRUCTURE } from '../insert-missing-spans.ts';
 import { acquireQuerySlot } from '../acquire-query-slot.ts';
 import { sqlString } from '../sql.ts';
@@ -44,6 +47,8 @@ export interface ClusterEngineOptions {
   readonly cluster?: string;
   /** Taken before the schema is touched; without one, nobody is kept from the store. */
   readonly lease?: StoreLease;
+  /** The collectors that may store beside this one; the lease is then for what one of them does for all. */
+  readonly fleet?: CollectorFleet;
   /** Tells the store that is meant from others; without it, each URL is believed. */
   readonly check?: StoreCheck;
   /** Called when no server can be used at the start, and one is waited for. */
@@ -142,7 +147,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
   }
 
   async #open(): Promise<void> {
-    const { lease, check } = this.#options;
+    const { lease, fleet, check } = this.#options;
     const direct = {
       tables: this.tables,
       query: (sql: string, options: QueryOptions) => this.#select(sql, options),
@@ -151,10 +156,16 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     this.#capabilities = await askCapabilities(direct);
     await this.#cluster?.open(direct, this.#capabilities);
     await this.#sharded?.replicas();
-    await lease?.take(direct);
     const engine = lease === undefined ? direct : underLease(direct, lease);
-    await check?.settle(engine);
-    await migrate(engine);
+    if (fleet === undefined) {
+      await lease?.take(direct);
+      await check?.settle(engine);
+      await migrate(engine);
+    } else {
+      await lease?.follow(direct);
+      await this.#settleWithOthers(direct, engine, lease);
+      await fleet.join(direct);
+    }
     const { version, deduplicationTokens } = this.#capabilities;
     // A replicated table knows a repeat by what is in it as well.
     if (!deduplicationTokens && this.#cluster === null) {
@@ -167,6 +178,24 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     this.#isOpen = true;
     this.#becomes(null);
     void this.#watch();
+  }
+
+  /** The collector with the lease makes the tables; the others wait until they are there. */
+  async #settleWithOthers(direct: LeaseEngine, leased: LeaseEngine, lease?: StoreLease): Promise<void> {
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
+      if (lease === undefined || lease.lostBecause === null) {
+        await this.#options.check?.settle(leased);
+        await migrate(leased);
+        return;
+      }
+      if ((await findStoreId(direct)) !== null && (await isMigrated(direct))) {
+        // It has an id: nothing is written.
+        await this.#options.check?.settle(direct);
+        return;
+      }
+      await delay(this.#limits.startRetryMs, undefined, { signal }).catch(() => {});
+    }
   }
 
   async query(sql: string, options: QueryOptions): Promise<Uint8Array> {
@@ -359,7 +388,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
   ): Promise<Uint8Array> {
     const isOld = this.#capabilities?.rowsInLines !== true;
     const asked = format === 'JSONCompactEachRow' && isOld ? 'JSONCompact' : format;
-    const bytes = await run({
+    const statement: HttpStatement = {
       sql: `${sql}\nFORMAT ${asked}`,
       settings: {
         max_execution_time: Math.max(1, Math.ceil(timeoutMs / 1000)),
@@ -376,7 +405,8 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
       isRepeatable: true,
       timeoutMs,
       ...(signal !== undefined && { signal }),
-    });
+    };
+    const bytes = await this.#whenQuorum(timeoutMs, () => run(statement));
     return asked === format ? bytes : rowsInLines(bytes);
   }
 
@@ -386,7 +416,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     run = (statement: HttpStatement): Promise<Uint8Array> => this.#run(statement),
   ): Promise<void> {
     if (this.#cluster !== null && (await this.#isThere(sql))) return;
-    await run({
+    const statement: HttpStatement = {
       sql,
       // A server goes on with what it began to write after we have left: what we repeat would be written twice.
       settings: {
@@ -396,7 +426,25 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
       },
       isRepeatable: false,
       timeoutMs,
-    });
+    };
+    await this.#whenQuorum(timeoutMs, () => run(statement));
+  }
+
+  /**
+   * A table that every server has takes one insert at a time, and refuses another one, of another collector as well, before it has written
+   * anything; the same is asked of a replica that lacks the last one.
+   */
+  async #whenQuorum<T>(timeoutMs: number, run: () => Promise<T>): Promise<T> {
+    const end = performance.now() + Math.min(timeoutMs, QUORUM_WAIT_MS_MAX);
+    for (let waitMs = QUORUM_WAIT_MS; ; waitMs = Math.min(waitMs * 2, QUORUM_WAIT_MS * 8)) {
+      try {
+        return await run();
+      } catch (error) {
+        const isBusy = error instanceof EngineError && QUORUM_CODES.has(error.clickhouseCode);
+        if (!isBusy || performance.now() + waitMs > end || this.#closing.signal.aborted) throw error;
+        await delay(waitMs, undefined, { signal: this.#closing.signal }).catch(() => {});
+      }
+    }
   }
 
   /**
@@ -551,6 +599,13 @@ const LOGIN_CODES: ReadonlySet<number> = new Set([192, 193, 194, 497, 516]);
 function passes({ code, clickhouseCode }: EngineError): boolean {
   return code === 'unavailable' || LOGIN_CODES.has(clickhouseCode);
 }
+
+/** Too few live replicas, an insert that waits for its quorum, a replica that is not in the last one. */
+const QUORUM_CODES = new Set([285, 286, 289]);
+/** So long a statement waits for the quorum of another one, which takes some ten milliseconds, … */
+const QUORUM_WAIT_MS_MAX = 5_000;
+/** … and asks again after this first. */
+const QUORUM_WAIT_MS = 15;
 
 /** What a server's list of running statements knows an insert by; each attempt has one of its own. */
 function queryIdOf(token: string, attempt: string): string {

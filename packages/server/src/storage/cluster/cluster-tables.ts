@@ -31,6 +31,7 @@ const PLACEMENTS: Readonly<Record<TableName, Placement>> = {
   schema_migrations: 'everywhere',
   store_id: 'everywhere',
   collector_leases: 'everywhere',
+  collectors: 'everywhere',
   spans_fresh: 'server',
   spans_repair: 'server',
 };

@@ -44,6 +44,8 @@ export interface StoreLeaseOptions {
   readonly signal: AbortSignal;
   /** One for each process, and never the same. */
   readonly session?: string;
+  /** Others store as well: the lease is the right to do what one collector does for all, and who has it not waits. */
+  readonly isShared?: boolean;
 }
 
 /** When the last sign of life was given. */
@@ -126,6 +128,19 @@ export class StoreLease implements Lease {
     }
   }
 
+  /**
+   * Takes the lease where it is free, and else as soon as it is; resolves in either case, and goes on from then on. Rejects with the engine's
+   * own error where it is unavailable; it may be called again then.
+   */
+  async follow(engine: LeaseEngine): Promise<void> {
+    if (this.#isRenewing) return;
+    const claims = (this.#claims ??= new LeaseClaims(engine, { ...this.#options, session: this.#session }));
+    await claims.createTable();
+    this.#other = await this.#tryToTake(claims, true);
+    this.#isRenewing = true;
+    void this.#renewAgainAndAgain();
+  }
+
   async release(): Promise<void> {
     this.#isReleased = true;
     if (!this.#isHeld) return;
@@ -142,16 +157,24 @@ export class StoreLease implements Lease {
   }
 
   async #renewAgainAndAgain(): Promise<void> {
-    const { signal, limits, log } = this.#options;
+    const { signal, limits, log, isShared } = this.#options;
     // Twice at least before the lease ends, whatever the settings say.
     const intervalMs = Math.min(limits.leaseRenewMs, (limits.leaseMs - MARGIN_MS) / 2);
     let logged = '';
+    let wasHeld = false;
     for (;;) {
+      if (isShared === true && this.#isHeld !== wasHeld) {
+        wasHeld = this.#isHeld;
+        log.info(
+          wasHeld ? 'runs the jobs of the store for all collectors' : 'another collector runs the jobs of the store',
+        );
+      }
       await delay(intervalMs, undefined, { signal, ref: false }).catch(() => {});
       if (signal.aborted || this.#isReleased) return;
       const problem = await this.#renew().catch((error: unknown) =>
         error instanceof Error ? error.message : String(error),
       );
+      if (isShared === true) continue;
       if (this.#isHeld && logged !== '') log.info('regained the lease of the store');
       if (!this.#isHeld && logged === '')
         log.error({ reason: problem }, this.lostBecause ?? 'lost the lease of the store');
@@ -186,7 +209,8 @@ export class StoreLease implements Lease {
     const before = await others();
     if (before !== null) {
       if (this.#givesWay(before)) {
-        await claims.withdraw();
+        // Who follows has claimed nothing.
+        if (this.#options.isShared !== true) await claims.withdraw();
         return before;
       }
     }
@@ -254,14 +278,8 @@ type LoadedEngine = StatementEngine & Pick<Engine, 'insertNativeFile'> & SpanRec
 export function loadsUnderLease(engine: LoadedEngine, lease: Lease): LoadedEngine {
   return {
     ...underLease(engine, lease),
-    insertNativeFile: async (...given) => {
-      checkLease(lease);
-      return await engine.insertNativeFile(...given);
-    },
-    insertMissingSpans: async (...given) => {
-      checkLease(lease);
-      return await engine.insertMissingSpans(...given);
-    },
+    insertNativeFile: (...given) => throughout(lease, () => engine.insertNativeFile(...given)),
+    insertMissingSpans: (...given) => throughout(lease, () => engine.insertMissingSpans(...given)),
     insertPlainFile: async (...given) => {
       checkLease(lease);
       return await engine.insertPlainFile(...given);
@@ -277,6 +295,15 @@ export function registerLease(registry: Registry, lease: Lease): void {
 
 function checkLease({ lostBecause }: Lease): void {
   if (lostBecause !== null) throw new EngineError('unavailable', lostBecause, { isUnseen: true });
+}
+
+/** What is stored while another collector may have counted for it has to be noted for whoever counts: it is in doubt. */
+async function throughout<T>(lease: Lease, work: () => Promise<T>): Promise<T> {
+  checkLease(lease);
+  const { term } = lease;
+  const done = await work();
+  if (lease.term === term) return done;
+  throw new EngineError('unavailable', 'the lease of this collector ended while it stored spans; checking them again');
 }
 
 /** A holder before claims, and of these the least session. */

@@ -45,7 +45,7 @@ export async function renameFirstStores(engine: MigratedEngine): Promise<void> {
 }
 
 /** Whether its spans are in a table of before the first release. */
-export async function isFirstStore(engine: MigratedEngine): Promise<boolean> {
+export async function isFirstStore(engine: Pick<MigratedEngine, 'query' | 'tables'>): Promise<boolean> {
   const columns = await rowsOf(engine, columnsOf('spans'));
   return columns.length > 0 && !columns.some(([name]) => name === 'arrival');
 }

@@ -52,8 +52,19 @@ SELECT ${number}, now(), ${sqlString(checksumOf(migration))}`);
   await moveFirstStores(engine);
 }
 
+/** Whether the store has the newest migration, of another collector. Throws where it must not be written into. */
+export async function isMigrated(
+  engine: Pick<MigratedEngine, 'query' | 'tables'>,
+  migrations = MIGRATIONS,
+): Promise<boolean> {
+  if (!(await hasRecord(engine))) return false;
+  const applied = await appliedMigrations(engine);
+  refuseUnknown(applied, migrations);
+  return migrations.every((_, index) => applied.has(index + 1));
+}
+
 /** That of a store of before the first migration of today counts others. */
-async function hasRecord(engine: MigratedEngine): Promise<boolean> {
+async function hasRecord(engine: Pick<MigratedEngine, 'query' | 'tables'>): Promise<boolean> {
   const columns = await rowsOf(
     engine,
     `SELECT name FROM system.columns WHERE ${IN_DATABASE} AND table = 'schema_migrations' AND name = 'checksum'`,
@@ -62,7 +73,7 @@ async function hasRecord(engine: MigratedEngine): Promise<boolean> {
 }
 
 /** The checksums by number. */
-async function appliedMigrations(engine: MigratedEngine): Promise<Map<number, string>> {
+async function appliedMigrations(engine: Pick<MigratedEngine, 'query' | 'tables'>): Promise<Map<number, string>> {
   const sql = `SELECT number, checksum FROM ${engine.tables.schema_migrations.read} ORDER BY number, applied_at`;
   return new Map((await rowsOf(engine, sql)).map(([number, checksum]) => [Number(number), String(checksum)]));
 }

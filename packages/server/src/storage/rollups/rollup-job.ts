@@ -30,12 +30,26 @@ export interface RollupJobOptions {
   readonly firstUnstored: () => number | null;
   /** When the newest block came. */
   readonly lastArrival: () => number;
+  /** The collectors that store into the same tables, where there may be several; one of them, with the lease, counts. */
+  readonly fleet?: Fleet;
   /** Of the lease of the store: another number when another collector may have had it, null while it is not held. */
   readonly term?: () => number | null;
   readonly limits?: Partial<RollupJobLimits>;
 }
 
 type StatementEngine = Pick<Engine, 'query' | 'command' | 'tables'>;
+
+/** What the job knows of the collectors that store beside this one; see `cluster/collector-fleet.ts`. */
+interface Fleet {
+  /** Another number each time that this collector has joined; null while nobody waits for it. */
+  readonly term: number | null;
+  /** The last arrival that this collector has said to be stored. */
+  readonly publishedUntil: number;
+  /** The arrival up to which all of them have stored everything. Rejects with `EngineError`. */
+  storedUntil(): Promise<number>;
+  /** For what every member may note. */
+  readonly engine: StatementEngine;
+}
 
 /** The spans of a batch that are in one part of the store. */
 interface Batch {
@@ -72,6 +86,8 @@ export class RollupJob {
   #running: RunningJob | null = null;
   /** The end of a batch that was begun, and may have been added in part. */
   #pendingUntil = 0;
+  /** Of a batch of a fleet that is being added. */
+  #sharedRows = 0;
   /** Whether an earlier process noted anything. */
   #isNoted = false;
   /**
@@ -84,6 +100,8 @@ export class RollupJob {
   /** The term in which what is noted was read last. */
   #term: number | null = null;
   readonly #late: ArrivalRange[] = [];
+  /** Of a fleet: when this collector joined, what had been begun by then, and what it has noted as late since. */
+  #joined: { readonly term: number; readonly begun: number; readonly noted: Set<number> } | null = null;
   #hasFailed = false;
   /** One batch, one rebuild or one reader that needs the tables as they are. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -112,7 +130,12 @@ export class RollupJob {
     });
     const { visibility } = options;
     const help = 'Stored spans that are not in the derived tables yet';
-    registerGauge(options.registry, 'throughline_rollup_waiting_spans', help, () => visibility.uncountedRows);
+    registerGauge(
+      options.registry,
+      'throughline_rollup_waiting_spans',
+      help,
+      () => visibility.uncountedRows + this.#sharedRows,
+    );
   }
 
   /**
@@ -128,6 +151,10 @@ export class RollupJob {
 
   async #start(damaged: readonly string[] | 'all' | null): Promise<void> {
     const begun = await this.#restore();
+    if (this.#options.fleet !== undefined && this.#currentTerm === null) {
+      this.#running = this.#options.jobs.start(this.#job);
+      return;
+    }
     if (damaged === null && begun.length > 0) this.#lostDays.push({ days: begun, done: () => {} });
     // Queries add what is not counted: what fails here is no reason not to answer them.
     const isMended = damaged === null || (await this.#mend(unionOf(damaged, begun)));
@@ -201,6 +228,8 @@ export class RollupJob {
    * same, by making its hours anew. Rejects with `EngineError`.
    */
   async noteLate(arrivals: ArrivalRange | null): Promise<void> {
+    const { fleet } = this.#options;
+    if (fleet !== undefined) return await this.#noteLateOf(fleet, arrivals);
     if (this.#isOutdated) await this.#inTurn(() => this.#catchUp());
     const begun = Math.max(this.#options.visibility.countedUntil, this.#runsUntil);
     if (arrivals === null || arrivals.first > begun) return;
@@ -208,6 +237,31 @@ export class RollupJob {
     if (this.#late.some((late) => late.first === first && late.last === last)) return;
     await this.#progress.noteLate(arrivals, false);
     this.#late.push({ first, last });
+  }
+
+  /**
+   * Whoever counts waits for this collector since it has joined: what was begun by then, and what this one has said to be
+   * stored, is all that may have been counted past a segment.
+   */
+  async #noteLateOf(fleet: Fleet, arrivals: ArrivalRange | null): Promise<void> {
+    const progress = new RollupProgress(fleet.engine);
+    for (;;) {
+      const { term } = fleet;
+      if (term === null) return;
+      if (this.#joined?.term !== term) {
+        const { countedUntil, pendingUntil } = await progress.restore();
+        this.#joined = { term, begun: Math.max(countedUntil, pendingUntil), noted: new Set() };
+      }
+      const { begun, noted } = this.#joined;
+      const isLate = arrivals !== null && arrivals.first <= Math.max(begun, fleet.publishedUntil);
+      if (isLate && !noted.has(arrivals.first)) {
+        await progress.restore();
+        await progress.noteLate(arrivals, false);
+        noted.add(arrivals.first);
+      }
+      // It may have been away for so long meanwhile that more was begun.
+      if (fleet.term === term) return;
+    }
   }
 
   /** More has been stored. */
@@ -236,8 +290,10 @@ export class RollupJob {
   async #run(isEverything: boolean): Promise<void> {
     const { visibility, firstUnstored } = this.#options;
     await this.#catchUp();
-    const first = firstUnstored();
-    const until = this.#countableUntil();
+    const { fleet } = this.#options;
+    if (fleet !== undefined) await this.#readLate();
+    const first = fleet === undefined ? firstUnstored() : 0;
+    const until = fleet === undefined ? this.#countableUntil() : await fleet.storedUntil();
     this.#runsUntil = Math.max(this.#runsUntil, until);
     for (let lost = this.#lostDays[0]; lost !== undefined; lost = this.#lostDays[0]) {
       if (this.#pendingUntil > 0) await this.#rebuild({ first: visibility.countedUntil + 1, last: this.#pendingUntil });
@@ -251,11 +307,10 @@ export class RollupJob {
       await this.#progress.noteLate(late, true);
       this.#late.splice(this.#late.indexOf(late), 1);
     }
-    if (until <= visibility.countedUntil || (!isEverything && visibility.uncountedRows === 0)) return;
+    const isNothing = fleet === undefined && !isEverything && visibility.uncountedRows === 0;
+    if (until <= visibility.countedUntil || isNothing) return;
     const end = this.#seconds.startTimer();
-    do {
-      await this.#add(until);
-    } while (visibility.countedUntil < until && !this.#stopping.signal.aborted);
+    while ((await this.#add(until)) && visibility.countedUntil < until && !this.#stopping.signal.aborted);
     end();
   }
 
@@ -267,6 +322,8 @@ export class RollupJob {
 
   /** A batch costs much the same however small it is, and saves something to those who ask only. */
   #mayWaitLonger(): boolean {
+    // What the others store nobody has told this one.
+    if (this.#options.fleet !== undefined) return false;
     const { intervalMs, idleIntervalMs, rowsMax } = this.#limits;
     const { queries, uncountedRows } = this.#options.visibility;
     const isAsked = queries !== this.#queries;
@@ -295,13 +352,15 @@ export class RollupJob {
       this.#options.log.warn({ err: error }, 'adding spans to the derived tables failed; will retry');
   }
 
-  async #add(until: number): Promise<void> {
-    const { visibility } = this.#options;
+  /** False where no more can be added now. */
+  async #add(until: number): Promise<boolean> {
+    const { visibility, fleet } = this.#options;
     const after = visibility.countedUntil;
-    const batches = await this.#batchesOf(after, until);
+    let batches = await this.#batchesOf(after, until);
     if (batches.length === 0) {
-      await visibility.count(until, () => this.#progress.note(until, 0));
-      return;
+      // The members of a fleet go by what is noted.
+      if (fleet === undefined) await visibility.count(until, () => this.#progress.note(until, 0));
+      return fleet === undefined;
     }
     const { batchRowsMax } = this.#limits;
     const ends = await Promise.all(
@@ -313,6 +372,16 @@ export class RollupJob {
     if (end < until) return this.#add(end);
     await this.#progress.note(after, until);
     this.#pendingUntil = until;
+    if (fleet !== undefined) {
+      // One that has joined since then and has not seen the note may have stored what is below it, or still does.
+      if ((await fleet.storedUntil()) < until) {
+        await this.#progress.note(after, 0);
+        this.#pendingUntil = 0;
+        return false;
+      }
+      batches = await this.#batchesOf(after, until);
+      this.#sharedRows = sumOf(batches.map(({ spans }) => spans));
+    }
     for (const group of ROLLUP_GROUPS) {
       const tables = group.map(({ table }) => table);
       await this.#letRespond(tables);
@@ -325,7 +394,9 @@ export class RollupJob {
     await this.#progress.note(until, 0);
     this.#pendingUntil = 0;
     visibility.counted(until);
+    this.#sharedRows = 0;
     this.#batches.inc({ outcome: 'added' });
+    return true;
   }
 
   async #shards(): Promise<readonly StatementEngine[]> {
@@ -379,6 +450,7 @@ WHERE ${arrivedWithin({ after: first - 1, until: last })} ORDER BY hour`,
       { hours: new Set(concerned.flatMap(({ hours }) => hours)).size },
       'adding spans to the derived tables was interrupted, or late; rebuilding the affected hours',
     );
+    await this.#noteRebuild();
     await visibility.count(until, async () => {
       for (const { shard, hours } of concerned) await rebuildRollups(shard, hours, until, this.#limits.batchRowsMax);
       await this.#progress.note(until, 0);
@@ -395,6 +467,7 @@ WHERE ${arrivedWithin({ after: first - 1, until: last })} ORDER BY hour`,
     const concerned = days === 'all' ? await findDays(engine) : days;
     log.info({ days: concerned }, 'rebuilding the derived tables of the affected days');
     await this.#progress.noteDays(days, visibility.countedUntil, false);
+    await this.#noteRebuild();
     await visibility.count(until, async () => {
       for (const shard of await this.#shards()) await rebuildDays(shard, concerned, until, this.#limits.batchRowsMax);
       await this.#progress.note(until, 0);
@@ -402,6 +475,15 @@ WHERE ${arrivedWithin({ after: first - 1, until: last })} ORDER BY hour`,
     });
     await this.#progress.noteDays(days, until, true);
     this.#batches.inc({ outcome: 'rebuilt' });
+  }
+
+  /**
+   * For the queries of other collectors: the tables are changing. Nothing depends on it: what is being made anew is noted
+   * beside it.
+   */
+  async #noteRebuild(): Promise<void> {
+    const { countedUntil } = this.#options.visibility;
+    if (this.#options.fleet !== undefined) await this.#progress.note(countedUntil, this.#pendingUntil || countedUntil);
   }
 
   async #holdsAnything(): Promise<boolean> {
@@ -426,6 +508,12 @@ WHERE ${arrivedWithin({ after: first - 1, until: last })} ORDER BY hour`,
     if (days.length > 0) this.#lostDays.push({ days, done: () => {} });
   }
 
+  /** What other collectors have stored behind what is counted. */
+  async #readLate(): Promise<void> {
+    const { late } = await this.#progress.restore();
+    this.#late.splice(0, this.#late.length, ...late);
+  }
+
   /**
    * What is noted in the store, by whomever. What is stored and not counted is looked at by queries until it is.
    * Returns the days that were being made anew.
@@ -435,7 +523,8 @@ WHERE ${arrivedWithin({ after: first - 1, until: last })} ORDER BY hour`,
     const term = this.#currentTerm;
     const known = new Set(visibility.storedBatches);
     const { countedUntil, pendingUntil, late, days, isNoted } = await this.#progress.restore();
-    const found = await this.#batchesOf(countedUntil, Number.MAX_SAFE_INTEGER);
+    const isShared = this.#options.fleet !== undefined;
+    const found = isShared ? [] : await this.#batchesOf(countedUntil, Number.MAX_SAFE_INTEGER);
     // What this process has stored meanwhile may not be in it.
     const stored: StoredBatch[] = visibility.storedBatches.filter((batch) => !known.has(batch));
     for (const { newest, seconds, spans } of found) {
@@ -453,6 +542,10 @@ WHERE ${arrivedWithin({ after: first - 1, until: last })} ORDER BY hour`,
 
 function unionOf(a: readonly string[] | 'all', b: readonly string[] | 'all'): readonly string[] | 'all' {
   return a === 'all' || b === 'all' ? 'all' : [...new Set([...a, ...b])];
+}
+
+function sumOf(numbers: readonly number[]): number {
+  return numbers.reduce((sum, each) => sum + each, 0);
 }
 
 async function numbers(engine: Pick<Engine, 'query'>, sql: string): Promise<number[][]> {

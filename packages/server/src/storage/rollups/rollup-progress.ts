@@ -17,6 +17,8 @@ export interface Progress {
   readonly days: readonly string[] | 'all';
   /** Whether anything was ever noted. */
   readonly isNoted: boolean;
+  /** Another number as soon as a batch or a rebuild has begun, and when it has ended. */
+  readonly step: number;
 }
 
 /** Whose row of `rollup_progress` says what has been counted. */
@@ -55,6 +57,7 @@ FROM ${engine.tables.rollup_progress.read} GROUP BY collector`,
     late,
     days: days.includes(EVERY_DAY) ? 'all' : days.toSorted(),
     isNoted: rows.length > 0,
+    step: own?.version ?? 0,
   };
 }
 

@@ -1,0 +1,186 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import type { LeaseEngine } from './lease-claims.ts';
+import type { Lease, LeaseLimits } from './lease.ts';
+import { registerGauge } from '../../register-gauge.ts';
+import { rowsOf } from '../rows-of.ts';
+import { sqlString, sqlUInt64 } from '../sql.ts';
+import type { TableDefinition } from '../tables.ts';
+
+export interface CollectorFleetOptions {
+  /** One for each process, and never the same. */
+  readonly session: string;
+  /** Stays that of a data directory. */
+  readonly collector: string;
+  /** Where to find this collector, for people. */
+  readonly description: string;
+  readonly log: Logger;
+  readonly limits: LeaseLimits;
+  /** Ends renewing. */
+  readonly signal: AbortSignal;
+  /**
+   * The arrival up to which this collector stores nothing any more: what it has accepted is stored, and what comes is
+   * later. It never goes back.
+   */
+  readonly storedUntil: () => number;
+  /** Milliseconds of a clock that never jumps, from any beginning. */
+  readonly elapsed?: () => number;
+  /** Milliseconds since the epoch: the other clock does not run while a virtual machine is paused. */
+  readonly now?: () => number;
+}
+
+const DEFINITION: TableDefinition = {
+  columns:
+    '  session String, renewal UInt64, collector String, description String, stored_until UInt64, expires_at DateTime',
+  engine: 'ReplacingMergeTree(renewal)',
+  orderBy: 'session',
+};
+/** DateTime has whole seconds, so that a membership may end one earlier than it should; and the check is not the write. */
+const MARGIN_MS = 1_500;
+const TIMEOUT_MS = 5_000;
+const LEAVE_TIMEOUT_MS = 500;
+
+/**
+ * The collectors that store into one cluster side by side, as rows of a table that every server has. A member says with each sign of life up to
+ * which arrival it has stored everything; whoever fills the derived tables goes no further than the member that is furthest behind. So spans are
+ * counted once although several collectors store them, each in its own order. A member that was not heard of in time is waited for no longer, and
+ * must join again before it stores anything more.
+ *
+ * As a lease it is the right to store spans: `term` is another number each time that the collector has joined.
+ */
+export class CollectorFleet implements Lease {
+  readonly #options: CollectorFleetOptions;
+  readonly #elapsed: () => number;
+  readonly #now: () => number;
+  #engine: LeaseEngine | null = null;
+  #renewal = 0;
+  #joins = 0;
+  #held: { readonly elapsedMs: number; readonly nowMs: number } | null = null;
+  #hasLeft = false;
+  #size = 0;
+  #publishedUntil = 0;
+
+  constructor(options: CollectorFleetOptions) {
+    this.#options = options;
+    this.#elapsed = options.elapsed ?? (() => performance.now());
+    this.#now = options.now ?? Date.now;
+  }
+
+  get lostBecause(): string | null {
+    if (this.#isMember) return null;
+    return this.#joins === 0
+      ? 'this collector has not joined the others of the cluster yet'
+      : 'this collector could not renew its membership of the cluster in time; spans wait in the spool until it has joined again';
+  }
+
+  get term(): number | null {
+    return this.#isMember ? this.#joins : null;
+  }
+
+  /** Collectors that store into the cluster, this one included, as of the last renewal. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The last arrival that this collector has said to be stored. */
+  get publishedUntil(): number {
+    return this.#publishedUntil;
+  }
+
+  /** Joins, and gives signs of life from then on. Rejects with the engine's error; it may be called again then. */
+  async join(engine: LeaseEngine): Promise<void> {
+    const isFirst = this.#engine === null;
+    this.#engine = engine;
+    await engine.command(engine.tables.createDatabase);
+    for (const statement of engine.tables.create('collectors', DEFINITION)) await engine.command(statement);
+    await this.renew();
+    if (isFirst) void this.#renewAgainAndAgain();
+  }
+
+  /** One sign of life. Rejects with the engine's error. */
+  async renew(): Promise<void> {
+    const begin = { elapsedMs: this.#elapsed(), nowMs: this.#now() };
+    await this.#write(Math.ceil(this.#options.limits.leaseMs / 1_000));
+    if (this.#hasLeft) return;
+    if (!this.#isMember) this.#joins += 1;
+    this.#held = begin;
+    this.#size = (await this.#others()).length + 1;
+  }
+
+  /** The arrival up to which all members have stored everything. Rejects with the engine's error. */
+  async storedUntil(): Promise<number> {
+    return Math.min(this.#options.storedUntil(), ...(await this.#others()));
+  }
+
+  /** Nobody waits for this collector any more. */
+  async release(): Promise<void> {
+    this.#hasLeft = true;
+    if (!this.#isMember) return;
+    this.#held = null;
+    // Where the store does not answer, the membership ends by itself.
+    const left = this.#write(0).catch(() => {});
+    await Promise.race([left, delay(LEAVE_TIMEOUT_MS, undefined, { ref: false })]);
+  }
+
+  get #isMember(): boolean {
+    const held = this.#held;
+    const untilMs = this.#options.limits.leaseMs - MARGIN_MS;
+    return held !== null && this.#elapsed() < held.elapsedMs + untilMs && this.#now() < held.nowMs + untilMs;
+  }
+
+  async #renewAgainAndAgain(): Promise<void> {
+    const { signal, limits, log } = this.#options;
+    // Twice at least before the membership ends, whatever the settings say.
+    const intervalMs = Math.min(limits.leaseRenewMs, (limits.leaseMs - MARGIN_MS) / 2);
+    let wasLost = false;
+    for (;;) {
+      await delay(intervalMs, undefined, { signal, ref: false }).catch(() => {});
+      if (signal.aborted || this.#hasLeft) return;
+      const reason = await this.renew().then(
+        () => null,
+        (error: unknown) => (error instanceof Error ? error.message : String(error)),
+      );
+      const { lostBecause } = this;
+      if (lostBecause === null && wasLost) log.info('joined the other collectors of the cluster again');
+      if (lostBecause !== null && !wasLost) log.error({ reason }, lostBecause);
+      wasLost = lostBecause !== null;
+    }
+  }
+
+  /** Up to where those that are alive have stored everything. */
+  async #others(): Promise<number[]> {
+    const engine = this.#engine;
+    if (engine === null) return [];
+    const rows = await rowsOf(
+      engine,
+      `SELECT session, argMax(stored_until, renewal), argMax(toUInt32(expires_at), renewal) AS ends
+FROM ${engine.tables.collectors.read} WHERE session != ${sqlString(this.#options.session)}
+GROUP BY session HAVING ends > toUInt32(now())`,
+      TIMEOUT_MS,
+    );
+    return rows.map(([, storedUntil]) => Number(storedUntil));
+  }
+
+  async #write(seconds: number): Promise<void> {
+    const engine = this.#engine;
+    if (engine === null) return;
+    const { session, collector, description } = this.#options;
+    this.#renewal += 1;
+    // Before it is sent: it counts as said, whatever becomes of the statement.
+    this.#publishedUntil = Math.max(this.#publishedUntil, this.#options.storedUntil());
+    const values = [session, collector, description].map(sqlString).join(', ');
+    await engine.command(
+      `INSERT INTO ${engine.tables.collectors.write} (session, collector, description, renewal, stored_until, expires_at)
+SELECT ${values}, ${sqlUInt64(this.#renewal)}, ${sqlUInt64(this.#publishedUntil)}, now() + ${seconds}`,
+      TIMEOUT_MS,
+    );
+  }
+}
+
+export function registerFleet(registry: Registry, fleet: CollectorFleet, leading: Pick<Lease, 'lostBecause'>): void {
+  const collectors = 'Collectors that store into the cluster, as this one has seen it last';
+  registerGauge(registry, 'throughline_store_collectors', collectors, () => fleet.size);
+  const leads = '1 while this collector runs the jobs of the store for all collectors: derived tables, retention';
+  registerGauge(registry, 'throughline_store_leader', leads, () => (leading.lostBecause === null ? 1 : 0));
+}

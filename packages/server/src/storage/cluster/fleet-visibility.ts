@@ -1,0 +1,91 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Engine } from '../engine.ts';
+import { readProgress } from '../rollups/rollup-progress.ts';
+import { rowsOf } from '../rows-of.ts';
+import type { SpanView, Uncounted, Visibility } from '../span-visibility.ts';
+import { sqlUInt64 } from '../sql.ts';
+
+type Asked = Pick<Engine, 'query' | 'tables'>;
+
+/** What one look at the store has shown. */
+interface Look {
+  /** Of the batch or the rebuild that was noted last. */
+  readonly step: number;
+  /** Whether the derived tables were being changed. */
+  readonly isChanging: boolean;
+  readonly uncounted: Uncounted | null;
+  readonly uncountedRows: number;
+}
+
+const TIMEOUT_MS = 10_000;
+/** So long a query waits for a batch that is being added, which takes a second or two, … */
+const SETTLE_MS_MAX = 5_000;
+/** … and looks so often. */
+const SETTLE_LOOK_MS = 100;
+
+/**
+ * Where spans are that several collectors store, of which one fills the derived tables: each query looks at what is noted in the store
+ * before, and after. Costs two or three small statements a query.
+ */
+export class FleetVisibility implements Visibility {
+  readonly #engine: Asked;
+  #look: Look = { step: 0, isChanging: true, uncounted: null, uncountedRows: 0 };
+
+  constructor(engine: Asked) {
+    this.#engine = engine;
+  }
+
+  /** As of the last query. */
+  get uncountedRows(): number {
+    return this.#look.uncountedRows;
+  }
+
+  async published(): Promise<void> {
+    // The query itself says why the store does not answer.
+    this.#look = await this.#lookAround().catch(() => ({ ...this.#look, isChanging: true }));
+  }
+
+  pendingPublished(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+
+  view(): SpanView {
+    const { step, isChanging, uncounted } = this.#look;
+    return {
+      fresh: [],
+      uncounted,
+      isCurrent: async () => {
+        if (isChanging) return false;
+        const now = await readProgress(this.#engine);
+        return now.step === step;
+      },
+      release: () => {},
+    };
+  }
+
+  async settled(): Promise<void> {
+    const end = performance.now() + SETTLE_MS_MAX;
+    while (performance.now() < end) {
+      const progress = await readProgress(this.#engine).catch(() => null);
+      if (progress === null || progress.pendingUntil === 0) return;
+      await delay(SETTLE_LOOK_MS);
+    }
+  }
+
+  async #lookAround(): Promise<Look> {
+    const { countedUntil, pendingUntil, late, step } = await readProgress(this.#engine);
+    const [[rows = 0, first = 0, last = 0] = []] = await rowsOf(
+      this.#engine,
+      `SELECT toUInt32(count()), toUInt32(min(start_s)), toUInt32(max(start_s)) FROM ${this.#engine.tables.spans.read} WHERE arrival > ${sqlUInt64(countedUntil)}`,
+      TIMEOUT_MS,
+    );
+    const hasLate = late.length > 0;
+    const seconds = { first: Number(first), last: Number(last) };
+    return {
+      step,
+      isChanging: pendingUntil > 0,
+      uncounted: rows === 0 && !hasLate ? null : { countedUntil, seconds, hasLate },
+      uncountedRows: Number(rows),
+    };
+  }
+}
