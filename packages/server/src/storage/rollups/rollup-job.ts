@@ -100,8 +100,8 @@ export class RollupJob {
   /** The term in which what is noted was read last. */
   #term: number | null = null;
   readonly #late: ArrivalRange[] = [];
-  /** Of a fleet: when this collector joined, what had been begun by then, and what it has noted as late since. */
-  #joined: { readonly term: number; readonly begun: number; readonly noted: Set<number> } | null = null;
+  /** Of a fleet: when this collector joined, and what had been begun by then. */
+  #joined: { readonly term: number; readonly begun: number } | null = null;
   #hasFailed = false;
   /** One batch, one rebuild or one reader that needs the tables as they are. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -250,14 +250,12 @@ export class RollupJob {
       if (term === null) return;
       if (this.#joined?.term !== term) {
         const { countedUntil, pendingUntil } = await progress.restore();
-        this.#joined = { term, begun: Math.max(countedUntil, pendingUntil), noted: new Set() };
+        this.#joined = { term, begun: Math.max(countedUntil, pendingUntil) };
       }
-      const { begun, noted } = this.#joined;
-      const isLate = arrivals !== null && arrivals.first <= Math.max(begun, fleet.publishedUntil);
-      if (isLate && !noted.has(arrivals.first)) {
+      // With each attempt: when an earlier one was given up, what it had noted was counted without it.
+      if (arrivals !== null && arrivals.first <= Math.max(this.#joined.begun, fleet.publishedUntil)) {
         await progress.restore();
         await progress.noteLate(arrivals, false);
-        noted.add(arrivals.first);
       }
       // It may have been away for so long meanwhile that more was begun.
       if (fleet.term === term) return;

@@ -1,0 +1,105 @@
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { CollectorFleet } from './collector-fleet.ts';
+import { StoreLease } from './lease.ts';
+import { eventually, silentLog, startEngine, type StartedEngine } from '../testing/start-engine.ts';
+
+/** Long enough for a slow machine to renew in time, and short enough to wait for its end. */
+const LIMITS = { leaseMs: 4_000, leaseRenewMs: 100 };
+
+let store: StartedEngine;
+beforeAll(async () => void (store = await startEngine()));
+afterAll(() => store[Symbol.asyncDispose]());
+
+const dying: AbortController[] = [];
+afterEach(() => {
+  for (const life of dying.splice(0)) life.abort();
+});
+
+interface Member {
+  readonly fleet: CollectorFleet;
+  /** What it says to have stored. */
+  until: number;
+  /** So much later it is by both of its clocks. */
+  pausedMs: number;
+  /** As after SIGKILL. */
+  readonly kill: () => void;
+}
+
+function aMember(name: string, until: number): Member {
+  const life = new AbortController();
+  dying.push(life);
+  const member = { until, pausedMs: 0, kill: () => life.abort() };
+  const fleet = new CollectorFleet({
+    session: name,
+    collector: name,
+    description: `host ${name}`,
+    log: silentLog,
+    limits: LIMITS,
+    signal: life.signal,
+    storedUntil: () => member.until,
+    elapsed: () => performance.now() + member.pausedMs,
+  });
+  return Object.assign(member, { fleet });
+}
+
+test('the one that is furthest behind says how far spans may be counted, as long as it is alive', async () => {
+  const [ahead, behind] = [aMember('a', 200), aMember('b', 100)];
+  await ahead.fleet.join(store.engine);
+  expect(await ahead.fleet.storedUntil()).toBe(200);
+  await behind.fleet.join(store.engine);
+  expect(await ahead.fleet.storedUntil()).toBe(100);
+  expect([ahead.fleet.lostBecause, behind.fleet.lostBecause]).toEqual([null, null]);
+  behind.until = 150;
+  await behind.fleet.renew();
+  expect(await ahead.fleet.storedUntil()).toBe(150);
+  expect(behind.fleet.publishedUntil).toBe(150);
+  // A segment comes back that had been set aside: what has been said stays said.
+  behind.until = 50;
+  await behind.fleet.renew();
+  expect(behind.fleet.publishedUntil).toBe(150);
+  await eventually(() => ahead.fleet.size === 2);
+  behind.kill();
+  await eventually(async () => (await ahead.fleet.storedUntil()) === 200);
+  await eventually(() => ahead.fleet.size === 1);
+});
+
+test('nobody waits for a collector that has left', async () => {
+  const [stays, leaves] = [aMember('stays', 200), aMember('leaves', 100)];
+  await stays.fleet.join(store.engine);
+  await leaves.fleet.join(store.engine);
+  expect(await stays.fleet.storedUntil()).toBe(100);
+  await leaves.fleet.release();
+  expect(await stays.fleet.storedUntil()).toBe(200);
+  expect(leaves.fleet.lostBecause).not.toBe(null);
+});
+
+test('a collector that was stopped for longer than its membership may store nothing before it has joined again, in another term', async () => {
+  const member = aMember('stopped', 100);
+  expect([member.fleet.term, typeof member.fleet.lostBecause]).toEqual([null, 'string']);
+  await member.fleet.join(store.engine);
+  const { term } = member.fleet;
+  expect(term).not.toBe(null);
+  member.pausedMs = LIMITS.leaseMs;
+  expect([member.fleet.term, typeof member.fleet.lostBecause]).toEqual([null, 'string']);
+  await eventually(() => member.fleet.lostBecause === null);
+  expect(member.fleet.term).not.toBe(term);
+});
+
+test('of collectors that follow one lease one has it, and the next one takes it over when that one has ended', async () => {
+  const leases = ['first', 'second', 'third'].map((collector) => {
+    const life = new AbortController();
+    dying.push(life);
+    const options = { collector, description: collector, log: silentLog, limits: LIMITS, isShared: true };
+    return { life, lease: new StoreLease({ ...options, signal: life.signal }) };
+  });
+  for (const { lease } of leases) await lease.follow(store.engine);
+  const holders = (): number => leases.filter(({ lease }) => lease.lostBecause === null).length;
+  expect(leases.map(({ lease }) => lease.lostBecause === null)).toEqual([true, false, false]);
+  const [first] = leases as [(typeof leases)[number]];
+  first.life.abort();
+  await eventually(() => leases.slice(1).some(({ lease }) => lease.lostBecause === null));
+  expect(holders()).toBe(1);
+  const next = leases.find(({ lease }) => lease.lostBecause === null);
+  await next?.lease.release();
+  await eventually(() => leases.some((each) => each !== next && each !== first && each.lease.lostBecause === null));
+});
