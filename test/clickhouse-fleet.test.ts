@@ -18,6 +18,11 @@ const [server, zooKeeper] = [findClickHouseServer(), findZooKeeper()];
 /** `npm run setup` installs them. */
 const isMissing = server === undefined || zooKeeper === undefined;
 
+async function metric({ apiUrl }: Collector, name: string): Promise<number> {
+  const text = await (await fetch(`${apiUrl}/metrics`)).text();
+  return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
+}
+
 describe.skipIf(isMissing)('three collectors side by side on one cluster', () => {
   let cluster: ClickHouseCluster;
   let collectors: Collector[] = [];
@@ -46,11 +51,6 @@ describe.skipIf(isMissing)('three collectors side by side on one cluster', () =>
       for (const { otlpUrl } of those) expect(await ledger.send(otlpUrl)).toBe(200);
       await delay(10);
     }
-  }
-
-  async function metric({ apiUrl }: Collector, name: string): Promise<number> {
-    const text = await (await fetch(`${apiUrl}/metrics`)).text();
-    return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
   }
 
   async function leaders(): Promise<Collector[]> {

@@ -52,7 +52,7 @@ import { Sampling } from './sampling/sampling.ts';
 import { answersWhenOpen } from './storage/answers-when-open.ts';
 import { ClusterEngine } from './storage/cluster/cluster-engine.ts';
 import { CollectorFleet, registerFleet } from './storage/cluster/collector-fleet.ts';
-import { FleetVisibility } from './storage/cluster/fleet-visibility.ts';
+import { FleetVisibility } from './storage/rollups/fleet-visibility.ts';
 import { openDataDirectory, type DataDirectory } from './storage/directory/data-directory.ts';
 import { EmbeddedEngine } from './storage/embedded/embedded-engine.ts';
 import { KnownTime } from './storage/retention/known-time.ts';
@@ -228,7 +228,7 @@ async function openScope(
   const leading = config.store === 'embedded' ? HELD_BY_DIRECTORY : storeLease;
   const lease = fleet ?? leading;
   registerLease(registry, lease);
-  if (fleet !== null) registerFleet(registry, fleet, leading);
+  registerFleet(registry, fleet, leading);
   shutdown.register('lease', () => Promise.all([leading.release(), fleet?.release()]).finally(() => leasing.abort()));
   const jobs = new Jobs({
     log,

@@ -431,8 +431,8 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
   }
 
   /**
-   * A table that every server has takes one insert at a time, and refuses another one, of another collector as well, before it has written
-   * anything; the same is asked of a replica that lacks the last one.
+   * A table that every server has takes one insert at a time, and refuses another one, of another collector as well,
+   * before it has written anything; the same is asked of a replica that lacks the last one.
    */
   async #whenQuorum<T>(timeoutMs: number, run: () => Promise<T>): Promise<T> {
     const end = performance.now() + Math.min(timeoutMs, QUORUM_WAIT_MS_MAX);

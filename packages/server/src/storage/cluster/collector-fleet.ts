@@ -36,16 +36,19 @@ const DEFINITION: TableDefinition = {
   engine: 'ReplacingMergeTree(renewal)',
   orderBy: 'session',
 };
-/** DateTime has whole seconds, so that a membership may end one earlier than it should; and the check is not the write. */
+/**
+ * DateTime has whole seconds, so that a membership may end one earlier than it should; and the check is not the write.
+ */
 const MARGIN_MS = 1_500;
 const TIMEOUT_MS = 5_000;
 const LEAVE_TIMEOUT_MS = 500;
 
 /**
- * The collectors that store into one cluster side by side, as rows of a table that every server has. A member says with each sign of life up to
- * which arrival it has stored everything; whoever fills the derived tables goes no further than the member that is furthest behind. So spans are
- * counted once although several collectors store them, each in its own order. A member that was not heard of in time is waited for no longer, and
- * must join again before it stores anything more.
+ * The collectors that store into one cluster side by side, as rows of a table that every server has. A member says with
+ * each sign of life up to which arrival it has stored everything; whoever fills the derived tables goes no further than
+ * the member that is furthest behind. So spans are counted once although several collectors store them, each in its own
+ * order. A member that was not heard of in time is waited for no longer, and must join again before it stores anything
+ * more.
  *
  * As a lease it is the right to store spans: `term` is another number each time that the collector has joined.
  */
@@ -178,9 +181,14 @@ SELECT ${values}, ${sqlUInt64(this.#renewal)}, ${sqlUInt64(this.#publishedUntil)
   }
 }
 
-export function registerFleet(registry: Registry, fleet: CollectorFleet, leading: Pick<Lease, 'lostBecause'>): void {
-  const collectors = 'Collectors that store into the cluster, as this one has seen it last';
-  registerGauge(registry, 'throughline_store_collectors', collectors, () => fleet.size);
+/** `fleet`: null where the store has one collector. */
+export function registerFleet(
+  registry: Registry,
+  fleet: CollectorFleet | null,
+  leading: Pick<Lease, 'lostBecause'>,
+): void {
+  const collectors = 'Collectors that store into the cluster, this one included, as it has seen them last';
+  registerGauge(registry, 'throughline_store_collectors', collectors, () => fleet?.size ?? 1);
   const leads = '1 while this collector runs the jobs of the store for all collectors: derived tables, retention';
   registerGauge(registry, 'throughline_store_leader', leads, () => (leading.lostBecause === null ? 1 : 0));
 }

@@ -129,8 +129,8 @@ export class StoreLease implements Lease {
   }
 
   /**
-   * Takes the lease where it is free, and else as soon as it is; resolves in either case, and goes on from then on. Rejects with the engine's
-   * own error where it is unavailable; it may be called again then.
+   * Takes the lease where it is free, and else as soon as it is; resolves in either case, and goes on from then on.
+   * Rejects with the engine's own error where it is unavailable; it may be called again then.
    */
   async follow(engine: LeaseEngine): Promise<void> {
     if (this.#isRenewing) return;
@@ -297,7 +297,9 @@ function checkLease({ lostBecause }: Lease): void {
   if (lostBecause !== null) throw new EngineError('unavailable', lostBecause, { isUnseen: true });
 }
 
-/** What is stored while another collector may have counted for it has to be noted for whoever counts: it is in doubt. */
+/**
+ * What is stored while another collector may have counted for it has to be noted for whoever counts: it is in doubt.
+ */
 async function throughout<T>(lease: Lease, work: () => Promise<T>): Promise<T> {
   checkLease(lease);
   const { term } = lease;

@@ -2,7 +2,7 @@ import { Registry } from 'prom-client';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Jobs } from '../../jobs/jobs.ts';
-import { FleetVisibility } from '../cluster/fleet-visibility.ts';
+import { FleetVisibility } from './fleet-visibility.ts';
 import { SpanVisibility } from '../span-visibility.ts';
 import { ROLLUP_AUDITS } from '../testing/rollup-audit.ts';
 import { emptyStore } from '../testing/new-store.ts';
@@ -170,8 +170,8 @@ it('whatever several collectors do between the statements of the one that counts
         };
         const collectors = Array.from({ length: COLLECTORS }, (_, id) => new Collector(id, world, between));
         const act = async ({ who, what }: Action): Promise<void> => {
-          const one = collectors[who] as Collector;
-          const leader = collectors[world.leader] as Collector;
+          const [one, leader] = [collectors[who], collectors[world.leader]];
+          if (one === undefined || leader === undefined) throw new Error('no such collector');
           if (what === 'count') {
             // Its lease and its membership go by the same clocks.
             if (leader.term !== null) await leader.job.run();

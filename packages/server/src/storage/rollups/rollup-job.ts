@@ -30,7 +30,9 @@ export interface RollupJobOptions {
   readonly firstUnstored: () => number | null;
   /** When the newest block came. */
   readonly lastArrival: () => number;
-  /** The collectors that store into the same tables, where there may be several; one of them, with the lease, counts. */
+  /**
+   * The collectors that store into the same tables, where there may be several; one of them, with the lease, counts.
+   */
   readonly fleet?: Fleet;
   /** Of the lease of the store: another number when another collector may have had it, null while it is not held. */
   readonly term?: () => number | null;
@@ -240,8 +242,8 @@ export class RollupJob {
   }
 
   /**
-   * Whoever counts waits for this collector since it has joined: what was begun by then, and what this one has said to be
-   * stored, is all that may have been counted past a segment.
+   * Whoever counts waits for this collector since it has joined: what was begun by then, and what this one has said to
+   * be stored, is all that may have been counted past a segment.
    */
   async #noteLateOf(fleet: Fleet, arrivals: ArrivalRange | null): Promise<void> {
     const progress = new RollupProgress(fleet.engine);
@@ -378,7 +380,7 @@ export class RollupJob {
         return false;
       }
       batches = await this.#batchesOf(after, until);
-      this.#sharedRows = sumOf(batches.map(({ spans }) => spans));
+      this.#sharedRows = batches.reduce((sum, { spans }) => sum + spans, 0);
     }
     for (const group of ROLLUP_GROUPS) {
       const tables = group.map(({ table }) => table);
@@ -476,8 +478,8 @@ WHERE ${arrivedWithin({ after: first - 1, until: last })} ORDER BY hour`,
   }
 
   /**
-   * For the queries of other collectors: the tables are changing. Nothing depends on it: what is being made anew is noted
-   * beside it.
+   * For the queries of other collectors: the tables are changing. Nothing depends on it: what is being made anew is
+   * noted beside it.
    */
   async #noteRebuild(): Promise<void> {
     const { countedUntil } = this.#options.visibility;
@@ -540,10 +542,6 @@ WHERE ${arrivedWithin({ after: first - 1, until: last })} ORDER BY hour`,
 
 function unionOf(a: readonly string[] | 'all', b: readonly string[] | 'all'): readonly string[] | 'all' {
   return a === 'all' || b === 'all' ? 'all' : [...new Set([...a, ...b])];
-}
-
-function sumOf(numbers: readonly number[]): number {
-  return numbers.reduce((sum, each) => sum + each, 0);
 }
 
 async function numbers(engine: Pick<Engine, 'query'>, sql: string): Promise<number[][]> {

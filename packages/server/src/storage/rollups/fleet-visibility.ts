@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Engine } from '../engine.ts';
-import { readProgress } from '../rollups/rollup-progress.ts';
+import { readProgress } from './rollup-progress.ts';
 import { rowsOf } from '../rows-of.ts';
 import type { SpanView, Uncounted, Visibility } from '../span-visibility.ts';
 import { sqlUInt64 } from '../sql.ts';
@@ -24,8 +24,8 @@ const SETTLE_MS_MAX = 5_000;
 const SETTLE_LOOK_MS = 100;
 
 /**
- * Where spans are that several collectors store, of which one fills the derived tables: each query looks at what is noted in the store
- * before, and after. Costs two or three small statements a query.
+ * Where spans are that several collectors store, of which one fills the derived tables: each query looks at what is
+ * noted in the store before, and after. Costs two or three small statements a query.
  */
 export class FleetVisibility implements Visibility {
   readonly #engine: Asked;
