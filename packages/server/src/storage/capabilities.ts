@@ -12,6 +12,8 @@ export interface Capabilities {
   readonly codecs: boolean;
   /** Skip indexes, bloom filters among them. */
   readonly bloomFilters: boolean;
+  /** ALTER of a column that may be there already, and of a table's settings. */
+  readonly alterClauses: boolean;
   /** Settings of a table for how its parts lay strings out and when they are merged. */
   readonly partTuning: boolean;
   /** Inserts that are synced to the disk before they are answered. */
@@ -35,6 +37,7 @@ export function capabilitiesOf(version: string): Capabilities {
     cancelsWithConnection: since(20, 6),
     codecs: since(19, 1),
     bloomFilters: since(20, 1),
+    alterClauses: since(20, 1),
     partTuning: since(25, 10),
     syncedInserts: since(20, 10),
     deduplicationTokens: since(22, 2),

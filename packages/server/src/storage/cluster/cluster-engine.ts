@@ -20,7 +20,7 @@ import { BLOCK_SETTINGS, insertTarget, TOKEN_SETTINGS } from '../insert.ts';
 import type { CollectorFleet } from './collector-fleet.ts';
 import { underLease, type StoreLease } from './lease.ts';
 import type { LeaseEngine } from './lease-claims.ts';
-import { askCapabilities, isMigrated, migrate } from '../migrations/migrate.ts';
+import { askCapabilities, migrate, pendingMigrations } from '../migrations/migrate.ts';
 import { findStoreId } from '../store-id.ts';
 import { insertMissingSpans, SPAN_STRUCTURE } from '../insert-missing-spans.ts';
 import { acquireQuerySlot } from '../acquire-query-slot.ts';
@@ -189,7 +189,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
         await migrate(leased);
         return;
       }
-      if ((await findStoreId(direct)) !== null && (await isMigrated(direct))) {
+      if ((await findStoreId(direct)) !== null && (await pendingMigrations(direct)).length === 0) {
         // It has an id: nothing is written.
         await this.#options.check?.settle(direct);
         return;

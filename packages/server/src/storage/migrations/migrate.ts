@@ -21,8 +21,14 @@ const CURRENT = capabilitiesOf('26.7');
 /** … and the tables that they name, wherever a store is: a migration is the same on one server and on many. */
 const CHECKSUM_TABLES = singleServerTables();
 
+/** One that was carried out. */
+export interface AppliedMigration {
+  readonly number: number;
+  readonly name: string;
+}
+
 /**
- * Brings the store to the newest migration. One that was interrupted begins again.
+ * Brings the store to the newest migration, and returns those that this took. One that was interrupted begins again.
  * Throws where the store has one that this program does not know, or knows otherwise: it must not write into it then.
  * `beforeChange` runs before a store that holds spans is changed; it runs again where that was interrupted.
  */
@@ -30,16 +36,17 @@ export async function migrate(
   engine: MigratedEngine,
   migrations = MIGRATIONS,
   beforeChange: (engine: MigratedEngine) => Promise<void> = async () => {},
-): Promise<void> {
+): Promise<readonly AppliedMigration[]> {
   const { tables } = engine;
   const capabilities = await askCapabilities(engine);
   // Nothing is done to a store that is then refused, nor is a snapshot made of it.
-  if (await hasRecord(engine)) refuseUnknown(await appliedMigrations(engine), migrations);
+  await pendingMigrations(engine, migrations);
   if (await changesSpans(engine, migrations)) await beforeChange(engine);
   await engine.command(tables.createDatabase);
   await renameFirstStores(engine);
   await createRecord(engine);
   const applied = await appliedMigrations(engine);
+  const done: AppliedMigration[] = [];
   for (const [index, migration] of migrations.entries()) {
     const number = index + 1;
     if (applied.has(number)) continue;
@@ -48,19 +55,23 @@ export async function migrate(
     if (number === migrations.length) for (const statement of tables.takeOverColumns) await engine.command(statement);
     await engine.command(`INSERT INTO ${tables.schema_migrations.write} (number, applied_at, checksum)
 SELECT ${number}, now(), ${sqlString(checksumOf(migration))}`);
+    done.push({ number, name: migration.name });
   }
   await moveFirstStores(engine);
+  return done;
 }
 
-/** Whether the store has the newest migration, of another collector. Throws where it must not be written into. */
-export async function isMigrated(
+/** Those that the store has yet to get. Throws an `EngineError` (`rejected`) as `migrate` does. */
+export async function pendingMigrations(
   engine: Pick<MigratedEngine, 'query' | 'tables'>,
   migrations = MIGRATIONS,
-): Promise<boolean> {
-  if (!(await hasRecord(engine))) return false;
-  const applied = await appliedMigrations(engine);
-  refuseUnknown(applied, migrations);
-  return migrations.every((_, index) => applied.has(index + 1));
+): Promise<readonly AppliedMigration[]> {
+  const applied = (await hasRecord(engine)) ? await appliedMigrations(engine) : new Map<number, string>();
+  const unknown = unknownMigration(applied, migrations);
+  if (unknown !== null) throw new EngineError('rejected', unknown);
+  return migrations
+    .map(({ name }, index) => ({ number: index + 1, name }))
+    .filter(({ number }) => !applied.has(number));
 }
 
 /** That of a store of before the first migration of today counts others. */
@@ -73,7 +84,9 @@ async function hasRecord(engine: Pick<MigratedEngine, 'query' | 'tables'>): Prom
 }
 
 /** The checksums by number. */
-async function appliedMigrations(engine: Pick<MigratedEngine, 'query' | 'tables'>): Promise<Map<number, string>> {
+export async function appliedMigrations(
+  engine: Pick<MigratedEngine, 'query' | 'tables'>,
+): Promise<Map<number, string>> {
   const sql = `SELECT number, checksum FROM ${engine.tables.schema_migrations.read} ORDER BY number, applied_at`;
   return new Map((await rowsOf(engine, sql)).map(([number, checksum]) => [Number(number), String(checksum)]));
 }
@@ -94,7 +107,7 @@ async function changesSpans(engine: MigratedEngine, migrations: readonly Migrati
   return (await isFirstStore(engine)) || migrations.some((_, index) => !numbers.has(index + 1));
 }
 
-export async function askCapabilities(engine: MigratedEngine): Promise<Capabilities> {
+export async function askCapabilities(engine: Pick<MigratedEngine, 'query'>): Promise<Capabilities> {
   const [[version] = []] = await rowsOf(engine, 'SELECT version()');
   return capabilitiesOf(String(version));
 }
@@ -105,7 +118,8 @@ export function checksumOf({ name, statements }: Migration): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-const RECORD: TableDefinition = {
+/** A row for each migration that was carried out. */
+export const RECORD: TableDefinition = {
   columns: '  number UInt32, applied_at DateTime DEFAULT now(), checksum String',
   engine: 'MergeTree',
   orderBy: 'number',
@@ -117,20 +131,19 @@ async function createRecord(engine: MigratedEngine): Promise<void> {
   await runStatement(engine, { table: 'schema_migrations', column: 'checksum', definition: 'String' });
 }
 
-function refuseUnknown(applied: ReadonlyMap<number, string>, migrations: readonly Migration[]): void {
+/** Why this program must not write into a store with these migrations, in one line; null where it may. */
+export function unknownMigration(
+  applied: ReadonlyMap<number, string>,
+  migrations: readonly Migration[],
+): string | null {
   for (const [number, checksum] of applied) {
     const known = migrations[number - 1];
     if (known === undefined) {
-      throw new EngineError(
-        'rejected',
-        `the store has schema ${Math.max(...applied.keys())}, and this Throughline supports schemas up to ${migrations.length}: use the version that wrote it, or a newer one`,
-      );
+      return `the store has schema ${Math.max(...applied.keys())}, and this Throughline supports schemas up to ${migrations.length}: use the version that wrote it, or a newer one`;
     }
     if (checksum !== '' && checksum !== checksumOf(known)) {
-      throw new EngineError(
-        'rejected',
-        `the store's schema ${number} (${known.name}) differs from the one that this Throughline has under that number: use the version that wrote it`,
-      );
+      return `the store's schema ${number} (${known.name}) differs from the one that this Throughline has under that number: use the version that wrote it`;
     }
   }
+  return null;
 }
