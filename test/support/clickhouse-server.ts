@@ -25,20 +25,26 @@ export interface ClickHousePorts {
   readonly tcp: number;
 }
 
-/**
- * A ClickHouse server as a plain process on the loopback interface, with its data in a temporary folder. `more` is what
- * its configuration has beside that.
- */
+export interface ClickHouseServerOptions {
+  readonly ports?: ClickHousePorts;
+  /** What its configuration has beside that of every test. */
+  readonly more?: string;
+  /** The same of its users. */
+  readonly profiles?: string;
+  readonly users?: string;
+}
+
+/** A ClickHouse server as a plain process on the loopback interface, with its data in a temporary folder. */
 export async function startClickHouseServer(
   program: string,
-  { ports, more = '' }: { readonly ports?: ClickHousePorts; readonly more?: string } = {},
+  { ports, more = '', profiles = '', users = '' }: ClickHouseServerOptions = {},
 ): Promise<ClickHouseServer> {
   const folder = mkdtempSync(join(tmpdir(), 'throughline-clickhouse-'));
   mkdirSync(join(folder, 'data'));
   const [http = 0, tcp = 0] = ports === undefined ? await freePorts(2) : [ports.http, ports.tcp];
   const port = http;
   writeFileSync(join(folder, 'config.xml'), configXml(folder, http, tcp, more));
-  writeFileSync(join(folder, 'users.xml'), USERS_XML);
+  writeFileSync(join(folder, 'users.xml'), usersXml(profiles, users));
   const url = `http://127.0.0.1:${port}`;
   const run = async (sql: string): Promise<string> => {
     const response = await fetch(url, { method: 'POST', body: sql });
@@ -124,9 +130,11 @@ function configXml(folder: string, port: number, tcpPort: number, more: string):
 `;
 }
 
-const USERS_XML = `<yandex>
-  <profiles><default><allow_experimental_low_cardinality_type>1</allow_experimental_low_cardinality_type></default></profiles>
-  <users><default><password></password><networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota></default></users>
+function usersXml(profiles: string, users: string): string {
+  return `<yandex>
+  <profiles><default><allow_experimental_low_cardinality_type>1</allow_experimental_low_cardinality_type></default>${profiles}</profiles>
+  <users><default><password></password><networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota></default>${users}</users>
   <quotas><default/></quotas>
 </yandex>
 `;
+}
