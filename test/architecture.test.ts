@@ -18,12 +18,14 @@ const packages: Record<string, readonly string[]> = {
  * out. `server.ts` is the composition root: it knows every room, and only the commands know it.
  */
 const serverRooms: Record<string, readonly string[]> = {
-  // Of `spool` what it says of its files, for whoever looks after them.
+  // Of `spool` what it says of its files, and of `storage/cluster` what it says of its schema, for whoever looks after
+  // them.
   cli: [
     'server.ts',
     'config',
     'spool',
     'maintenance',
+    'storage/cluster',
     'version.ts',
     'closest.ts',
     'count-of.ts',

@@ -412,6 +412,7 @@ function createStore(scope: Scope, { visibility, time, notedDays, hasBacklog }: 
           limits: limits.cluster,
           lease: storeLease,
           ...(fleet !== null && { fleet }),
+          schema: config.storeSchema,
           check: new StoreCheck(storeCheck),
           ...(config.storeCluster !== '' && { cluster: config.storeCluster }),
           onAway: () => admission.abort(),

@@ -13,6 +13,10 @@ const COMMANDS: Readonly<Record<string, { summary: string; run: (args: string[])
     summary: 'List, retry or export segments that are not stored yet',
     run: async (args) => (await import('./spool.ts')).runSpool(args),
   },
+  schema: {
+    summary: 'Print, apply or check the tables on ClickHouse servers',
+    run: async (args) => (await import('./schema.ts')).runSchema(args),
+  },
   check: {
     summary: 'Verify the embedded store and the spool',
     run: async (args) => (await import('./check.ts')).runCheck(args),

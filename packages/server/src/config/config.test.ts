@@ -50,6 +50,8 @@ function withoutPasswordFrom(path: string): string {
 const WRONG_CONFIGS: readonly (readonly [args: readonly string[], env?: Record<string, string>])[] = [
   [['--store-cluster', 'main']],
   [['--store', 'http://host', '--store-cluster', 'a b']],
+  [['--store-schema', 'external']],
+  [['--store', 'http://host', '--store-schema', 'mine']],
   [['--http-port', '65536']],
   [[], { THROUGHLINE_LOG_LEVEL: 'loud' }],
   [['--store', 'sqlite']],
@@ -208,8 +210,9 @@ describe('readConfig', () => {
           .map((name, depth) => `${'  '.repeat(depth)}${name}:`)
           .join('\n') + ` ${text}\n`,
       );
-      // A password is one for a server, and so is a cluster.
-      const others = ['storePasswordFile', 'storeCluster'].includes(key) ? { THROUGHLINE_STORE: 'http://host' } : {};
+      // A password is one for a server, and so are a cluster and a schema.
+      const ofServers = ['storePasswordFile', 'storeCluster', 'storeSchema'].includes(key);
+      const others = ofServers ? { THROUGHLINE_STORE: 'http://host' } : {};
       const configs = [
         configOf(value === undefined ? [flag] : [flag, text], { ...others }),
         configOf([], { ...others, [env]: text }),
@@ -301,6 +304,7 @@ const GIVEN: Readonly<Record<string, string>> = {
   dataDir: '/tmp/x',
   store: 'embedded',
   storeCluster: 'main',
+  storeSchema: 'external',
   storePasswordFile: '/run/password',
   'retention.maxDiskShare': '0.5',
   'otlpHttp.corsOrigins': 'https://a.example,*',

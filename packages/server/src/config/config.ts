@@ -170,10 +170,16 @@ function checkTogether(config: Config): void {
   }
 }
 
-function checkStore({ store, storeCluster, storePasswordFile, sources }: Config): void {
+function checkStore({ store, storeCluster, storeSchema, storePasswordFile, sources }: Config): void {
   if (storeCluster !== '' && store === 'embedded') {
     const source = sources.get(SETTINGS.storeCluster.key);
     throw new ConfigError(`${source} is set, but the embedded store has no cluster; it is for --store URL`);
+  }
+  if (storeSchema === 'external' && store === 'embedded') {
+    const source = sources.get(SETTINGS.storeSchema.key);
+    throw new ConfigError(
+      `${source} is external, but the collector makes the tables of the embedded store itself; it is for --store URL`,
+    );
   }
   if (storePasswordFile === '') return;
   const source = sources.get(SETTINGS.storePasswordFile.key);

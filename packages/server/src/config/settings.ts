@@ -22,6 +22,8 @@ export interface Settings {
   readonly store: 'embedded' | readonly string[];
   /** What the ClickHouse servers call the cluster that keeps the tables; '' where each server keeps all rows itself. */
   readonly storeCluster: string;
+  /** Who makes and alters the tables on ClickHouse servers: the collector, or somebody else. */
+  readonly storeSchema: StoreSchema;
   /** Absolute; '' for none. Read once, at the start. */
   readonly storePasswordFile: string;
   /** Whole days that spans are kept, counted from their start; older ones are rejected. */
@@ -38,6 +40,9 @@ export interface Settings {
   /** `auto` is text on a terminal and JSON elsewhere. */
   readonly logFormat: LogFormat;
 }
+
+const STORE_SCHEMAS = ['managed', 'external'] as const;
+type StoreSchema = (typeof STORE_SCHEMAS)[number];
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -101,6 +106,16 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
       parse: (text) => (CLUSTER_NAME.test(text) ? text : undefined),
     },
     () => '',
+  ),
+  storeSchema: setting(
+    'storeSchema',
+    'Who creates and alters the tables on ClickHouse servers: the collector (managed), or you (external)',
+    {
+      value: 'MODE',
+      accepted: `one of ${STORE_SCHEMAS.join(', ')}`,
+      parse: (text) => STORE_SCHEMAS.find((mode) => mode === text),
+    },
+    () => 'managed',
   ),
   storePasswordFile: setting(
     'storePasswordFile',

@@ -45,7 +45,7 @@ const ADVICE: Readonly<Record<number, string>> = {
   252: 'the table has too many parts: merging has fallen behind; check the load and the disks of the server',
   319: 'the server cannot reach Keeper: check Keeper',
   439: 'the server cannot start a thread: check its limits',
-  497: 'the user of --store lacks a privilege: grant it INSERT, SELECT, CREATE TABLE and DROP TABLE on the database throughline',
+  497: 'the user of --store lacks a privilege: grant it INSERT and SELECT on the database throughline, and CREATE TABLE and DROP TABLE unless --store-schema is external',
   516: LOGIN,
   999: 'the server cannot reach Keeper: check Keeper',
 };

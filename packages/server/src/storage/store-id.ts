@@ -8,7 +8,12 @@ import { rowsOf } from './rows-of.ts';
 
 type Asked = Pick<Engine, 'query' | 'command' | 'tables'>;
 
-const DEFINITION: TableDefinition = { columns: '  id String, created_at DateTime', engine: 'MergeTree', orderBy: 'id' };
+/** One row, of the store. */
+export const STORE_ID_TABLE: TableDefinition = {
+  columns: '  id String, created_at DateTime',
+  engine: 'MergeTree',
+  orderBy: 'id',
+};
 const TIMEOUT_MS = 10_000;
 /** ClickHouse's own for a table, and a database, that is not there. */
 const UNKNOWN = new Set([60, 81]);
@@ -30,7 +35,7 @@ export async function ensureStoreId(engine: Asked, id: string = randomUUID()): P
   const found = await findStoreId(engine);
   if (found !== null) return found;
   await engine.command(engine.tables.createDatabase);
-  for (const statement of engine.tables.create('store_id', DEFINITION)) await engine.command(statement);
+  for (const statement of engine.tables.create('store_id', STORE_ID_TABLE)) await engine.command(statement);
   await engine.command(`INSERT INTO ${engine.tables.store_id.write} (id, created_at) SELECT ${sqlString(id)}, now()`);
   return id;
 }

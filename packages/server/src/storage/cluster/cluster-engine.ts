@@ -20,6 +20,7 @@ import { BLOCK_SETTINGS, insertTarget, TOKEN_SETTINGS } from '../insert.ts';
 import type { CollectorFleet } from './collector-fleet.ts';
 import { underLease, type StoreLease } from './lease.ts';
 import type { LeaseEngine } from './lease-claims.ts';
+import { expectSchema, type ReachedStore } from './expect-schema.ts';
 import { askCapabilities, migrate, pendingMigrations } from '../migrations/migrate.ts';
 import { findStoreId } from '../store-id.ts';
 import { insertMissingSpans, SPAN_STRUCTURE } from '../insert-missing-spans.ts';
@@ -49,6 +50,8 @@ export interface ClusterEngineOptions {
   readonly lease?: StoreLease;
   /** The collectors that may store beside this one; the lease is then for what one of them does for all. */
   readonly fleet?: CollectorFleet;
+  /** `external`: somebody else makes and alters the tables, and a start only looks at them; `managed` by default. */
+  readonly schema?: 'managed' | 'external';
   /** Tells the store that is meant from others; without it, each URL is believed. */
   readonly check?: StoreCheck;
   /** Called when no server can be used at the start, and one is waited for. */
@@ -117,6 +120,10 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
   /** Spans are found when they are stored. */
   readonly fresh = null;
 
+  get #isExternal(): boolean {
+    return this.#options.schema === 'external';
+  }
+
   get hasAttributeFilter(): boolean {
     return this.#capabilities?.bloomFilters === true;
   }
@@ -146,27 +153,46 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     }
   }
 
-  async #open(): Promise<void> {
-    const { lease, fleet, check } = this.#options;
-    const direct = {
+  /**
+   * Asks what the servers can do, and changes nothing: for whoever looks after the schema, instead of `start`. Rejects
+   * with `EngineError` where a start would wait.
+   */
+  async reach(): Promise<ReachedStore> {
+    const engine = {
       tables: this.tables,
       query: (sql: string, options: QueryOptions) => this.#select(sql, options),
       command: (sql: string, timeoutMs?: number) => this.#command(sql, timeoutMs),
     };
-    this.#capabilities = await askCapabilities(direct);
-    await this.#cluster?.open(direct, this.#capabilities);
+    const capabilities = await askCapabilities(engine);
+    this.#capabilities = capabilities;
+    await this.#cluster?.open(engine, capabilities);
+    const servers = this.#servers.map((server) => {
+      const run = (statement: HttpStatement): Promise<Uint8Array> => server.run(statement);
+      // Rows that somebody has put in by hand may have no quorum.
+      const settings = this.#cluster?.always ?? {};
+      const query = (sql: string, options: QueryOptions) => this.#select(sql, options, run, settings);
+      return { origin: server.origin, engine: { tables: this.tables, query } };
+    });
+    return { engine, capabilities, quorum: this.#cluster?.quorum ?? 0, servers };
+  }
+
+  async #open(): Promise<void> {
+    const { lease, fleet, check } = this.#options;
+    const reached = await this.reach();
     await this.#sharded?.replicas();
+    if (this.#isExternal) await expectSchema(reached, this.#options.log);
+    const direct = reached.engine;
     const engine = lease === undefined ? direct : underLease(direct, lease);
     if (fleet === undefined) {
       await lease?.take(direct);
       await check?.settle(engine);
-      await migrate(engine);
+      if (!this.#isExternal) await migrate(engine);
     } else {
       await lease?.follow(direct);
       await this.#settleWithOthers(direct, engine, lease);
       await fleet.join(direct);
     }
-    const { version, deduplicationTokens } = this.#capabilities;
+    const { version, deduplicationTokens } = reached.capabilities;
     // A replicated table knows a repeat by what is in it as well.
     if (!deduplicationTokens && this.#cluster === null) {
       const sentence = `ClickHouse ${version} does not deduplicate inserts: if the outcome of an insert is unknown, its spans may be stored twice; use 22.2 or later`;
@@ -186,7 +212,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     while (!signal.aborted) {
       if (lease === undefined || lease.lostBecause === null) {
         await this.#options.check?.settle(leased);
-        await migrate(leased);
+        if (!this.#isExternal) await migrate(leased);
         return;
       }
       if ((await findStoreId(direct)) !== null && (await pendingMigrations(direct)).length === 0) {
@@ -274,6 +300,11 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
       return 0;
     }
     await this.#checkEnded(deduplicationToken);
+    if (this.#isExternal && this.#capabilities?.deduplicationTokens === true) {
+      // To compare takes a table of its own, which we may not make here: the server knows the repeat by its token.
+      await this.#asRunningInsert(this.#insertFile('spans', path, deduplicationToken));
+      return 0;
+    }
     return await this.#asRunningInsert(this.#insertMissing(path, deduplicationToken));
   }
 
@@ -385,6 +416,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     sql: string,
     { format, timeoutMs, signal }: QueryOptions,
     run = (statement: HttpStatement): Promise<Uint8Array> => this.#run(statement),
+    settings = this.#cluster?.forSelect(sql),
   ): Promise<Uint8Array> {
     const isOld = this.#capabilities?.rowsInLines !== true;
     const asked = format === 'JSONCompactEachRow' && isOld ? 'JSONCompact' : format;
@@ -400,7 +432,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
           cancel_http_readonly_queries_on_client_close: 1,
         }),
         ...this.#compatibility(),
-        ...this.#cluster?.forSelect(sql),
+        ...settings,
       },
       isRepeatable: true,
       timeoutMs,
@@ -415,7 +447,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     timeoutMs = this.#limits.commandTimeoutMs,
     run = (statement: HttpStatement): Promise<Uint8Array> => this.#run(statement),
   ): Promise<void> {
-    if (this.#cluster !== null && (await this.#isThere(sql))) return;
+    if ((this.#cluster !== null || this.#isExternal) && (await this.#isThere(sql))) return;
     const statement: HttpStatement = {
       sql,
       // A server goes on with what it began to write after we have left: what we repeat would be written twice.
@@ -449,7 +481,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
 
   /**
    * Whether a statement would create what is there already. On a cluster it would wait for each of its servers, for as
-   * long as one of them is away.
+   * long as one of them is away; and who may not create anything would be refused.
    */
   async #isThere(sql: string): Promise<boolean> {
     const [, kind, name = ''] = /^CREATE (TABLE|DATABASE) IF NOT EXISTS (?:\w+\.)?(\w+)/.exec(sql) ?? [];

@@ -16,6 +16,7 @@ export class ClusterSettings {
   readonly #everywhere: readonly string[];
   #writes: Settings = {};
   #reads: Settings = {};
+  #quorum = 0;
 
   constructor(cluster: string, tables: Tables) {
     this.#cluster = cluster;
@@ -46,12 +47,18 @@ export class ClusterSettings {
     }
     // Of one server nobody else has to know.
     if (servers === 1) return;
+    this.#quorum = Math.floor(servers / 2) + 1;
     this.#writes = {
-      insert_quorum: Math.floor(servers / 2) + 1,
+      insert_quorum: this.#quorum,
       insert_quorum_timeout: QUORUM_TIMEOUT_MS,
       ...(parallelQuorum && { insert_quorum_parallel: 0 }),
     };
     this.#reads = { select_sequential_consistency: 1 };
+  }
+
+  /** So many servers must have a row that every server has; 0 where there is one server. */
+  get quorum(): number {
+    return this.#quorum;
   }
 
   /** An insert has ended when its rows are on their shards; a set is made on the shard that has what it belongs to. */

@@ -30,7 +30,8 @@ export interface CollectorFleetOptions {
   readonly now?: () => number;
 }
 
-const DEFINITION: TableDefinition = {
+/** A row for each sign of life of a collector beside others. */
+export const FLEET_TABLE: TableDefinition = {
   columns:
     '  session String, renewal UInt64, collector String, description String, stored_until UInt64, expires_at DateTime',
   engine: 'ReplacingMergeTree(renewal)',
@@ -96,7 +97,7 @@ export class CollectorFleet implements Lease {
     const isFirst = this.#engine === null;
     this.#engine = engine;
     await engine.command(engine.tables.createDatabase);
-    for (const statement of engine.tables.create('collectors', DEFINITION)) await engine.command(statement);
+    for (const statement of engine.tables.create('collectors', FLEET_TABLE)) await engine.command(statement);
     await this.renew();
     if (isFirst) void this.#renewAgainAndAgain();
   }

@@ -36,7 +36,8 @@ export interface LeaseClaimsOptions {
   readonly limits: { readonly leaseMs: number };
 }
 
-const DEFINITION: TableDefinition = {
+/** A row for each sign of life of a collector. */
+export const LEASE_TABLE: TableDefinition = {
   columns: '  session String, renewal UInt64, collector String, description String, term UInt64, expires_at DateTime',
   engine: 'ReplacingMergeTree(renewal)',
   orderBy: 'session',
@@ -64,7 +65,7 @@ export class LeaseClaims {
   async createTable(): Promise<void> {
     const { tables } = this.#engine;
     await this.#engine.command(tables.createDatabase);
-    for (const statement of tables.create('collector_leases', DEFINITION)) await this.#engine.command(statement);
+    for (const statement of tables.create('collector_leases', LEASE_TABLE)) await this.#engine.command(statement);
   }
 
   /** Of the term that began with `hold`. */
