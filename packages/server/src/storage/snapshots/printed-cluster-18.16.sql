@@ -22,6 +22,12 @@ CREATE TABLE IF NOT EXISTS throughline.store_id ON CLUSTER `main` (
 ORDER BY id
 SETTINGS replicated_deduplication_window = 0;
 
+CREATE TABLE IF NOT EXISTS throughline.collectors ON CLUSTER `main` (
+  session String, renewal UInt64, collector String, description String, stored_until UInt64, expires_at DateTime
+) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/throughline/collectors', '{shard}-{replica}', renewal)
+ORDER BY session
+SETTINGS replicated_deduplication_window = 0;
+
 CREATE TABLE IF NOT EXISTS throughline.schema_migrations ON CLUSTER `main` (
   number UInt32, applied_at DateTime DEFAULT now(), checksum String
 ) ENGINE = ReplicatedMergeTree('/clickhouse/tables/throughline/schema_migrations', '{shard}-{replica}')
