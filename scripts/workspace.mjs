@@ -47,13 +47,13 @@ export function ensureInstalled() {
   install('.', inputs, 'dependencies (about 900 MB on disk, most of it the embedded store; only the first time)');
 }
 
-/** Other test runners and compilers, which the published packages are tried with. */
+/** Other test runners and compilers, which the published packages are tried with, and schemas for what is in `deploy/`. */
 export function ensureToolchains() {
   const folder = 'test/toolchains';
   install(
     folder,
     [`${folder}/package-lock.json`, `${folder}/package.json`],
-    'test runners and compilers, for the tests',
+    'test runners, compilers and schemas, for the tests',
   );
 }
 
