@@ -27,8 +27,11 @@ export function memoryBytes(pid) {
   return { now: of('VmRSS'), peak: of('VmHWM'), anonymous: of('RssAnon') };
 }
 
-/** Starts `throughline up` on free ports of the loopback interface and waits until it can ingest and query. */
-export async function startCollector(dataDirectory) {
+/**
+ * Starts `throughline up` on free ports of the loopback interface and waits until it can ingest and query. Where the store is not its
+ * own, it has no `enginePid`.
+ */
+export async function startCollector(dataDirectory, { args = [], env = {} } = {}) {
   const child = spawn(
     process.execPath,
     // So `node --cpu-prof bench/ingest.mjs` profiles the collector as well.
@@ -44,8 +47,9 @@ export async function startCollector(dataDirectory) {
       '0',
       '--data-dir',
       dataDirectory,
+      ...args,
     ],
-    { stdio: ['ignore', 'ignore', 'inherit'] },
+    { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, ...env } },
   );
   const exited = new Promise((resolve) => child.once('exit', resolve));
   const lock = () => JSON.parse(readFileSync(join(dataDirectory, 'server.lock'), 'utf8'));
@@ -58,7 +62,7 @@ export async function startCollector(dataDirectory) {
         return {
           dataDirectory,
           pid: child.pid,
-          enginePid: lock().engine.pid,
+          enginePid: lock().engine?.pid,
           apiUrl,
           otlpUrl: `http://127.0.0.1:${ports['OTLP/HTTP']}`,
           otlpGrpcAddress: `127.0.0.1:${ports['OTLP/gRPC']}`,
