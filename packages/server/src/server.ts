@@ -15,7 +15,7 @@ import { samplingRoute, samplingSettingsRoutes } from './api/sampling-route.ts';
 import { StaticUi } from './api/static-ui.ts';
 import { systemRoute } from './api/system-route.ts';
 import type { Config } from './config/config.ts';
-import { isLoopback, ownHostNames } from './config/config.ts';
+import { isLoopback, ownHostNames, storagePolicyOf } from './config/config.ts';
 import { LIMIT_SETTINGS } from './config/limit-settings.ts';
 import { storeUrls } from './config/store-urls.ts';
 import { urlOf } from './config/url-of.ts';
@@ -415,6 +415,7 @@ function createStore(scope: Scope, { visibility, time, notedDays, hasBacklog }: 
           schema: config.storeSchema,
           check: new StoreCheck(storeCheck),
           ...(config.storeCluster !== '' && { cluster: config.storeCluster }),
+          ...storagePolicyOf(config),
           onAway: () => admission.abort(),
         });
   const isOwnStore = urls === 'embedded';

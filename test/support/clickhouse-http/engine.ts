@@ -18,6 +18,12 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
+export interface EngineOptions {
+  readonly timeZone: string;
+  /** A file of ClickHouse's configuration. */
+  readonly configPath?: string;
+}
+
 /** The ClickHouse behind the test server: chDB in a process of its own, in the given time zone. */
 export class Engine {
   readonly #child: ChildProcess;
@@ -25,8 +31,9 @@ export class Engine {
   readonly #opened: Promise<void>;
   #nextId = 1;
 
-  constructor(directory: string, timeZone: string) {
+  constructor(directory: string, { timeZone, configPath }: EngineOptions) {
     const connectionArgs = [
+      ...(configPath === undefined ? [] : [`--config-file=${configPath}`]),
       '--logger.level=none',
       '--max_server_memory_usage=1500000000',
       '--mark_cache_size=67108864',

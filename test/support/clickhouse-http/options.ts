@@ -12,6 +12,8 @@ export interface ClickHouseHttpOptions {
   readonly profile?: Readonly<Record<string, string>>;
   /** After how long a connection that nothing happens on is closed; default 10 s. */
   readonly keepAliveTimeoutMs?: number;
+  /** A second disk, which is the volume `cold` of the storage policy `tiered`; the first one is its volume `hot`. */
+  readonly hasColdDisk?: boolean;
   readonly faults?: Partial<Faults>;
   /** In PEM: HTTPS instead of HTTP. */
   readonly tls?: { readonly key: string; readonly cert: string };

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Engine } from './engine.ts';
@@ -34,7 +34,11 @@ export interface ClickHouseHttp {
  */
 export async function startClickHouseHttp(options: ClickHouseHttpOptions = {}): Promise<ClickHouseHttp> {
   const folder = await mkdtemp(join(tmpdir(), 'throughline-clickhouse-http-'));
-  const engine = new Engine(join(folder, 'data'), options.timeZone ?? 'UTC');
+  const configPath = options.hasColdDisk === true ? await writeDisks(folder) : undefined;
+  const engine = new Engine(join(folder, 'data'), {
+    timeZone: options.timeZone ?? 'UTC',
+    ...(configPath !== undefined && { configPath }),
+  });
   const played = new HttpInterface(engine, folder, options);
   try {
     await played.open();
@@ -63,4 +67,15 @@ export async function startClickHouseHttp(options: ClickHouseHttpOptions = {}): 
     stop,
     [Symbol.asyncDispose]: stop,
   };
+}
+
+/** Returns the path of the configuration. */
+async function writeDisks(folder: string): Promise<string> {
+  const path = join(folder, 'config.xml');
+  await mkdir(join(folder, 'cold'));
+  const disks = `<cold><type>local</type><path>${folder}/cold/</path></cold>`;
+  const volumes = '<hot><disk>default</disk></hot><cold><disk>cold</disk></cold>';
+  const storage = `<disks>${disks}</disks><policies><tiered><volumes>${volumes}</volumes></tiered></policies>`;
+  await writeFile(path, `<clickhouse><storage_configuration>${storage}</storage_configuration></clickhouse>`);
+  return path;
 }

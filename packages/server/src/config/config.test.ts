@@ -49,6 +49,12 @@ function withoutPasswordFrom(path: string): string {
 /** Arguments and variables that are wrong, each in its own way. */
 const WRONG_CONFIGS: readonly (readonly [args: readonly string[], env?: Record<string, string>])[] = [
   [['--store-cluster', 'main']],
+  [['--store-policy', 'tiered']],
+  [['--store', 'http://host', '--store-policy', 'a;b']],
+  [['--store', 'http://host', '--store-policy', 'tiered', '--store-cold-volume', 'cold']],
+  [['--store', 'http://host', '--store-policy', 'tiered', '--store-cold-after', '7d']],
+  [['--store', 'http://host', '--store-cold-volume', 'cold', '--store-cold-after', '7d']],
+  [['--store', 'http://host', '--store-policy', 'p', '--store-cold-volume', 'cold', '--store-cold-after', '30']],
   [['--store', 'http://host', '--store-cluster', 'a b']],
   [['--store-schema', 'external']],
   [['--store', 'http://host', '--store-schema', 'mine']],
@@ -210,9 +216,7 @@ describe('readConfig', () => {
           .map((name, depth) => `${'  '.repeat(depth)}${name}:`)
           .join('\n') + ` ${text}\n`,
       );
-      // A password is one for a server, and so are a cluster and a schema.
-      const ofServers = ['storePasswordFile', 'storeCluster', 'storeSchema'].includes(key);
-      const others = ofServers ? { THROUGHLINE_STORE: 'http://host' } : {};
+      const others = NEEDED[key] ?? {};
       const configs = [
         configOf(value === undefined ? [flag] : [flag, text], { ...others }),
         configOf([], { ...others, [env]: text }),
@@ -294,6 +298,18 @@ describe('readConfig', () => {
   });
 });
 
+const SERVER = { THROUGHLINE_STORE: 'http://host' };
+const POLICY = { ...SERVER, THROUGHLINE_STORE_POLICY: 'tiered' };
+/** What is for a server, or of use with another setting alone. */
+const NEEDED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  storePasswordFile: SERVER,
+  storeCluster: SERVER,
+  storeSchema: SERVER,
+  storePolicy: SERVER,
+  storeColdVolume: { ...POLICY, THROUGHLINE_STORE_COLD_AFTER: '7' },
+  storeColdAfter: { ...POLICY, THROUGHLINE_STORE_COLD_VOLUME: 'cold' },
+};
+
 /** What is not a number in its default plus one. */
 const GIVEN: Readonly<Record<string, string>> = {
   host: '127.0.0.2',
@@ -306,6 +322,8 @@ const GIVEN: Readonly<Record<string, string>> = {
   storeCluster: 'main',
   storeSchema: 'external',
   storePasswordFile: '/run/password',
+  storePolicy: 'tiered',
+  storeColdVolume: 'cold',
   'retention.maxDiskShare': '0.5',
   'otlpHttp.corsOrigins': 'https://a.example,*',
   allowedHosts: 'traces.example,b',

@@ -7,6 +7,7 @@ import type { Limits } from './limits.ts';
 import { limitsFrom } from './limit-settings.ts';
 import { ConfigError, show, type Setting } from './setting.ts';
 import { ALL_SETTINGS, SETTINGS, type Settings } from './settings.ts';
+import type { StoragePolicy } from '../storage/tables.ts';
 
 /** The settings of `throughline up`: from flags, environment, a file or defaults; frozen. */
 export interface Config extends Settings {
@@ -170,7 +171,8 @@ function checkTogether(config: Config): void {
   }
 }
 
-function checkStore({ store, storeCluster, storeSchema, storePasswordFile, sources }: Config): void {
+function checkStore(config: Config): void {
+  const { store, storeCluster, storeSchema, storePasswordFile, sources } = config;
   if (storeCluster !== '' && store === 'embedded') {
     const source = sources.get(SETTINGS.storeCluster.key);
     throw new ConfigError(`${source} is set, but the embedded store has no cluster; it is for --store URL`);
@@ -181,6 +183,7 @@ function checkStore({ store, storeCluster, storeSchema, storePasswordFile, sourc
       `${source} is external, but the collector makes the tables of the embedded store itself; it is for --store URL`,
     );
   }
+  checkPolicy(config);
   if (storePasswordFile === '') return;
   const source = sources.get(SETTINGS.storePasswordFile.key);
   if (store === 'embedded') {
@@ -191,6 +194,36 @@ function checkStore({ store, storeCluster, storeSchema, storePasswordFile, sourc
       `${source} is set, and ${sources.get(SETTINGS.store.key)} has a password as well; use one of the two`,
     );
   }
+}
+
+function checkPolicy({ store, storePolicy, storeColdVolume, storeColdDays, retentionDays, sources }: Config): void {
+  const given = (name: 'storePolicy' | 'storeColdVolume' | 'storeColdDays'): string =>
+    nameAt(SETTINGS[name], sources.get(SETTINGS[name].key));
+  if (storePolicy !== '' && store === 'embedded') {
+    throw new ConfigError(`${given('storePolicy')} is set, but the embedded store has one disk; it is for --store URL`);
+  }
+  if ((storeColdVolume === '') !== (storeColdDays === 0)) {
+    const [one, other] = storeColdVolume === '' ? (['Days', 'Volume'] as const) : (['Volume', 'Days'] as const);
+    const lacks = SETTINGS[`storeCold${other}`].flag;
+    throw new ConfigError(`${given(`storeCold${one}`)} is set without ${lacks}; set both`);
+  }
+  if (storeColdVolume !== '' && storePolicy === '') {
+    const { flag } = SETTINGS.storePolicy;
+    throw new ConfigError(`${given('storeColdVolume')} is set without ${flag}, whose volume it is; set both`);
+  }
+  if (storeColdDays >= retentionDays) {
+    const maxAge = `${SETTINGS.retentionDays.key} (${retentionDays} days)`;
+    throw new ConfigError(
+      `${given('storeColdDays')} is ${storeColdDays} days but must be less than ${maxAge}: older days are dropped before they move`,
+    );
+  }
+}
+
+/** What the tables are to be kept by, for the engine; nothing where that is the servers' default. */
+export function storagePolicyOf({ storePolicy: name, storeColdVolume: volume, storeColdDays: afterDays }: Config): {
+  readonly policy?: StoragePolicy;
+} {
+  return name === '' ? {} : { policy: { name, cold: afterDays === 0 ? null : { afterDays, volume } } };
 }
 
 /** Whether only this machine can reach the host. */

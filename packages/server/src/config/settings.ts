@@ -26,6 +26,12 @@ export interface Settings {
   readonly storeSchema: StoreSchema;
   /** Absolute; '' for none. Read once, at the start. */
   readonly storePasswordFile: string;
+  /** What the ClickHouse servers call the storage policy of the tables that grow; '' for their default. */
+  readonly storePolicy: string;
+  /** The volume of the policy that old days move to; '' where they stay. */
+  readonly storeColdVolume: string;
+  /** Whole days after which they move; 0 where they stay. */
+  readonly storeColdDays: number;
   /** Whole days that spans are kept, counted from their start; older ones are rejected. */
   readonly retentionDays: number;
   /** The share of the disk, above 0 and up to 1, that may be in use before the oldest spans go. */
@@ -127,6 +133,37 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     },
     () => '',
   ),
+  storePolicy: setting(
+    'storePolicy',
+    'Storage policy of the ClickHouse tables that grow, when they are created',
+    {
+      value: 'NAME',
+      accepted: 'the name of a policy in storage_configuration, of letters, digits and the characters _ -',
+      parse: parseStorageName,
+    },
+    () => '',
+  ),
+  storeColdVolume: setting(
+    'storeColdVolume',
+    'Volume of the storage policy that old days move to',
+    {
+      value: 'NAME',
+      accepted: 'the name of a volume of the policy, of letters, digits and the characters _ -',
+      parse: parseStorageName,
+    },
+    () => '',
+  ),
+  storeColdDays: setting(
+    'storeColdAfter',
+    'Age in days at which a day moves to that volume; 0 moves none',
+    {
+      ...quantity('count', 0, 36_500),
+      value: 'DAYS',
+      accepted: 'days such as 7 or 7d, from 0 to 36500',
+      parse: (text) => (text.trim() === '0' ? 0 : parseDays(text)),
+    },
+    () => 0,
+  ),
   retentionDays: setting(
     'retention.maxAge',
     'Retention in days; older spans are dropped, and rejected when they arrive',
@@ -224,6 +261,10 @@ function parseBasePath(text: string): string | undefined {
 function parseOrigin(text: string): string | undefined {
   if (text === '*') return text;
   return /^[a-z][a-z0-9+.-]*:\/\/(?:\*\.)?[^\s/?#@,*]+$/i.test(text) ? text.toLowerCase() : undefined;
+}
+
+function parseStorageName(text: string): string | undefined {
+  return /^[\w-]{1,100}$/.test(text) ? text : undefined;
 }
 
 function parseDays(text: string): number | undefined {

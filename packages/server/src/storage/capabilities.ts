@@ -22,6 +22,8 @@ export interface Capabilities {
   readonly deduplicationTokens: boolean;
   /** Inserts that wait for a quorum may run at the same time, and do where it is not forbidden. */
   readonly parallelQuorum: boolean;
+  /** Disks of several kinds for one table, and days that move from one to another. */
+  readonly storagePolicies: boolean;
 }
 
 /** Throws a `RangeError` when the text is no version. */
@@ -42,5 +44,6 @@ export function capabilitiesOf(version: string): Capabilities {
     syncedInserts: since(20, 10),
     deduplicationTokens: since(22, 2),
     parallelQuorum: since(21, 1),
+    storagePolicies: since(20, 3),
   };
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { clusterTables } from './cluster/cluster-tables.ts';
-import { singleServerTables } from './tables.ts';
+import { singleServerTables, type StoragePolicy } from './tables.ts';
 
 const tables = singleServerTables();
 
@@ -65,4 +65,20 @@ test('on a cluster a table is replicated, and only inserts of spans are known ag
   const [spans] = cluster.create('spans', { ...definition, engine: 'MergeTree', settings });
   expect(spans).toMatch(/SETTINGS index_granularity = 1024, replicated_deduplication_window = \d{6,}, replicated/);
   expect(() => cluster.create('spans_fresh', definition)).toThrow(RangeError);
+});
+
+test('what grows by the day is made under a storage policy, and moves when it is old; what does not is left alone', () => {
+  const days = { columns: '  id String, day Date', engine: 'MergeTree', partitionBy: 'day', orderBy: 'id' };
+  const small = { columns: '  id String', engine: 'MergeTree', orderBy: 'id' };
+  const cold = { afterDays: 7, volume: 'it\'s "cold"' };
+  for (const tablesOf of [singleServerTables, (policy: StoragePolicy) => clusterTables('main', policy)]) {
+    const made = tablesOf({ name: 'tiered', cold });
+    const [ofDays] = made.create('spans', { ...days, settings: ['index_granularity = 1024'] });
+    expect(ofDays).toContain("\nORDER BY id\nTTL day + toIntervalDay(7) TO VOLUME 'it\\'s \"cold\"'\nSETTINGS ");
+    expect(ofDays).toContain("SETTINGS index_granularity = 1024, storage_policy = 'tiered'");
+    expect(made.create('store_id', small).join('\n')).not.toMatch(/TTL|storage_policy/);
+    const [staying] = tablesOf({ name: 'tiered', cold: null }).create('spans', days);
+    expect(staying).toContain("storage_policy = 'tiered'");
+    expect(staying).not.toContain('TTL');
+  }
 });

@@ -1,4 +1,4 @@
-import { sqlIdentifier } from './sql.ts';
+import { sqlIdentifier, sqlString } from './sql.ts';
 
 /** Holds every table of ours. */
 export const DATABASE = 'throughline';
@@ -42,6 +42,13 @@ export interface Table {
   readonly everywhere: string;
 }
 
+/** Where ClickHouse servers keep the tables that grow by the day: a policy of theirs, which names volumes of disks. */
+export interface StoragePolicy {
+  readonly name: string;
+  /** Days of this age move to this volume of the policy; null where they stay. */
+  readonly cold: { readonly afterDays: number; readonly volume: string } | null;
+}
+
 export interface TableDefinition {
   /** What stands between the parentheses: columns and indexes. */
   readonly columns: string;
@@ -78,8 +85,20 @@ export type Tables = Readonly<Record<TableName, Table>> & {
   readonly inOfServer: 'IN' | 'GLOBAL IN';
 };
 
+/** What a table has of the policy: tables without days are small, and stay on the servers' own disk. */
+export function policyClauses(
+  policy: StoragePolicy | null,
+  partitionBy: string | undefined,
+): { readonly ttl: string | null; readonly settings: readonly string[] } {
+  if (policy === null || partitionBy === undefined) return { ttl: null, settings: [] };
+  const { name, cold } = policy;
+  const ttl =
+    cold === null ? null : `${partitionBy} + toIntervalDay(${cold.afterDays}) TO VOLUME ${sqlString(cold.volume)}`;
+  return { ttl, settings: [`storage_policy = ${sqlString(name)}`] };
+}
+
 /** The tables of a store that is one server's: the embedded one, or a ClickHouse that keeps all rows itself. */
-export function singleServerTables(): Tables {
+export function singleServerTables(policy: StoragePolicy | null = null): Tables {
   const named = (name: string): Table => {
     sqlIdentifier(name);
     const qualified = `${DATABASE}.${name}`;
@@ -92,14 +111,19 @@ export function singleServerTables(): Tables {
     system: (table) => `system.${table}`,
     named,
     createDatabase: `CREATE DATABASE IF NOT EXISTS ${DATABASE}`,
-    create: (name, { columns, engine, partitionBy, orderBy, settings = [] }) => [
-      [
-        `CREATE TABLE IF NOT EXISTS ${ours[name].everywhere} (\n${columns}\n) ENGINE = ${engine}`,
-        ...(partitionBy === undefined ? [] : [`PARTITION BY ${partitionBy}`]),
-        `ORDER BY ${orderBy}`,
-        ...(settings.length === 0 ? [] : [`SETTINGS ${settings.join(', ')}`]),
-      ].join('\n'),
-    ],
+    create: (name, { columns, engine, partitionBy, orderBy, settings = [] }) => {
+      const placed = policyClauses(policy, partitionBy);
+      const all = [...settings, ...placed.settings];
+      return [
+        [
+          `CREATE TABLE IF NOT EXISTS ${ours[name].everywhere} (\n${columns}\n) ENGINE = ${engine}`,
+          ...(partitionBy === undefined ? [] : [`PARTITION BY ${partitionBy}`]),
+          `ORDER BY ${orderBy}`,
+          ...(placed.ttl === null ? [] : [`TTL ${placed.ttl}`]),
+          ...(all.length === 0 ? [] : [`SETTINGS ${all.join(', ')}`]),
+        ].join('\n'),
+      ];
+    },
     takeOverColumns: [],
     isOnEveryServer: () => false,
     inOfServer: 'IN',

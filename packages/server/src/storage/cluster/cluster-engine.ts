@@ -5,6 +5,7 @@ import type { Registry } from 'prom-client';
 import { LimitCounter } from '../../limit-counter.ts';
 import { Limiter } from '../../limiter.ts';
 import type { Capabilities } from '../capabilities.ts';
+import { checkStoragePolicy } from './check-storage-policy.ts';
 import { ClickHouseHttp, type HttpStatement } from './clickhouse-http.ts';
 import { CLUSTER_LIMITS, type ClusterLimits } from './cluster-limits.ts';
 import {
@@ -28,7 +29,7 @@ import { acquireQuerySlot } from '../acquire-query-slot.ts';
 import { sqlString } from '../sql.ts';
 import { OtherStoreError, type StoreCheck } from './store-check.ts';
 import { UnreachableError } from './unreachable-error.ts';
-import { IN_DATABASE, singleServerTables, type Tables } from '../tables.ts';
+import { IN_DATABASE, singleServerTables, type StoragePolicy, type Tables } from '../tables.ts';
 import { rowsOf } from '../rows-of.ts';
 import { clusterTables } from './cluster-tables.ts';
 import { ClusterSettings } from './cluster-settings.ts';
@@ -46,6 +47,8 @@ export interface ClusterEngineOptions {
    * server keeps all rows itself.
    */
   readonly cluster?: string;
+  /** Where the servers keep what grows; by their default otherwise. */
+  readonly policy?: StoragePolicy;
   /** Taken before the schema is touched; without one, nobody is kept from the store. */
   readonly lease?: StoreLease;
   /** The collectors that may store beside this one; the lease is then for what one of them does for all. */
@@ -84,8 +87,8 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     if (options.urls.length === 0) throw new RangeError('no URL of a ClickHouse server was given');
     this.#options = options;
     this.#limits = { ...CLUSTER_LIMITS, ...options.limits };
-    const { cluster } = options;
-    this.tables = cluster === undefined ? singleServerTables() : clusterTables(cluster);
+    const { cluster, policy } = options;
+    this.tables = cluster === undefined ? singleServerTables(policy) : clusterTables(cluster, policy);
     this.#servers = options.urls.map(
       (url) => new ClickHouseHttp(url, { ...this.#limits, connectTimeoutMs: this.#limits.pingTimeoutMs }),
     );
@@ -177,8 +180,9 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
   }
 
   async #open(): Promise<void> {
-    const { lease, fleet, check } = this.#options;
+    const { lease, fleet, check, policy } = this.#options;
     const reached = await this.reach();
+    if (policy !== undefined) await checkStoragePolicy(reached.engine, reached.capabilities, policy);
     await this.#sharded?.replicas();
     if (this.#isExternal) await expectSchema(reached, this.#options.log);
     const direct = reached.engine;

@@ -1,4 +1,13 @@
-import { DATABASE, TABLE_NAMES, type Table, type TableDefinition, type TableName, type Tables } from '../tables.ts';
+import {
+  DATABASE,
+  policyClauses,
+  TABLE_NAMES,
+  type StoragePolicy,
+  type Table,
+  type TableDefinition,
+  type TableName,
+  type Tables,
+} from '../tables.ts';
 import { sqlIdentifier, sqlString } from '../sql.ts';
 
 /** Where the rows of a table are that is on a cluster. */
@@ -62,7 +71,7 @@ const PATH = '/clickhouse/tables';
  * `replica`.
  * @see https://clickhouse.com/docs/engines/table-engines/special/distributed
  */
-export function clusterTables(cluster: string): Tables {
+export function clusterTables(cluster: string, policy: StoragePolicy | null = null): Tables {
   const called = clusterIdentifier(cluster);
   const onCluster = ` ON CLUSTER ${called}`;
   const table = (name: TableName): Table => {
@@ -89,7 +98,7 @@ ENGINE = Distributed(${called}, ${DATABASE}, ${name}, ${placement.shardBy})`;
     create: (name, definition) => {
       const placement = PLACEMENTS[name];
       if (placement === 'server') throw new RangeError(`${name} is no table of a cluster`);
-      const create = createReplicated(name, ours[name], definition, placement);
+      const create = createReplicated(name, ours[name], definition, placement, policy);
       const distributed = createDistributed(name);
       return distributed === null ? [create] : [create, distributed];
     },
@@ -124,6 +133,7 @@ function createReplicated(
   { everywhere }: Table,
   { columns, engine, partitionBy, orderBy, settings = [] }: TableDefinition,
   placement: Exclude<Placement, 'server'>,
+  policy: StoragePolicy | null,
 ): string {
   const [, family = '', given = ''] = /^(\w*MergeTree)(?:\((.*)\))?$/s.exec(engine) ?? [];
   if (family === '') throw new RangeError(`${engine} has no replicated kind`);
@@ -140,10 +150,13 @@ function createReplicated(
       ]
     : // Two rows that are alike are two.
       ['replicated_deduplication_window = 0'];
+  const placed = policyClauses(policy, partitionBy);
+  const own = settings.filter((setting) => !setting.startsWith('non_replicated_'));
   return [
     `CREATE TABLE IF NOT EXISTS ${everywhere} (\n${columns}\n) ENGINE = Replicated${family}(${args.join(', ')})`,
     ...(partitionBy === undefined ? [] : [`PARTITION BY ${partitionBy}`]),
     `ORDER BY ${orderBy}`,
-    `SETTINGS ${[...settings.filter((setting) => !setting.startsWith('non_replicated_')), ...window].join(', ')}`,
+    ...(placed.ttl === null ? [] : [`TTL ${placed.ttl}`]),
+    `SETTINGS ${[...own, ...placed.settings, ...window].join(', ')}`,
   ].join('\n');
 }
