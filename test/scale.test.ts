@@ -127,6 +127,13 @@ describe('a fleet', () => {
     expect(fleet.beyond).toEqual([]);
   });
 
+  it('of one server has no Keeper, and knows a repeat by its spans', () => {
+    const plan = { ...PLAN, shards: 1, replicas: 1, awaySeconds: 1e9 };
+    const { keeper, beyond } = fleetOf(plan, CODE, { ...FIGURES, keeperOpsMax: 0, keeperNodesMax: 0 });
+    expect(keeper).toEqual({ opsASecond: 0, tokens: 0 });
+    expect(beyond).toEqual([]);
+  });
+
   it('has segments of no more bytes than they may have', () => {
     const { collector } = fleetOf(PLAN, { ...CODE, segmentBytesMax: 250_000 }, FIGURES);
     expect(collector['rowsASegment']).toBe(1_000);

@@ -68,7 +68,9 @@ export function fleetOf(plan, code, figures) {
   const insertCores = (shardSpans * figures.insertUs) / 1e6;
   const mergeCores = (shardSpans * timesMerged * figures.mergeUs) / 1e6;
   const servers = shards * replicas;
-  const knownSeconds = windowSecondsOf(insertsASecond, code);
+  // One server has no Keeper; what it holds of an insert in doubt is compared with it span by span, however old that is.
+  const hasKeeper = servers > 1;
+  const knownSeconds = hasKeeper ? windowSecondsOf(insertsASecond, code) : Infinity;
   const fleet = {
     collector: {
       spansASecond: collectorSpans,
@@ -96,8 +98,8 @@ export function fleetOf(plan, code, figures) {
       storedTb: (shardSpans * SECONDS_A_DAY * plan.days * figures.storedBytes) / 1e12,
     },
     keeper: {
-      opsASecond: keeperOpsOf({ shards, servers, ownPartsASecond, notedPartsASecond }, figures),
-      tokens: shards * Math.min(code.windowInserts, insertsASecond * code.windowSeconds),
+      opsASecond: hasKeeper ? keeperOpsOf({ shards, servers, ownPartsASecond, notedPartsASecond }, figures) : 0,
+      tokens: hasKeeper ? shards * Math.min(code.windowInserts, insertsASecond * code.windowSeconds) : 0,
     },
     window: { insertsASecond, knownSeconds },
   };
