@@ -159,6 +159,7 @@ interface Scope {
     rollups: RollupJob | null;
     /** The arrival up to which everything is stored. */
     storedUntil: () => number;
+    startAfter: (arrival: number) => void;
     isOpen: boolean;
   };
 }
@@ -214,7 +215,14 @@ async function openScope(
   shutdown.register('dataDirectory', () => dataDirectory.release());
   const leasing = new AbortController();
   const isFleet = config.store !== 'embedded' && config.storeCluster !== '';
-  const later: Scope['later'] = { fresh: null, loader: null, rollups: null, storedUntil: () => 0, isOpen: false };
+  const later: Scope['later'] = {
+    fresh: null,
+    loader: null,
+    rollups: null,
+    storedUntil: () => 0,
+    startAfter: () => {},
+    isOpen: false,
+  };
   const leaseOptions = {
     session: randomUUID(),
     collector: new NotedId(join(dataDirectory.path, 'collector-id')).ensure(),
@@ -224,7 +232,13 @@ async function openScope(
     signal: leasing.signal,
   };
   const storeLease = new StoreLease({ ...leaseOptions, isShared: isFleet });
-  const fleet = isFleet ? new CollectorFleet({ ...leaseOptions, storedUntil: () => later.storedUntil() }) : null;
+  const fleet = isFleet
+    ? new CollectorFleet({
+        ...leaseOptions,
+        storedUntil: () => later.storedUntil(),
+        startAfter: (arrival) => later.startAfter(arrival),
+      })
+    : null;
   const leading = config.store === 'embedded' ? HELD_BY_DIRECTORY : storeLease;
   const lease = fleet ?? leading;
   registerLease(registry, lease);
@@ -276,6 +290,7 @@ async function openIngestion({ config, log, registry, limitCounter, shutdown, da
   });
   await spool.open();
   for (const segment of spool.sealed) arrivals.startAfter(segment.arrivals?.last ?? 0);
+  later.startAfter = (arrival): void => arrivals.startAfter(arrival);
   later.storedUntil = (): number => {
     const first = earlier(spool.firstArrival, arrivals.inFlight);
     return first === null ? arrivals.pass() : first - 1;
@@ -553,7 +568,7 @@ async function openStore(scope: Scope, ingestion: Ingestion, store: Store): Prom
     ...(engine instanceof ClusterEngine && {
       shards: async () => (await engine.shards()).map((shard) => underLease(shard, leading)),
     }),
-    ...(fleet !== null && { fleet: fleetOf(fleet, writable) }),
+    ...(fleet !== null && { fleet: fleetOf(fleet, arrivals, writable) }),
     visibility,
     jobs,
     log,
@@ -625,9 +640,14 @@ function storedBatch({ arrivals, seconds, rows }: Segment): Batch & { readonly a
   return { arrivals: arrivals ?? { first: 0, last: Date.now() * 1_000 }, seconds, rows };
 }
 
-function fleetOf(fleet: CollectorFleet, engine: Pick<ClusterEngine, 'query' | 'command' | 'tables'>) {
+function fleetOf(
+  fleet: CollectorFleet,
+  arrivals: ArrivalClock,
+  engine: Pick<ClusterEngine, 'query' | 'command' | 'tables'>,
+) {
   return {
     engine,
+    startAfter: (arrival: number) => arrivals.startAfter(arrival),
     storedUntil: () => fleet.storedUntil(),
     get term() {
       return fleet.term;

@@ -17,6 +17,8 @@ afterEach(() => {
 
 interface Member {
   readonly fleet: CollectorFleet;
+  /** The store's, as an arrival. */
+  present: number;
   /** What it says to have stored. */
   until: number;
   /** So much later it is by both of its clocks. */
@@ -28,7 +30,7 @@ interface Member {
 function aMember(name: string, until: number): Member {
   const life = new AbortController();
   dying.push(life);
-  const member = { until, pausedMs: 0, kill: () => life.abort() };
+  const member = { present: 0, until, pausedMs: 0, kill: () => life.abort() };
   const fleet = new CollectorFleet({
     session: name,
     collector: name,
@@ -37,6 +39,7 @@ function aMember(name: string, until: number): Member {
     limits: LIMITS,
     signal: life.signal,
     storedUntil: () => member.until,
+    startAfter: (arrival) => (member.present = arrival),
     elapsed: () => performance.now() + member.pausedMs,
   });
   return Object.assign(member, { fleet });
@@ -61,6 +64,18 @@ test('the one that is furthest behind says how far spans may be counted, as long
   behind.kill();
   await eventually(async () => (await ahead.fleet.storedUntil()) === 200);
   await eventually(() => ahead.fleet.size === 1);
+});
+
+test('one whose clock is days ahead brings nobody further than minutes beyond the present of the store', async () => {
+  const day = 86_400_000_000;
+  const member = aMember('tomorrow', Date.now() * 1_000 + day);
+  await member.fleet.join(store.engine);
+  const until = await member.fleet.storedUntil();
+  expect(until).toBeLessThan(Date.now() * 1_000 + day / 2);
+  // One whose clock is behind gives arrivals of the store's present all the same, and holds up nobody.
+  expect(Math.abs(member.present - Date.now() * 1_000)).toBeLessThan(day / 2);
+  member.until = 100;
+  expect(await member.fleet.storedUntil()).toBe(100);
 });
 
 test('nobody waits for a collector that has left', async () => {

@@ -24,6 +24,11 @@ export interface CollectorFleetOptions {
    * later. It never goes back.
    */
   readonly storedUntil: () => number;
+  /**
+   * What this collector accepts from now on is to arrive later than this, the present of the store: one whose clock is
+   * behind would hold up the others.
+   */
+  readonly startAfter: (arrival: number) => void;
   /** Milliseconds of a clock that never jumps, from any beginning. */
   readonly elapsed?: () => number;
   /** Milliseconds since the epoch: the other clock does not run while a virtual machine is paused. */
@@ -42,6 +47,10 @@ export const FLEET_TABLE: TableDefinition = {
  */
 const MARGIN_MS = 1_500;
 const TIMEOUT_MS = 5_000;
+/**
+ * Ten minutes: clocks that differ by less cost nothing, since whoever joins gives later arrivals than what is counted.
+ */
+const AHEAD_US_MAX = 600_000_000;
 const LEAVE_TIMEOUT_MS = 500;
 
 /**
@@ -105,6 +114,7 @@ export class CollectorFleet implements Lease {
   /** One sign of life. Rejects with the engine's error. */
   async renew(): Promise<void> {
     const begin = { elapsedMs: this.#elapsed(), nowMs: this.#now() };
+    this.#options.startAfter(await this.#present());
     await this.#write(Math.ceil(this.#options.limits.leaseMs / 1_000));
     if (this.#hasLeft) return;
     if (!this.#isMember) this.#joins += 1;
@@ -112,9 +122,20 @@ export class CollectorFleet implements Lease {
     this.#size = (await this.#others()).length + 1;
   }
 
-  /** The arrival up to which all members have stored everything. Rejects with the engine's error. */
+  /**
+   * The arrival up to which all members have stored everything, and not much beyond the present of the store: what
+   * others store after one whose clock is days ahead would be late for as long. Rejects with the engine's error.
+   */
   async storedUntil(): Promise<number> {
-    return Math.min(this.#options.storedUntil(), ...(await this.#others()));
+    const present = await this.#present();
+    return Math.min(this.#options.storedUntil(), ...(await this.#others()), present + AHEAD_US_MAX);
+  }
+
+  /** As an arrival, by the clock of the server that is asked. */
+  async #present(): Promise<number> {
+    if (this.#engine === null) return 0;
+    const [[now] = []] = await rowsOf(this.#engine, 'SELECT toUInt32(now())', TIMEOUT_MS);
+    return Number(now) * 1_000_000;
   }
 
   /** Nobody waits for this collector any more. */

@@ -49,6 +49,8 @@ interface Fleet {
   readonly publishedUntil: number;
   /** The arrival up to which all of them have stored everything. Rejects with `EngineError`. */
   storedUntil(): Promise<number>;
+  /** What this collector accepts from now on should arrive later than this, or it is late. */
+  startAfter(arrival: number): void;
   /** For what every member may note. */
   readonly engine: StatementEngine;
 }
@@ -253,6 +255,7 @@ export class RollupJob {
       if (this.#joined?.term !== term) {
         const { countedUntil, pendingUntil } = await progress.restore();
         this.#joined = { term, begun: Math.max(countedUntil, pendingUntil) };
+        fleet.startAfter(this.#joined.begun);
       }
       // With each attempt: when an earlier one was given up, what it had noted was counted without it.
       if (arrivals !== null && arrivals.first <= Math.max(this.#joined.begun, fleet.publishedUntil)) {
