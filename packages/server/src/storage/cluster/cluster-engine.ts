@@ -213,15 +213,17 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
   /** The collector with the lease makes the tables; the others wait until they are there. */
   async #settleWithOthers(direct: LeaseEngine, leased: LeaseEngine, lease?: StoreLease): Promise<void> {
     const { signal } = this.#closing;
+    const { check } = this.#options;
     while (!signal.aborted) {
       if (lease === undefined || lease.lostBecause === null) {
-        await this.#options.check?.settle(leased);
+        await check?.settle(leased);
         if (!this.#isExternal) await migrate(leased);
         return;
       }
-      if ((await findStoreId(direct)) !== null && (await pendingMigrations(direct)).length === 0) {
+      const hasId = check === undefined || (await findStoreId(direct)) !== null;
+      if (hasId && (await pendingMigrations(direct)).length === 0) {
         // It has an id: nothing is written.
-        await this.#options.check?.settle(direct);
+        await check?.settle(direct);
         return;
       }
       await delay(this.#limits.startRetryMs, undefined, { signal }).catch(() => {});
