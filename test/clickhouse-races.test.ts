@@ -37,7 +37,7 @@ describe.skipIf(server === undefined || zooKeeper === undefined)('three collecto
         const fleet = new CollectorFleet({ ...options, storedUntil: () => race + 1, startAfter: () => {} });
         const engine = new ClusterEngine({
           // Each asks another server first.
-          urls: cluster.servers.map((_, at) => cluster.servers[(at + index) % COLLECTORS]?.url ?? ''),
+          urls: cluster.servers.map((__, at) => cluster.servers[(at + index) % COLLECTORS]?.url ?? ''),
           cluster: cluster.name,
           log,
           registry: new Registry(),
