@@ -13,7 +13,7 @@ on port 4319 (\`--http-port\`), beside the UI. Every path that answers \`GET\` a
   or shorter filters) and 500 (\`internal\`: the log of the collector says why). An unknown path is answered 404 (\`not_found\`), another method 405
   (\`method_not_allowed\`, with \`Allow\`).
 - Paths that query the store may answer 422 (\`query_too_large\`, \`response_too_large\`) and 504 (\`timeout\`): query less, such as a shorter time range; and
-  503 (\`store_unavailable\`, \`too_many_queries\`, \`too_many_responses\`): retry after as many seconds as the header \`Retry-After\` says.
+  503 (\`store_unavailable\`, \`shard_unavailable\`, \`too_many_queries\`, \`too_many_responses\`): retry after as many seconds as the header \`Retry-After\` says.
 - What is linked as a type is [below](#types), each type once.
 - [How queries work](queries.md) explains search, times and counts.
 - TypeScript types and a client of these routes: \`@throughline/trace/client\`.

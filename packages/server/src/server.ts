@@ -13,6 +13,7 @@ import { openApiRoute } from './api/openapi-route.ts';
 import { apiRoutes } from './api/api-routes.ts';
 import { samplingRoute, samplingSettingsRoutes } from './api/sampling-route.ts';
 import { StaticUi } from './api/static-ui.ts';
+import { StoreAnswers } from './api/store-answers.ts';
 import { systemRoute } from './api/system-route.ts';
 import type { Config } from './config/config.ts';
 import { isLoopback, ownHostNames, storagePolicyOf } from './config/config.ts';
@@ -507,9 +508,14 @@ async function openApi(scope: Scope, ingestion: Ingestion, receivers: Receivers,
   });
   shutdown.register('maintenance', () => maintenance.stop());
   const traceReader = new TraceReader({ registry, limits: limits.query });
+  const answers = new StoreAnswers({
+    query,
+    registry,
+    shardsAway: () => (engine instanceof ClusterEngine ? engine.shardsAway : 0),
+  });
   const routes = [
     ...apiRoutes({
-      query,
+      answers,
       traceReader,
       headlines: new Headlines(limits.query, traceReader),
       samplingReasonOf: (span) => reasonFor(sampling.controller, span),
@@ -519,7 +525,7 @@ async function openApi(scope: Scope, ingestion: Ingestion, receivers: Receivers,
     }),
     samplingRoute(sampling.control, Date.now),
     ...samplingSettingsRoutes(sampling.control, limits.sampling.settingsBytesMax),
-    systemRoute((signal) => system.answer(signal)),
+    systemRoute((signal) => system.answer(signal), answers),
     ...maintenanceRoutes(maintenance),
     ...healthRoutes({ registry, readiness: collectorReadiness }),
   ];

@@ -22,7 +22,9 @@ test('its client exports these names', () => {
   expect(Object.keys(client).toSorted()).toEqual([
     'ApiClient',
     'ApiClientError',
+    'MISSING_SHARDS_HEADER',
     'OTHER_NAME',
+    'SHARDS_HEADER',
     'SPANS_IN_TRACE_HEADER',
     'TRACE_ID_ACCEPTED',
     'UI_PAGES',

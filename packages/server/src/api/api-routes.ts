@@ -4,12 +4,12 @@ import type {
   EndpointsResponse,
   HeadlinesResponse,
   OperationsResponse,
+  PartialAnswer,
   ServicesResponse,
   TracesResponse,
 } from '@throughline/trace/client';
 import { Counter, type Registry } from 'prom-client';
 import type { Headlines } from '../query/headlines.ts';
-import type { QueryContext } from '../query/rows.ts';
 import { searchTraces } from '../query/search-traces.ts';
 import type { CountedUntil } from '../query/find-series.ts';
 import { findOperations, findServices } from '../query/services.ts';
@@ -36,13 +36,14 @@ import { Problem } from '../http/problem.ts';
 import type { Route } from '../http/route.ts';
 import { route } from '../http/route.ts';
 import { seriesRoute } from './series-route.ts';
+import { PARTIAL_HEADERS, type StoreAnswers } from './store-answers.ts';
 import { operationsSchema, servicesSchema } from './service-schemas.ts';
 import { storySchema } from './story-schema.ts';
 import { endpointsSchema } from './system-schemas.ts';
 import { headlinesSchema, traceSamplingSchema, traceSchema, tracesSchema } from './trace-schemas.ts';
 
 export interface ApiRoutesOptions {
-  readonly query: Pick<QueryContext, 'engine' | 'limits'>;
+  readonly answers: StoreAnswers;
   readonly traceReader: TraceReader;
   readonly headlines: Headlines;
   readonly endpoints: EndpointsResponse;
@@ -60,7 +61,7 @@ const HEADLINE_IDS_MAX = 100;
 
 /** The queries under `/api/v1/`. */
 export function apiRoutes({
-  query,
+  answers,
   traceReader,
   headlines,
   endpoints,
@@ -77,22 +78,31 @@ export function apiRoutes({
     asked: Q,
     signal: AbortSignal,
     given: string | undefined,
-  ): Promise<OfTrace<TraceResults[Q]>> => {
+  ): Promise<
+    OfTrace<TraceResults[Q]> & {
+      readonly headers: Readonly<Record<string, string>>;
+      readonly partial: PartialAnswer | undefined;
+    }
+  > => {
     const traceId = readTraceId(given);
-    const trace = await traceReader.ask(context(signal), traceId, asked);
+    const {
+      found: trace,
+      partial,
+      headers,
+    } = await answers.find(signal, (context) => traceReader.ask(context, traceId, asked));
     if (trace === null) throw new Problem(404, 'trace_not_found', `no span of trace ${traceId} is stored`);
     if (trace.truncated) truncatedTraces.inc();
-    return trace;
+    return { ...trace, partial, headers: { ...truncatedHeader(trace), ...headers } };
   };
-  const context = (signal: AbortSignal): QueryContext => ({ ...query, signal });
-  const operationsOf = async (
+  const operationsOf = (
     service: string,
     { from, to }: ParameterValues<typeof spanRange>,
     signal: AbortSignal,
   ): Promise<JsonResponse<OperationsResponse>> => {
     const range = { fromUnixNano: from, toUnixNano: to };
-    const operations = await findOperations(context(signal), service, range);
-    return json({ operations } satisfies OperationsResponse);
+    return answers.json(signal, async (context): Promise<OperationsResponse> => ({
+      operations: await findOperations(context, service, range),
+    }));
   };
   return [
     route({
@@ -110,12 +120,12 @@ export function apiRoutes({
         'All services, with counts of their stored spans, of all or of those that start in a range; services and ' +
         'operations beyond the limits of rollups, and those of more than 4096 bytes, are counted as one, with isOthers set',
       parameters: spanRange,
-      answers: { description: 'The services, sorted by name', schema: servicesSchema },
+      answers: { description: 'The services, sorted by name', schema: servicesSchema, headers: PARTIAL_HEADERS },
       usesStore: true,
-      answer: async ({ query: { from, to }, signal }) => {
-        const services = await findServices(context(signal), { fromUnixNano: from, toUnixNano: to });
-        return json({ services } satisfies ServicesResponse);
-      },
+      answer: ({ query: { from, to }, signal }) =>
+        answers.json(signal, async (context): Promise<ServicesResponse> => ({
+          services: await findServices(context, { fromUnixNano: from, toUnixNano: to }),
+        })),
     }),
     route({
       path: '/api/v1/services/{service}/operations',
@@ -124,7 +134,7 @@ export function apiRoutes({
       parameters: spanRange,
       pathParameters: { service: 'The name of the service, percent-encoded' },
       problems: { 404: 'not_found: the path names no service' },
-      answers: { description: 'The operations, sorted by name', schema: operationsSchema },
+      answers: { description: 'The operations, sorted by name', schema: operationsSchema, headers: PARTIAL_HEADERS },
       usesStore: true,
       answer: ({ path: { service = '' }, query: range, signal }) => operationsOf(service, range, signal),
     }),
@@ -133,12 +143,12 @@ export function apiRoutes({
       operationId: 'listOperations',
       summary: 'The same, for service names that cannot be a path segment, such as `..`',
       parameters: { service: requiredName('The name of the service'), ...spanRange },
-      answers: { description: 'The operations, sorted by name', schema: operationsSchema },
+      answers: { description: 'The operations, sorted by name', schema: operationsSchema, headers: PARTIAL_HEADERS },
       usesStore: true,
       answer: ({ query: { service, ...range }, signal }) => operationsOf(service, range, signal),
     }),
-    seriesRoute(context, Date.now, countedUntil),
-    ...attributeRoutes(context),
+    seriesRoute(answers, Date.now, countedUntil),
+    ...attributeRoutes(answers),
     route({
       path: '/api/v1/traces',
       operationId: 'searchTraces',
@@ -180,21 +190,24 @@ export function apiRoutes({
       answers: {
         description: 'A page of traces, newest first; nextCursor is null on the last one',
         schema: tracesSchema,
+        headers: PARTIAL_HEADERS,
       },
       usesStore: true,
-      answer: async ({ query: { tag, from, to, minDurationMs, maxDurationMs, limit, cursor, ...filter }, signal }) => {
-        const { traces, next } = await searchTraces(context(signal), {
-          filter: { ...filter, tags: tag },
-          range: { fromUnixNano: from, toUnixNano: to },
-          minDurationNs: minDurationMs,
-          maxDurationNs: maxDurationMs,
-          limit,
-          after: cursor,
+      answer: ({ query: { tag, from, to, minDurationMs, maxDurationMs, limit, cursor, ...filter }, signal }) => {
+        return answers.json(signal, async (context): Promise<TracesResponse> => {
+          const { traces, next } = await searchTraces(context, {
+            filter: { ...filter, tags: tag },
+            range: { fromUnixNano: from, toUnixNano: to },
+            minDurationNs: minDurationMs,
+            maxDurationNs: maxDurationMs,
+            limit,
+            after: cursor,
+          });
+          return {
+            traces: traces.map((trace) => ({ ...trace, headline: headlines.get(trace.traceId, trace.spanCount) })),
+            nextCursor: next === null ? null : encodeCursor(next),
+          };
         });
-        return json({
-          traces: traces.map((trace) => ({ ...trace, headline: headlines.get(trace.traceId, trace.spanCount) })),
-          nextCursor: next === null ? null : encodeCursor(next),
-        } satisfies TracesResponse);
       },
     }),
     route({
@@ -205,23 +218,25 @@ export function apiRoutes({
       answers: {
         description: 'The headlines by trace ID of 32 digits; a trace that is not stored has none',
         schema: headlinesSchema,
+        headers: PARTIAL_HEADERS,
       },
       usesStore: true,
-      answer: async ({ query: { ids }, signal }) => {
-        return json({ headlines: await headlines.compute(context(signal), ids) } satisfies HeadlinesResponse);
-      },
+      answer: ({ query: { ids }, signal }) =>
+        answers.json(signal, async (context): Promise<HeadlinesResponse> => ({
+          headlines: await headlines.compute(context, ids),
+        })),
     }),
     route({
       path: '/api/v1/traces/{traceId}',
       operationId: 'getTrace',
       summary: 'One trace as OTLP JSON',
       pathParameters: tracePath,
-      answers: { description: 'The trace, as OTLP JSON', schema: traceSchema, headers: spansInTrace },
+      answers: { description: 'The trace, as OTLP JSON', schema: traceSchema, headers: headersOfTrace },
       problems: traceProblems,
       usesStore: true,
       answer: async ({ path, signal }) => {
         const trace = await ask('otlp', signal, path['traceId']);
-        return writtenJson<TracesData>(trace.answer, truncatedHeader(trace));
+        return writtenJson<TracesData>(trace.answer, trace.headers);
       },
     }),
     route({
@@ -229,12 +244,12 @@ export function apiRoutes({
       operationId: 'getStory',
       summary: 'The story of a trace: a headline and clauses with the spans that are their evidence',
       pathParameters: tracePath,
-      answers: { description: 'The story, with its evidence', schema: storySchema, headers: spansInTrace },
+      answers: { description: 'The story, with its evidence', schema: storySchema, headers: headersOfTrace },
       problems: traceProblems,
       usesStore: true,
       answer: async ({ path, signal }) => {
         const trace = await ask('story', signal, path['traceId']);
-        return { ...json(trace.answer), headers: truncatedHeader(trace) };
+        return { ...json(trace.answer), headers: trace.headers };
       },
     }),
     route({
@@ -246,13 +261,15 @@ export function apiRoutes({
       answers: {
         description: 'What the trace represents, and the decisions behind it',
         schema: traceSamplingSchema,
-        headers: spansInTrace,
+        headers: headersOfTrace,
       },
       problems: traceProblems,
       usesStore: true,
       answer: async ({ path, signal }) => {
         const trace = await ask('sampling', signal, path['traceId']);
-        return { ...json(withReasons(trace.answer, samplingReasonOf)), headers: truncatedHeader(trace) };
+        const { answer, partial, headers } = trace;
+        const body = { ...withReasons(answer, samplingReasonOf), ...(partial !== undefined && { partial }) };
+        return { ...json(body), headers };
       },
     }),
   ];
@@ -267,7 +284,8 @@ const tracePath = { traceId: TRACE_ID_ACCEPTED };
 
 const traceProblems = { 404: 'trace_not_found: no span of the trace is stored; not_found: the path names none' };
 
-const spansInTrace = {
+const headersOfTrace = {
+  ...PARTIAL_HEADERS,
   [SPANS_IN_TRACE_HEADER]: 'How many spans the trace has; sent where only the first of them were read',
 };
 

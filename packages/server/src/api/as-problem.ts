@@ -1,4 +1,4 @@
-import { EngineError } from '../query/rows.ts';
+import { EngineError, ShardAwayError } from '../query/rows.ts';
 import { QueueFullError } from '../limiter.ts';
 import { overloaded } from '../http/refusal.ts';
 import { Problem, problemOf } from '../http/problem.ts';
@@ -19,6 +19,9 @@ export function asProblem(error: unknown, retryAfterMs: number): Problem {
   }
   if (isTimeout(error)) {
     return new Problem(504, 'timeout', 'the query timed out; query less, such as a shorter time range');
+  }
+  if (error instanceof ShardAwayError) {
+    return problemOf(overloaded(error.message, retryAfterMs, 'shard_unavailable'));
   }
   if (error instanceof EngineError) {
     if (error.code === 'unavailable') {

@@ -1,11 +1,11 @@
 import type { AttributesResponse, AttributeValuesResponse } from '@throughline/trace/client';
 import { findAttributeKeys, findAttributeValues } from '../query/attributes.ts';
-import type { QueryContext } from '../query/rows.ts';
-import { json, type JsonResponse } from '../http/response.ts';
+import type { JsonResponse } from '../http/response.ts';
 import { anyText, integer, requiredName, time, type ParameterValues } from '../http/parameters.ts';
 import type { Route } from '../http/route.ts';
 import { route } from '../http/route.ts';
 import { attributesSchema, attributeValuesSchema } from './attribute-schemas.ts';
+import { PARTIAL_HEADERS, type StoreAnswers } from './store-answers.ts';
 
 const COMPLETIONS_DEFAULT = 100;
 const COMPLETIONS_MAX = 10_000;
@@ -23,18 +23,20 @@ const parameters = {
 const valuesResponse = {
   description: 'The values, the most frequent first; none for a key that is not known',
   schema: attributeValuesSchema,
+  headers: PARTIAL_HEADERS,
 };
 
 /** What completes a search while it is typed. */
-export function attributeRoutes(context: (signal: AbortSignal) => QueryContext): Route[] {
-  const valuesOf = async (
+export function attributeRoutes(answers: StoreAnswers): Route[] {
+  const valuesOf = (
     key: string,
     { prefix, from, to, limit }: ParameterValues<typeof parameters>,
     signal: AbortSignal,
   ): Promise<JsonResponse<AttributeValuesResponse>> => {
     const query = { prefix: prefix ?? '', range: { fromUnixNano: from, toUnixNano: to }, limit };
-    const values = await findAttributeValues(context(signal), key, query);
-    return json({ values } satisfies AttributeValuesResponse);
+    return answers.json(signal, async (context): Promise<AttributeValuesResponse> => ({
+      values: await findAttributeValues(context, key, query),
+    }));
   };
   return [
     route({
@@ -44,12 +46,13 @@ export function attributeRoutes(context: (signal: AbortSignal) => QueryContext):
         'Keys of the attributes of spans and resources, the most frequent first; counts are sums of sampling weights, estimated from ' +
         'some of the spans, whatever the values are; keys of more than 256 bytes, and the empty one, are omitted',
       parameters,
-      answers: { description: 'The keys, the most frequent first', schema: attributesSchema },
+      answers: { description: 'The keys, the most frequent first', schema: attributesSchema, headers: PARTIAL_HEADERS },
       usesStore: true,
-      answer: async ({ query: { prefix, from, to, limit }, signal }) => {
+      answer: ({ query: { prefix, from, to, limit }, signal }) => {
         const query = { prefix: prefix ?? '', range: { fromUnixNano: from, toUnixNano: to }, limit };
-        const attributes = await findAttributeKeys(context(signal), query);
-        return json({ attributes } satisfies AttributesResponse);
+        return answers.json(signal, async (context): Promise<AttributesResponse> => ({
+          attributes: await findAttributeKeys(context, query),
+        }));
       },
     }),
     route({

@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import { closed } from '../schema/json-schema.ts';
 import { named } from '../schema/named-schema.ts';
+import { partial } from './partial-schema.ts';
 
 const attributeKey = named(
   'AttributeKeySummary',
@@ -19,6 +20,7 @@ export const attributesSchema = named(
   'AttributesResponse',
   closed({
     attributes: Type.Array(attributeKey, { description: 'Keys of spans and resources, the most frequent first.' }),
+    partial,
   }),
 );
 
@@ -35,5 +37,5 @@ const attributeValue = named(
 
 export const attributeValuesSchema = named(
   'AttributeValuesResponse',
-  closed({ values: Type.Array(attributeValue, { description: 'The most frequent first.' }) }),
+  closed({ values: Type.Array(attributeValue, { description: 'The most frequent first.' }), partial }),
 );

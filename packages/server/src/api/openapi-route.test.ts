@@ -1,16 +1,16 @@
 import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
 import { json } from 'node:stream/consumers';
-import { SPANS_IN_TRACE_HEADER } from '@throughline/trace/client';
+import { MISSING_SHARDS_HEADER, SHARDS_HEADER, SPANS_IN_TRACE_HEADER } from '@throughline/trace/client';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { allowAll } from '../http/access.ts';
-import type { Engine } from '../storage/engine.ts';
+import type { Engine, QueryOptions } from '../storage/engine.ts';
 import { singleServerTables } from '../storage/tables.ts';
 import type { Headlines } from '../query/headlines.ts';
 import { QUERY_LIMITS } from '../query/limits.ts';
-import { EngineError } from '../query/rows.ts';
+import { EngineError, ShardAwayError, type QueryContext } from '../query/rows.ts';
 import type { TraceReader } from '../query/trace-reader.ts';
 import { apiRoutes } from './api-routes.ts';
 import { ApiServer } from './api-server.ts';
@@ -18,6 +18,7 @@ import { API_LIMITS } from './limits.ts';
 import { maintenanceRoutes, type Maintenance } from './maintenance-routes.ts';
 import { openApiRoute } from './openapi-route.ts';
 import { StaticUi } from './static-ui.ts';
+import { StoreAnswers } from './store-answers.ts';
 
 interface Described {
   readonly $ref?: string;
@@ -36,10 +37,15 @@ interface Operation {
 interface Answered {
   readonly status: number;
   readonly headers: IncomingMessage['headers'];
-  readonly body: { readonly error?: { readonly code: string } };
+  readonly body: { readonly error?: { readonly code: string }; readonly partial?: unknown };
 }
 
 const TRACE_ID = '0af7651916cd43dd8448eb211c80319c';
+
+/** What answers may have in their head, and mean. */
+const SENT = ['Retry-After', SPANS_IN_TRACE_HEADER, MISSING_SHARDS_HEADER, SHARDS_HEADER];
+
+const AWAY = { missingShards: 1, shards: 3, lacksTrace: () => Promise.resolve(true) };
 
 const stops: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -47,7 +53,10 @@ afterEach(async () => {
 });
 
 /** The API over a store of which every statement, and every trace, ends so. */
-async function serve(ends: () => Promise<never>, trace: () => Promise<unknown> = ends) {
+async function serve(
+  ends: (given: string | QueryContext, options?: QueryOptions) => Promise<unknown>,
+  trace: (context: QueryContext) => Promise<unknown> = ends,
+) {
   const registry = new Registry();
   const engine = {
     query: ends,
@@ -55,7 +64,6 @@ async function serve(ends: () => Promise<never>, trace: () => Promise<unknown> =
     hasAttributeFilter: true,
     fresh: null,
   } as unknown as Engine;
-  const query = { engine, limits: QUERY_LIMITS };
   const traceReader = { ask: trace } as unknown as TraceReader;
   const maintenance: Maintenance = {
     check: () => ({ state: 'impossible' }),
@@ -65,7 +73,7 @@ async function serve(ends: () => Promise<never>, trace: () => Promise<unknown> =
   };
   const routes = [
     ...apiRoutes({
-      query,
+      answers: new StoreAnswers({ query: { engine, limits: QUERY_LIMITS }, registry, shardsAway: () => 0 }),
       traceReader,
       headlines: { compute: ends, get: () => null } as unknown as Headlines,
       endpoints: { otlpGrpcPort: null, otlpHttpPort: 4318 },
@@ -128,7 +136,7 @@ function undescribed({ method, path, responses }: Operation, { status, headers, 
   const isNamed =
     code === undefined || status === 400 || new RegExp(String.raw`\b${code}\b`).test(response.description);
   const described = Object.keys(response.headers ?? {}).map((name) => name.toLowerCase());
-  const sent = ['retry-after', SPANS_IN_TRACE_HEADER.toLowerCase()].filter((name) => headers[name] !== undefined);
+  const sent = SENT.map((name) => name.toLowerCase()).filter((name) => headers[name] !== undefined);
   return [
     ...(isNamed ? [] : [`${at} does not name ${code}`]),
     ...sent.filter((name) => !described.includes(name)).map((name) => `${at} has ${name}, which is not described`),
@@ -141,6 +149,7 @@ describe('the OpenAPI description', () => {
     ['a statement that needs too much memory', new EngineError('too_large', 'no', { clickhouseCode: 241 }), 422],
     ['an answer that is too large', new EngineError('too_large', 'no'), 422],
     ['a store that is away', new EngineError('unavailable', 'no'), 503],
+    ['a trace whose shard is away', new ShardAwayError(TRACE_ID, AWAY), 503],
     ['a statement that takes too long', new EngineError('timeout', 'no'), 504],
     ['a fault of our own', new TypeError('no'), 500],
   ])('has what every route over the store answers to %s', async (_, error, status) => {
@@ -186,11 +195,48 @@ describe('the OpenAPI description', () => {
     }
   });
 
-  it('has the header that says how many spans a trace has of which not all are read', async () => {
+  it('has what every answer over the store says of shards that are missing in it', async () => {
+    const { ask, operations } = await serve(
+      (given, options) => {
+        const { onPartial } = typeof given === 'string' ? (options ?? {}) : given;
+        onPartial?.(AWAY);
+        return Promise.resolve(typeof given === 'string' ? new Uint8Array() : {});
+      },
+      (context) => {
+        context.onPartial?.(AWAY);
+        return Promise.resolve({ truncated: true, storedSpanCount: 5, answer: { decisions: [] } });
+      },
+    );
+    const inJson = operations.filter(
+      ({ path, responses }) => responses['504'] !== undefined && !path.startsWith('/api/v1/traces/{'),
+    );
+    expect(inJson.length).toBeGreaterThan(7);
+    for (const operation of inJson) {
+      const answer = await ask(operation.method, targetOf(operation, TRACE_ID));
+      expect([operation.path, answer.status, answer.body.partial]).toEqual([
+        operation.path,
+        200,
+        { missingShards: 1, shards: 3 },
+      ]);
+      expect(answer.headers[MISSING_SHARDS_HEADER.toLowerCase()]).toBe('1');
+      expect(undescribed(operation, answer)).toEqual([]);
+    }
+    for (const of of ['story', 'sampling']) {
+      const operation = operations.find(({ path }) => path === `/api/v1/traces/{traceId}/${of}`)!;
+      const answer = await ask('GET', targetOf(operation, TRACE_ID));
+      expect([of, answer.status, answer.headers[SHARDS_HEADER.toLowerCase()]]).toEqual([of, 200, '3']);
+      expect(undescribed(operation, answer)).toEqual([]);
+    }
+  });
+
+  it('has the headers that say how many spans a trace has of which not all are read', async () => {
     const trace = { truncated: true, storedSpanCount: 5, answer: ['{}'] };
     const { ask, operations } = await serve(
       () => Promise.reject(new Error('not asked')),
-      () => Promise.resolve(trace),
+      ({ onPartial }) => {
+        onPartial?.(AWAY);
+        return Promise.resolve(trace);
+      },
     );
     const operation = operations.find(({ path }) => path === '/api/v1/traces/{traceId}')!;
     const answer = await ask('GET', targetOf(operation, TRACE_ID));

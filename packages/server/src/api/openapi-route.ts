@@ -68,6 +68,7 @@ function openApi({ routes, version, basePath = '', receiver }: OpenApiOptions) {
         QueryRefused: problem({
           description:
             'store_unavailable, too_many_queries, too_many_responses: the store is unavailable, or the collector overloaded; ' +
+            'shard_unavailable: the trace may be on a shard of the store that does not answer; ' +
             'retry after Retry-After seconds',
           hasRetryAfter: true,
         }),

@@ -1,12 +1,11 @@
 import type { SeriesResponse } from '@throughline/trace/client';
-import type { QueryContext } from '../query/rows.ts';
 import { findSeries, type CountedUntil } from '../query/find-series.ts';
-import { json } from '../http/response.ts';
 import { anyText, integer, oneOf, optional, spanName, time } from '../http/parameters.ts';
 import { Problem } from '../http/problem.ts';
 import type { Route } from '../http/route.ts';
 import { route } from '../http/route.ts';
 import { seriesSchema } from './service-schemas.ts';
+import { PARTIAL_HEADERS, type StoreAnswers } from './store-answers.ts';
 
 const POINTS_MAX = 1_500;
 const SERIES_DEFAULT = 100;
@@ -21,11 +20,7 @@ const HOUR_NS = 3_600_000_000_000n;
 const SECOND_NS = 1_000_000_000n;
 
 /** `now`: milliseconds since the epoch. */
-export function seriesRoute(
-  context: (signal: AbortSignal) => QueryContext,
-  now: () => number,
-  countedUntil: () => CountedUntil,
-): Route {
+export function seriesRoute(answers: StoreAnswers, now: () => number, countedUntil: () => CountedUntil): Route {
   return route({
     path: '/api/v1/series',
     operationId: 'getSeries',
@@ -55,7 +50,7 @@ export function seriesRoute(
         'Maximum number of series in the response',
       ),
     },
-    answers: { description: 'The series, with a value for each step', schema: seriesSchema },
+    answers: { description: 'The series, with a value for each step', schema: seriesSchema, headers: PARTIAL_HEADERS },
     usesStore: true,
     answer: async ({ query: { service, operation, groupBy, from, to, step, limit }, signal }) => {
       const last = to ?? BigInt(now()) * 1_000_000n;
@@ -83,9 +78,11 @@ export function seriesRoute(
         stepSeconds,
         seriesMax: limit,
       };
-      const { series, truncated } = await findSeries(context(signal), query, countedUntil());
-      const fromUnixNano = String(BigInt(fromSecond) * SECOND_NS);
-      return json({ fromUnixNano, stepSeconds, points, series, truncated } satisfies SeriesResponse);
+      return await answers.json(signal, async (context): Promise<SeriesResponse> => {
+        const { series, truncated } = await findSeries(context, query, countedUntil());
+        const fromUnixNano = String(BigInt(fromSecond) * SECOND_NS);
+        return { fromUnixNano, stepSeconds, points, series, truncated };
+      });
     },
   });
 }

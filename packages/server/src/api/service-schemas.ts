@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import { closed, count, decimal, described, nullable, oneOf } from '../schema/json-schema.ts';
 import { named } from '../schema/named-schema.ts';
+import { partial } from './partial-schema.ts';
 import { errorRateInterval, estimate } from './estimate-schema.ts';
 
 const counts = {
@@ -40,7 +41,7 @@ const serviceSummary = named(
 
 export const servicesSchema = named(
   'ServicesResponse',
-  closed({ services: Type.Array(serviceSummary, { description: 'By name.' }) }),
+  closed({ services: Type.Array(serviceSummary, { description: 'By name.' }), partial }),
 );
 
 const operationSummary = named(
@@ -53,7 +54,10 @@ const operationSummary = named(
 
 export const operationsSchema = named(
   'OperationsResponse',
-  closed({ operations: Type.Array(operationSummary, { description: 'By name; none for an unknown service.' }) }),
+  closed({
+    operations: Type.Array(operationSummary, { description: 'By name; none for an unknown service.' }),
+    partial,
+  }),
 );
 
 const durations = Type.Array(nullable(decimal()));
@@ -106,5 +110,6 @@ export const seriesSchema = named(
     points: count({ description: 'The number of steps.' }),
     series: Type.Array(requestSeries, { description: 'Most requests first.' }),
     truncated: Type.Boolean({ description: 'True when there are more series than `limit`.' }),
+    partial,
   }),
 );

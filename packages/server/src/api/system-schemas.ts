@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import { closed, count, nullable, oneOf } from '../schema/json-schema.ts';
 import { named } from '../schema/named-schema.ts';
+import { partial } from './partial-schema.ts';
 
 const systemStore = named(
   'SystemStore',
@@ -16,6 +17,7 @@ const systemStore = named(
         'The first UTC day of which spans are stored, such as `2026-11-23`; null while there are none.',
       ),
       lastDay: nullable(Type.String(), 'The last one.'),
+      partial,
     },
     'Where the collector stores spans: its embedded ClickHouse, or servers.',
   ),

@@ -2,6 +2,7 @@ import { Type } from '@sinclair/typebox';
 import type { TracesData } from '@throughline/trace';
 import { closed, count, decimal, described, members, nullable, oneOf } from '../schema/json-schema.ts';
 import { named } from '../schema/named-schema.ts';
+import { partial } from './partial-schema.ts';
 import { samplingReason } from '../schema/sampling-reason.ts';
 import { estimateBasis } from './estimate-schema.ts';
 
@@ -46,6 +47,7 @@ export const tracesSchema = named(
     {
       traces: Type.Array(traceSummary),
       nextCursor: nullable(Type.String(), 'Null on the last page.'),
+      partial,
     },
     'A page of traces, newest first: by the start of the root, or of the earliest span whose parent has not arrived ' +
       'where no root has. Service, operation, status and every tag match one and the same span; the trace overlaps ' +
@@ -60,6 +62,7 @@ export const headlinesSchema = named(
       Type.String(),
       'A headline for each trace that is stored, by its id of 32 digits. See `Story.headline`.',
     ),
+    partial,
   }),
 );
 
@@ -108,6 +111,7 @@ export const traceSamplingSchema = named(
       decisions: Type.Array(traceSamplingDecision, {
         description: 'One for each span that decided or raised the threshold, in the order of the trace.',
       }),
+      partial,
     },
     'Why a trace was sampled, from its spans and from the current sampling probabilities.',
   ),

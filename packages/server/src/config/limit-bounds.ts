@@ -367,6 +367,24 @@ export const LIMIT_BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyo
       'Interval at which a collector renews its lease on the store',
       'throughline_store_lease_held',
     ],
+    shardConnectTimeoutMs: [
+      10,
+      MINUTE,
+      'Timeout of a ClickHouse server that connects to another one of the cluster; then it takes it for unreachable',
+      'throughline_cluster_shards_away',
+    ],
+    shardSilenceMs: [
+      SECOND,
+      HOUR,
+      'Time without a sign of life after which a ClickHouse server gives up another one in the middle of a query',
+      'throughline_cluster_shards_away',
+    ],
+    shardRecheckMs: [
+      50,
+      HOUR,
+      'Interval at which a shard that queries go without is asked whether it answers again',
+      'throughline_cluster_shards_away',
+    ],
     closeTimeoutMs: [0, HOUR, 'Time at shutdown for a running insert', null],
   },
   retention: {

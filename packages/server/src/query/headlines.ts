@@ -1,4 +1,5 @@
 import type { QueryLimits } from './limits.ts';
+import type { MissingShards } from '../storage/engine.ts';
 import type { QueryContext } from './rows.ts';
 import type { TraceReader } from './trace-reader.ts';
 import { findSpanCounts } from './trace-summary.ts';
@@ -48,7 +49,7 @@ export class Headlines {
    * Rejects where none could be read.
    */
   async compute(context: QueryContext, traceIds: readonly string[]): Promise<Record<string, string>> {
-    const spanCounts = await findSpanCounts(context, traceIds);
+    const spanCounts = await this.#spanCounts(context, traceIds);
     const headlines: Record<string, string> = {};
     const failures: unknown[] = [];
     await Promise.all(
@@ -63,6 +64,20 @@ export class Headlines {
     );
     if (failures.length > 0 && failures.length === spanCounts.size) throw failures[0];
     return headlines;
+  }
+
+  /** Partial only where the shard of one of the traces is away. */
+  async #spanCounts(context: QueryContext, traceIds: readonly string[]): Promise<Map<string, number>> {
+    const { onPartial } = context;
+    if (onPartial === undefined) return await findSpanCounts(context, traceIds);
+    const without: MissingShards[] = [];
+    const found = await findSpanCounts({ ...context, onPartial: (missing) => void without.push(missing) }, traceIds);
+    const missing = without.at(-1);
+    if (missing !== undefined) {
+      const lacks = await Promise.all(traceIds.map((traceId) => missing.lacksTrace(traceId)));
+      if (lacks.includes(true)) onPartial(missing);
+    }
+    return found;
   }
 
   #compute(context: QueryContext, traceId: string, spanCount: number): Promise<string | null> {

@@ -1,11 +1,11 @@
-import type { Engine } from '../storage/engine.ts';
+import { EngineError, type Engine, type MissingShards } from '../storage/engine.ts';
 import type { Rollup } from '../storage/rollups/rollups.ts';
 import { ALL_COUNTED, type SpanView, type Visibility } from '../storage/span-visibility.ts';
 import { sqlInt64 } from '../storage/sql.ts';
 import type { QueryLimits } from './limits.ts';
 
 /** What a query rejects with when a statement of it did not succeed. */
-export { EngineError } from '../storage/engine.ts';
+export { EngineError };
 
 /** What every query needs besides its parameters. */
 export interface QueryContext {
@@ -17,6 +17,19 @@ export interface QueryContext {
    * Once it is aborted the statement that runs is cancelled and none is started; the query rejects with its reason.
    */
   readonly signal: AbortSignal;
+  /**
+   * Called for each statement that is answered without shards of a cluster that are away; without it such a query
+   * rejects.
+   */
+  readonly onPartial?: (missing: MissingShards) => void;
+}
+
+/** The spans of a trace are on a shard that does not answer: nobody knows whether there are any. */
+export class ShardAwayError extends EngineError {
+  constructor(traceId: string, { missingShards, shards }: MissingShards) {
+    const away = `${missingShards} of ${shards} shards of the store did not answer`;
+    super('unavailable', `${away}, and trace ${traceId} may be on one that did not; try again later`);
+  }
 }
 
 /** Every table has it first in its key; no query sees the rows of another tenant. */
@@ -89,12 +102,17 @@ export async function queryRows(context: QueryContext, sql: string): Promise<Jso
 }
 
 export async function queryBytes(
-  { engine, limits, signal }: QueryContext,
+  { engine, limits, signal, onPartial }: QueryContext,
   sql: string,
   format: 'JSONCompactEachRow' | 'Native',
 ): Promise<Uint8Array> {
   signal.throwIfAborted();
-  const bytes = await engine.query(sql, { format, timeoutMs: limits.queryTimeoutMs, signal });
+  const bytes = await engine.query(sql, {
+    format,
+    timeoutMs: limits.queryTimeoutMs,
+    signal,
+    ...(onPartial !== undefined && { onPartial }),
+  });
   signal.throwIfAborted();
   return bytes;
 }

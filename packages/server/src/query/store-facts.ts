@@ -1,12 +1,19 @@
-import type { SystemStore } from '@throughline/trace/client';
+import type { PartialAnswer, SystemStore } from '@throughline/trace/client';
 import { queryRows, type QueryContext } from './rows.ts';
 import { IN_DATABASE, type Tables } from '../storage/tables.ts';
 
-export type StoreFacts = Pick<SystemStore, 'engineVersion' | 'spanCount' | 'diskBytes' | 'firstDay' | 'lastDay'>;
+export type StoreFacts = Pick<
+  SystemStore,
+  'engineVersion' | 'spanCount' | 'diskBytes' | 'firstDay' | 'lastDay' | 'partial'
+>;
 
 /** Out of the metadata of the parts: no span is looked at. */
 export async function findStoreFacts(context: QueryContext): Promise<StoreFacts | null> {
-  const [row] = await queryRows(context, storeFactsSql(context.engine.tables));
+  let partial: PartialAnswer | undefined;
+  const onPartial = ({ missingShards, shards }: PartialAnswer): void => {
+    partial = { missingShards, shards };
+  };
+  const [row] = await queryRows({ ...context, onPartial }, storeFactsSql(context.engine.tables));
   if (row === undefined) return null;
   const day = (column: number): string | null => (row.text(column) === '' ? null : row.text(column));
   return {
@@ -15,6 +22,7 @@ export async function findStoreFacts(context: QueryContext): Promise<StoreFacts 
     diskBytes: row.number(2),
     firstDay: day(3),
     lastDay: day(4),
+    ...(partial !== undefined && { partial }),
   };
 }
 

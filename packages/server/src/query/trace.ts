@@ -1,4 +1,5 @@
 import type { InstrumentationScope, Resource, ResourceSpans, ScopeSpans, TracesData } from '@throughline/trace';
+import type { MissingShards } from '../storage/engine.ts';
 import { emptyColumns } from '../storage/rollups/rare-columns.ts';
 import { SPAN_FIELDS } from '../storage/schema.ts';
 import { ALL_COUNTED, type SpanView } from '../storage/span-visibility.ts';
@@ -8,7 +9,7 @@ import { storedAttributes, rowAttributes } from './stored-attributes.ts';
 import { NativeBlock } from './native-columns.ts';
 import { defaultColumn, readNative } from './native-reader.ts';
 import type { QueryContext } from './rows.ts';
-import { EngineError, queryBytes, queryRows, unlessAborted, where, withView } from './rows.ts';
+import { EngineError, queryBytes, queryRows, ShardAwayError, unlessAborted, where, withView } from './rows.ts';
 import { SpanReader } from './span-reader.ts';
 import { countedSource, spanSources, uncountedSources, type SpanSource } from './span-sources.ts';
 import { ofTracesIn } from './trace-summary.ts';
@@ -58,10 +59,33 @@ export async function findTraceRows(
   knownSpanCount: number | null = null,
 ): Promise<TraceRows | 'as_known' | null> {
   const { visibility = ALL_COUNTED, signal } = context;
-  const rows = await lookForTrace(context, traceId, knownSpanCount);
-  // Whoever has just sent it need not query twice.
-  if (rows !== null || !(await unlessAborted(visibility.pendingPublished(), signal))) return rows;
-  return lookForTrace(context, traceId, knownSpanCount);
+  return onItsShard(context, traceId, async (asked) => {
+    const rows = await lookForTrace(asked, traceId, knownSpanCount);
+    // Whoever has just sent it need not query twice.
+    if (rows !== null || !(await unlessAborted(visibility.pendingPublished(), signal))) return rows;
+    return lookForTrace(asked, traceId, knownSpanCount);
+  });
+}
+
+/**
+ * What is known of one trace is on one shard: the answer is whole while that one answers, whichever others do not. It
+ * is partial where others have spans of it from before shards were added. Rejects with `ShardAwayError` where its shard
+ * is away and nothing is found.
+ */
+async function onItsShard<T>(
+  context: QueryContext,
+  traceId: string,
+  ask: (context: QueryContext) => Promise<T | null>,
+): Promise<T | null> {
+  const { onPartial } = context;
+  if (onPartial === undefined) return ask(context);
+  const without: MissingShards[] = [];
+  const found = await ask({ ...context, onPartial: (missing) => void without.push(missing) });
+  const missing = without.at(-1);
+  if (missing === undefined || !(await missing.lacksTrace(traceId))) return found;
+  if (found === null) throw new ShardAwayError(traceId, missing);
+  onPartial(missing);
+  return found;
 }
 
 function lookForTrace(

@@ -70,6 +70,24 @@ export interface QueryOptions {
   readonly timeoutMs: number;
   /** The client has left: the statement is cancelled in the engine, or not even started. */
   readonly signal?: AbortSignal;
+  /**
+   * Allows an answer without the rows of shards that do not answer, and is called with them before such an answer.
+   * Without it the statement fails: whoever derives or deletes something needs all rows.
+   */
+  readonly onPartial?: (missing: MissingShards) => void;
+}
+
+/** Shards of a cluster that have not answered. */
+export interface MissingShards {
+  /** From 1. */
+  readonly missingShards: number;
+  /** All that the cluster has. */
+  readonly shards: number;
+  /**
+   * Whether the spans of a trace (32 hex digits) are on a shard that does not answer now: it asks the servers again.
+   * Never rejects.
+   */
+  readonly lacksTrace: (traceId: string) => Promise<boolean>;
 }
 
 export type EngineState =

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { ApiClient, ApiClientError } from './api-client.ts';
+import { MISSING_SHARDS_HEADER, SHARDS_HEADER } from './partial-answer.ts';
+import { SPANS_IN_TRACE_HEADER } from './trace-response.ts';
 
 /** A fetch that answers always the same, and keeps what it was asked. */
 function aFetch(answer: () => Response) {
@@ -15,6 +17,10 @@ const json =
   (body: unknown, status = 200) =>
   () =>
     Response.json(body, { status });
+
+/** A client whose collector answers with these headers. */
+const clientOf = (headers: Record<string, string>): ApiClient =>
+  new ApiClient('', { fetch: aFetch(() => Response.json({ body: true }, { headers })).fetch });
 
 describe('ApiClient', () => {
   test('asks for each route with its parameters', async () => {
@@ -46,6 +52,17 @@ describe('ApiClient', () => {
       '/sampling',
       '/system',
     ]);
+  });
+
+  test('says of a trace and its story what the headers say that they lack', async () => {
+    const partial = { missingShards: 1, shards: 3 };
+    const marked = { [MISSING_SHARDS_HEADER]: '1', [SHARDS_HEADER]: '3' };
+    expect(await clientOf(marked).trace('aa')).toEqual({ body: true, partial });
+    expect(await clientOf(marked).story('aa')).toEqual({ body: true, partial });
+    const large = { ...marked, [SPANS_IN_TRACE_HEADER]: '7' };
+    expect(await clientOf(large).trace('aa')).toEqual({ body: true, partial, spansInTrace: 7 });
+    expect(await clientOf({}).trace('aa')).toEqual({ body: true });
+    expect(await clientOf({}).story('aa')).toEqual({ body: true });
   });
 
   test('asks the server of the page when the base is empty', async () => {

@@ -6,6 +6,7 @@ import type {
   EndpointsResponse,
   HeadlinesResponse,
   OperationsResponse,
+  PartialAnswer,
   SamplingResponse,
   SeriesQuery,
   SeriesResponse,
@@ -17,8 +18,8 @@ import type {
   TraceSamplingResponse,
 } from './api-types.ts';
 import type { TracesData } from '../otlp.ts';
-import type { Story } from '../story/story.ts';
-import { SPANS_IN_TRACE_HEADER, type TraceResponse } from './trace-response.ts';
+import { MISSING_SHARDS_HEADER, SHARDS_HEADER } from './partial-answer.ts';
+import { SPANS_IN_TRACE_HEADER, type StoryResponse, type TraceResponse } from './trace-response.ts';
 
 /** How an `ApiClient` sends its requests. */
 export interface ApiClientOptions {
@@ -146,24 +147,25 @@ export class ApiClient {
   }
 
   /**
-   * One trace as OTLP JSON, for `traceFromOtlp`. Rejects with `trace_not_found` if no span of it is stored. If the
-   * trace is too large to be read whole, `spansInTrace` is the number of its spans.
+   * One trace as OTLP JSON, for `traceFromOtlp`. Rejects with `trace_not_found` if no span of it is stored, and with
+   * `shard_unavailable` if it may be on a shard of the store that does not answer. If the trace is too large to be read
+   * whole, `spansInTrace` is the number of its spans.
    */
   async trace(traceId: string, options?: RequestOptions): Promise<TraceResponse> {
-    let stored: string | null = null;
     const path = `/traces/${encodeURIComponent(traceId)}`;
-    const data = await this.#get<TracesData>(path, {}, options, (headers) => {
-      stored = headers.get(SPANS_IN_TRACE_HEADER);
-    });
-    return stored === null ? data : { ...data, spansInTrace: Number(stored) };
+    const { body, headers } = await this.#request<TracesData>(path, {}, options);
+    const stored = headers.get(SPANS_IN_TRACE_HEADER);
+    return { ...body, ...(stored !== null && { spansInTrace: Number(stored) }), ...partialOf(headers) };
   }
 
-  /** What `tellStory` writes of a trace. Rejects with `trace_not_found` if no span of it is stored. */
-  story(traceId: string, options?: RequestOptions): Promise<Story> {
-    return this.#get(`/traces/${encodeURIComponent(traceId)}/story`, {}, options);
+  /** What `tellStory` writes of a trace. Rejects as `trace` does. */
+  async story(traceId: string, options?: RequestOptions): Promise<StoryResponse> {
+    const path = `/traces/${encodeURIComponent(traceId)}/story`;
+    const { body, headers } = await this.#request<StoryResponse>(path, {}, options);
+    return { ...body, ...partialOf(headers) };
   }
 
-  /** Why a trace was sampled, and how many it represents. Rejects with `trace_not_found` if no span of it is stored. */
+  /** Why a trace was sampled, and how many it represents. Rejects as `trace` does. */
   traceSampling(traceId: string, options?: RequestOptions): Promise<TraceSamplingResponse> {
     return this.#get(`/traces/${encodeURIComponent(traceId)}/sampling`, {}, options);
   }
@@ -183,12 +185,11 @@ export class ApiClient {
     return this.#get('/endpoints', {}, options);
   }
 
-  async #get<T>(
-    path: string,
-    parameters: Parameters,
-    options: RequestOptions = {},
-    onHeaders: (headers: Headers) => void = () => {},
-  ): Promise<T> {
+  async #get<T>(path: string, parameters: Parameters, options?: RequestOptions): Promise<T> {
+    return (await this.#request<T>(path, parameters, options)).body;
+  }
+
+  async #request<T>(path: string, parameters: Parameters, options: RequestOptions = {}): Promise<Received<T>> {
     const url = `${this.#baseUrl}/api/v1${path}${queryString(parameters)}`;
     const signal = options.signal;
     let status = 0;
@@ -198,10 +199,9 @@ export class ApiClient {
         ...(signal && { signal }),
       });
       status = response.status;
-      onHeaders(response.headers);
       // The response is not checked against its type: for 100,000 spans that would cost time.
       const body: T & Partial<ApiError> = await response.json();
-      if (response.ok) return body;
+      if (response.ok) return { body, headers: response.headers };
       if (body.error?.code) throw new ApiClientError(body.error.code, status, body.error.message);
       throw new ApiClientError('invalid_response', status, `${url} responded ${status} without a reason`);
     } catch (error) {
@@ -216,6 +216,18 @@ export class ApiClient {
       });
     }
   }
+}
+
+interface Received<T> {
+  readonly body: T;
+  readonly headers: Headers;
+}
+
+/** What no member of the body says: that of a trace is OTLP's, that of a story the story's. */
+function partialOf(headers: Headers): { readonly partial?: PartialAnswer } {
+  const missing = headers.get(MISSING_SHARDS_HEADER);
+  if (missing === null) return {};
+  return { partial: { missingShards: Number(missing), shards: Number(headers.get(SHARDS_HEADER)) } };
 }
 
 const TOO_LONG = 'the collector, or a proxy before it, rejected the query as too long; use fewer or shorter filters';

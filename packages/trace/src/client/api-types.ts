@@ -32,6 +32,8 @@ export interface ApiError {
 export interface ServicesResponse {
   /** By name. */
   readonly services: readonly ServiceSummary[];
+  /** Present where shards of the store did not answer: whatever is on them is not counted or listed. */
+  readonly partial?: PartialAnswer;
 }
 
 /** A service, as counted over the stored spans of a time range. */
@@ -82,10 +84,20 @@ export interface Estimate {
  */
 export type ErrorRateInterval = readonly [number, number];
 
+/** An answer that lacks what is on shards of a ClickHouse cluster that did not answer. */
+export interface PartialAnswer {
+  /** Shards of the store that did not answer, from 1. */
+  readonly missingShards: number;
+  /** All shards of the store. */
+  readonly shards: number;
+}
+
 /** Returned by `GET /api/v1/services/{service}/operations?from&to` and `GET /api/v1/operations?service&from&to`. */
 export interface OperationsResponse {
   /** By name; none for an unknown service. */
   readonly operations: readonly OperationSummary[];
+  /** Present where shards of the store did not answer: whatever is on them is not counted or listed. */
+  readonly partial?: PartialAnswer;
 }
 
 /** An operation of a service: all its spans with one name. */
@@ -122,6 +134,8 @@ export interface SeriesResponse {
   readonly series: readonly RequestSeries[];
   /** True when there are more series than `limit`. */
   readonly truncated: boolean;
+  /** Present where shards of the store did not answer: whatever is on them is not counted or listed. */
+  readonly partial?: PartialAnswer;
 }
 
 /**
@@ -169,6 +183,8 @@ export interface RequestSeries {
 export interface AttributesResponse {
   /** Keys of spans and resources, the most frequent first. */
   readonly attributes: readonly AttributeKeySummary[];
+  /** Present where shards of the store did not answer: whatever is on them is not counted or listed. */
+  readonly partial?: PartialAnswer;
 }
 
 /** A key of attributes, for completion. */
@@ -185,6 +201,8 @@ export interface AttributeKeySummary {
 export interface AttributeValuesResponse {
   /** The most frequent first. */
   readonly values: readonly AttributeValueSummary[];
+  /** Present where shards of the store did not answer: whatever is on them is not counted or listed. */
+  readonly partial?: PartialAnswer;
 }
 
 /** A value of one attribute, for completion. */
@@ -206,6 +224,8 @@ export interface TracesResponse {
   readonly traces: readonly TraceSummary[];
   /** Null on the last page. */
   readonly nextCursor: string | null;
+  /** Present where shards of the store did not answer: whatever is on them is not counted or listed. */
+  readonly partial?: PartialAnswer;
 }
 
 /** A trace in the list of a search. */
@@ -246,6 +266,8 @@ export interface TraceService {
 export interface HeadlinesResponse {
   /** A headline for each trace that is stored, by its id of 32 digits. See `Story.headline`. */
   readonly headlines: Readonly<Record<string, string>>;
+  /** Present where shards of the store did not answer: whatever is on them is not counted or listed. */
+  readonly partial?: PartialAnswer;
 }
 
 /**
@@ -263,6 +285,8 @@ export interface TraceSamplingResponse {
   readonly probability: number | null;
   /** One for each span that decided or raised the threshold, in the order of the trace. */
   readonly decisions: readonly TraceSamplingDecision[];
+  /** Present where shards of the store did not answer: whatever is on them is not counted or listed. */
+  readonly partial?: PartialAnswer;
 }
 
 /** How one span of a trace was sampled, and how its operation is sampled now. */
@@ -403,6 +427,8 @@ export interface SystemStore {
   readonly firstDay: string | null;
   /** The last one. */
   readonly lastDay: string | null;
+  /** Present where shards of the store did not answer: whatever is on them is not counted or listed. */
+  readonly partial?: PartialAnswer;
 }
 
 /** What the collector receives. */

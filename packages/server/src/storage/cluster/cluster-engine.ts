@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { LimitCounter } from '../../limit-counter.ts';
 import { Limiter } from '../../limiter.ts';
+import { AwayShards } from './away-shards.ts';
 import type { Capabilities } from '../capabilities.ts';
 import { checkStoragePolicy } from './check-storage-policy.ts';
 import { ClickHouseHttp, type HttpStatement } from './clickhouse-http.ts';
@@ -30,7 +31,7 @@ import { sqlString } from '../sql.ts';
 import { OtherStoreError, type StoreCheck } from './store-check.ts';
 import { UnreachableError } from './unreachable-error.ts';
 import { IN_DATABASE, singleServerTables, type StoragePolicy, type Tables } from '../tables.ts';
-import { rowsOf } from '../rows-of.ts';
+import { rowsIn, rowsOf } from '../rows-of.ts';
 import { clusterTables } from './cluster-tables.ts';
 import { ClusterSettings } from './cluster-settings.ts';
 import { ShardedInserts } from './sharded-inserts.ts';
@@ -75,6 +76,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
   readonly #cluster: ClusterSettings | null;
   readonly #shards: Shards | null;
   readonly #sharded: ShardedInserts | null;
+  readonly #away: AwayShards | null;
   #current = 0;
   #isOpen = false;
   #state: EngineState = { kind: 'starting' };
@@ -92,7 +94,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     this.#servers = options.urls.map(
       (url) => new ClickHouseHttp(url, { ...this.#limits, connectTimeoutMs: this.#limits.pingTimeoutMs }),
     );
-    this.#cluster = cluster === undefined ? null : new ClusterSettings(cluster, this.tables);
+    this.#cluster = cluster === undefined ? null : new ClusterSettings(cluster, this.tables, this.#limits);
     this.#shards = cluster === undefined ? null : new Shards(cluster);
     this.#sharded =
       this.#shards === null
@@ -105,6 +107,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
             isPlain: () => this.#capabilities?.lowCardinality !== true,
             statement: (token) => this.#insertStatement(insertTarget(this.tables, 'spans', 'local'), token),
           });
+    this.#away = this.#shards === null ? null : this.#awayShards(cluster ?? '', this.#shards);
     const limitCounter = new LimitCounter(options.registry);
     this.#onQueueFull = (): void => limitCounter.reached('cluster.queuedQueriesMax');
     this.#limiter = new Limiter({
@@ -129,6 +132,11 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
 
   get hasAttributeFilter(): boolean {
     return this.#capabilities?.bloomFilters === true;
+  }
+
+  /** Shards that queries go without, because they do not answer. */
+  get shardsAway(): number {
+    return this.#away?.count ?? 0;
   }
 
   get state(): EngineState {
@@ -240,7 +248,11 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
         // It may have been closed meanwhile.
         this.#checkOpen();
         const timeoutMs = Math.max(1, Math.round(options.timeoutMs - (performance.now() - begin)));
-        const bytes = await this.#select(sql, { ...options, timeoutMs });
+        const asked = { ...options, timeoutMs };
+        const bytes = await (this.#away?.answer(
+          (settings) => this.#select(sql, asked, (statement) => this.#runWith(statement, settings)),
+          options.onPartial,
+        ) ?? this.#select(sql, asked));
         this.#metrics.queryEnded('ok', performance.now() - begin);
         return bytes;
       } finally {
@@ -250,6 +262,25 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
       this.#metrics.queryFailed(error, options.signal?.aborted === true, performance.now() - begin);
       throw error;
     }
+  }
+
+  #awayShards(cluster: string, shards: Shards): AwayShards {
+    return new AwayShards({
+      cluster,
+      shards,
+      rows: async (sql, settings) => {
+        const timeoutMs = this.#limits.pingTimeoutMs + this.#limits.shardSilenceMs;
+        const options = { format: 'JSONCompactEachRow', timeoutMs } as const;
+        return rowsIn(await this.#select(sql, options, (statement) => this.#runWith(statement, settings)));
+      },
+      recheckMs: this.#limits.shardRecheckMs,
+      log: this.#options.log,
+      closing: this.#closing.signal,
+    });
+  }
+
+  #runWith(statement: HttpStatement, settings: HttpStatement['settings']): Promise<Uint8Array> {
+    return this.#run({ ...statement, settings: { ...statement.settings, ...settings } });
   }
 
   async command(sql: string): Promise<void> {
@@ -505,7 +536,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
       : { allow_experimental_low_cardinality_type: 1 };
   }
 
-  /** Asks the next server where one has certainly not seen the statement, and the state follows. */
+  /** Asks the next server where that does nothing twice, and the state follows. */
   async #run(statement: HttpStatement): Promise<Uint8Array> {
     let last: unknown;
     for (let tried = 0; tried < this.#servers.length; tried++) {
@@ -522,7 +553,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
         if (error instanceof OtherStoreError) this.#shards?.noteAway(server);
         else this.#noteAway(server);
         if (this.#current === index) this.#current = (index + 1) % this.#servers.length;
-        if (!error.isUnseen) break;
+        if (!error.isUnseen && !statement.isRepeatable) break;
       }
     }
     this.#becomes(last instanceof Error ? last.message : String(last));

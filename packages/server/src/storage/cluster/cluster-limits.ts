@@ -20,6 +20,12 @@ export interface ClusterLimits {
   readonly leaseMs: number;
   /** … which it gives so often. */
   readonly leaseRenewMs: number;
+  /** A server takes another one of the cluster for unreachable when connecting to it takes longer. */
+  readonly shardConnectTimeoutMs: number;
+  /** A server gives up another one of which it has heard nothing for so long, in the middle of a query. */
+  readonly shardSilenceMs: number;
+  /** Queries go on without a shard that did not answer; it is asked so often whether it does again. */
+  readonly shardRecheckMs: number;
   /** How long `close` waits for a running insert. */
   readonly closeTimeoutMs: number;
 }
@@ -37,5 +43,8 @@ export const CLUSTER_LIMITS: ClusterLimits = {
   startRetryMs: 1_000,
   leaseMs: 30_000,
   leaseRenewMs: 5_000,
+  shardConnectTimeoutMs: 1_000,
+  shardSilenceMs: 10_000,
+  shardRecheckMs: 5_000,
   closeTimeoutMs: 2_000,
 };

@@ -1,4 +1,5 @@
 import type { Capabilities } from '../capabilities.ts';
+import type { ClusterLimits } from './cluster-limits.ts';
 import { EngineError, type Engine } from '../engine.ts';
 import { rowsOf } from '../rows-of.ts';
 import { sqlString } from '../sql.ts';
@@ -14,12 +15,20 @@ const QUORUM_TIMEOUT_MS = 10_000;
 export class ClusterSettings {
   readonly #cluster: string;
   readonly #everywhere: readonly string[];
+  readonly #limits: Pick<ClusterLimits, 'shardConnectTimeoutMs' | 'shardSilenceMs'>;
+  /** How long servers wait for each other, as far as they let it be said. */
+  #waits: Settings = {};
   #writes: Settings = {};
   #reads: Settings = {};
   #quorum = 0;
 
-  constructor(cluster: string, tables: Tables) {
+  constructor(
+    cluster: string,
+    tables: Tables,
+    limits: Pick<ClusterLimits, 'shardConnectTimeoutMs' | 'shardSilenceMs'>,
+  ) {
     this.#cluster = cluster;
+    this.#limits = limits;
     this.#everywhere = TABLE_NAMES.filter((name) => tables.isOnEveryServer(name)).map((name) => tables[name].local);
   }
 
@@ -48,6 +57,18 @@ export class ClusterSettings {
     // Of one server nobody else has to know.
     if (servers === 1) return;
     this.#quorum = Math.floor(servers / 2) + 1;
+    const { shardConnectTimeoutMs } = this.#limits;
+    const wanted = {
+      connect_timeout_with_failover_ms: shardConnectTimeoutMs,
+      connect_timeout_with_failover_secure_ms: shardConnectTimeoutMs,
+      handshake_timeout_ms: shardConnectTimeoutMs,
+      // A query is asked a second time before an answer goes without a shard.
+      connections_with_failover_max_tries: 1,
+    };
+    const names = Object.keys(wanted).map(sqlString).join(', ');
+    const has = await rowsOf(engine, `SELECT name FROM system.settings WHERE name IN (${names})`, TIMEOUT_MS);
+    const settable = new Set(has.map(([name]) => String(name)));
+    this.#waits = Object.fromEntries(Object.entries(wanted).filter(([name]) => settable.has(name)));
     this.#writes = {
       insert_quorum: this.#quorum,
       insert_quorum_timeout: QUORUM_TIMEOUT_MS,
@@ -62,10 +83,16 @@ export class ClusterSettings {
   }
 
   /** An insert has ended when its rows are on their shards; a set is made on the shard that has what it belongs to. */
-  readonly always: Settings = { insert_distributed_sync: 1, distributed_product_mode: 'local' };
+  readonly always: Settings = {
+    insert_distributed_sync: 1,
+    distributed_product_mode: 'local',
+    // Whatever the servers' profiles say: nobody would know that rows are missing.
+    skip_unavailable_shards: 0,
+  };
 
   forSelect(sql: string): Settings {
-    return { ...this.always, ...(this.#names(sql) && this.#reads) };
+    const receive_timeout = Math.max(1, Math.ceil(this.#limits.shardSilenceMs / 1_000));
+    return { ...this.always, ...this.#waits, receive_timeout, ...(this.#names(sql) && this.#reads) };
   }
 
   forCommand(sql: string, timeoutMs: number): Settings {

@@ -64,6 +64,16 @@ WHERE cluster = ${sqlString(this.#cluster)} GROUP BY shard_num ORDER BY shard_nu
     return this.#shardOf.has(server);
   }
 
+  /** The numbers of all shards. */
+  get numbers(): readonly number[] {
+    return this.#shards.map(({ number }) => number);
+  }
+
+  /** The number of the shard that a hash belongs to; undefined where no shard takes rows. */
+  numberOf(hash: number): number | undefined {
+    return this.#shards[this.indexOf(hash)]?.number;
+  }
+
   /** The index of the shard that a hash belongs to, as `Distributed` finds it; -1 where no shard takes rows. */
   indexOf(hash: number): number {
     return this.#slots[hash % this.#slots.length] ?? -1;
