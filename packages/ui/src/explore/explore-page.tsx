@@ -8,6 +8,7 @@ import { countText } from '../parts/count-text.ts';
 import { Failure } from '../parts/failure.tsx';
 import { Icon } from '../parts/icon.tsx';
 import page from '../parts/page.module.css';
+import { PartialNotice } from '../parts/partial-notice.tsx';
 import { usePageTitle } from '../parts/use-page-title.ts';
 import { exploreHref, readExploreState, type ExploreState } from './state/explore-state.ts';
 import { FilterBar } from './filter-bar.tsx';
@@ -57,6 +58,7 @@ export function ExplorePage() {
         <CopyButton label="Copy link" icon="link" text={link} />
       </div>
       <FilterBar state={state} onChange={change} onRefresh={searchAgain} busy={isFetching} live={live} />
+      <PartialNotice answers={data?.pages.map(({ partial }) => partial) ?? []} />
       {traces === null ? (
         error === null ? (
           <ResultSkeleton />

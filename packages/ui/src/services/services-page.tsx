@@ -9,14 +9,15 @@ export function ServicesPage() {
   usePageTitle('Services');
   const { data, error, refetch } = useServices({ follow: true });
   if (data === undefined && error !== null) return <Failure error={error} onRetry={() => void refetch()} />;
-  if (data?.services.length === 0) return <FirstSpan />;
+  // There may be some on a shard that did not answer.
+  if (data?.services.length === 0 && data.partial === undefined) return <FirstSpan />;
   return (
     <div className={page['page']}>
       <div className={page['head']}>
         <h1 className={page['title']}>Services</h1>
         {data === undefined ? null : <span className={page['count']}>{data.services.length}</span>}
       </div>
-      {data === undefined ? <ServicesSkeleton /> : <ServicesTable services={data.services} />}
+      {data === undefined ? <ServicesSkeleton /> : <ServicesTable {...data} />}
     </div>
   );
 }

@@ -1,4 +1,4 @@
-import type { ServiceSummary } from '@throughline/trace/client';
+import type { ServicesResponse, ServiceSummary } from '@throughline/trace/client';
 import { useMemo } from 'react';
 import { Link, useLocation } from 'wouter';
 import { exploreHref, type ExploreState } from '../explore/state/explore-state.ts';
@@ -8,6 +8,7 @@ import { countOf, countText, estimatedText, shareIntervalText, shareText } from 
 import { EstimatedCount } from '../parts/estimated-count.tsx';
 import { Moment } from '../parts/moment.tsx';
 import page from '../parts/page.module.css';
+import { PartialNotice } from '../parts/partial-notice.tsx';
 import { Skeleton } from '../parts/skeleton.tsx';
 import table from '../parts/table.module.css';
 import { useNow } from '../parts/use-now.ts';
@@ -20,7 +21,7 @@ import { rateMinutes, useRequestRates } from './use-request-rates.ts';
 import { useServiceSlots } from './use-service-slots.ts';
 
 /** Services with the largest share of failed spans first, then by name. */
-export function ServicesTable({ services }: { readonly services: readonly ServiceSummary[] }) {
+export function ServicesTable({ services, partial }: ServicesResponse) {
   const nowMs = useNow(5_000);
   const names = useMemo(() => services.flatMap(({ name, isOthers }) => (isOthers ? [] : [name])), [services]);
   const slots = useServiceSlots(names);
@@ -30,54 +31,57 @@ export function ServicesTable({ services }: { readonly services: readonly Servic
   const rates = useRequestRates();
   const isExact = services.every(({ estimate }) => estimate.basis === 'exact');
   return (
-    <div className={page['card']}>
-      <table
-        className={classNames(table['table'], styles['table'])}
-        data-exact={isExact}
-        data-exact-rates={rates.areExact}
-      >
-        <caption className={page['hidden']}>Services that have sent spans</caption>
-        <thead>
-          <tr>
-            <th scope="col">Service</th>
-            <th
-              scope="col"
-              className={`${styles['number']} ${styles['requests']}`}
-              title={`Per second, over the last ${rateMinutes} minutes`}
-            >
-              Requests
-            </th>
-            <th scope="col" className={`${styles['number']} ${styles['spans']}`}>
-              Spans
-            </th>
-            <th scope="col" className={styles['number']}>
-              Errors
-            </th>
-            <th scope="col" className={styles['share']}>
-              Error rate
-            </th>
-            <th scope="col" className={`${styles['number']} ${styles['operations']}`}>
-              Operations
-            </th>
-            <th scope="col" className={styles['seen']}>
-              Last seen
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {sorted.map((service) => (
-            <ServiceRow
-              key={`${service.isOthers ? 'others' : 'name'} ${service.name}`}
-              service={service}
-              rate={rates.rateOf(service)}
-              isLoading={rates.isLoading}
-              slots={slots}
-              nowMs={nowMs}
-            />
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <>
+      <PartialNotice answers={[partial, rates.partial]} />
+      <div className={page['card']}>
+        <table
+          className={classNames(table['table'], styles['table'])}
+          data-exact={isExact}
+          data-exact-rates={rates.areExact}
+        >
+          <caption className={page['hidden']}>Services that have sent spans</caption>
+          <thead>
+            <tr>
+              <th scope="col">Service</th>
+              <th
+                scope="col"
+                className={`${styles['number']} ${styles['requests']}`}
+                title={`Per second, over the last ${rateMinutes} minutes`}
+              >
+                Requests
+              </th>
+              <th scope="col" className={`${styles['number']} ${styles['spans']}`}>
+                Spans
+              </th>
+              <th scope="col" className={styles['number']}>
+                Errors
+              </th>
+              <th scope="col" className={styles['share']}>
+                Error rate
+              </th>
+              <th scope="col" className={`${styles['number']} ${styles['operations']}`}>
+                Operations
+              </th>
+              <th scope="col" className={styles['seen']}>
+                Last seen
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {sorted.map((service) => (
+              <ServiceRow
+                key={`${service.isOthers ? 'others' : 'name'} ${service.name}`}
+                service={service}
+                rate={rates.rateOf(service)}
+                isLoading={rates.isLoading}
+                slots={slots}
+                nowMs={nowMs}
+              />
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </>
   );
 }
 

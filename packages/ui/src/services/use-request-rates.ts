@@ -1,4 +1,4 @@
-import type { ServiceSummary } from '@throughline/trace/client';
+import type { PartialAnswer, ServiceSummary } from '@throughline/trace/client';
 import { useQuery } from '@tanstack/react-query';
 import { useMemo } from 'react';
 import { api } from '../api/api.ts';
@@ -18,6 +18,8 @@ interface RequestRates {
   readonly rateOf: (service: Pick<ServiceSummary, 'name' | 'isOthers'>) => RequestRate | null | undefined;
   /** Whether each of them is an exact one. */
   readonly areExact: boolean;
+  /** What they lack; undefined where every shard of the store answered. */
+  readonly partial: PartialAnswer | undefined;
 }
 
 /** Requests a second by service, fetched periodically. */
@@ -36,5 +38,6 @@ export function useRequestRates(): RequestRates {
     rateOf: ({ name, isOthers }) =>
       rates?.get(isOthers ? null : name) ?? (data?.truncated === false ? null : undefined),
     areExact: [...(rates?.values() ?? [])].every(({ count }) => count.estimate.basis === 'exact'),
+    partial: data?.partial,
   };
 }

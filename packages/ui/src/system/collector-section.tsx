@@ -2,6 +2,7 @@ import type { SystemResponse } from '@throughline/trace/client';
 import { countOf, rateText, shareText, shortCountOf, shortCountText } from '../parts/count-text.ts';
 import { Icon } from '../parts/icon.tsx';
 import page from '../parts/page.module.css';
+import { PartialNotice } from '../parts/partial-notice.tsx';
 import { sizeText } from '../parts/size-text.ts';
 import { lengthText } from '../time/length-text.ts';
 import { CountTable } from './count-table.tsx';
@@ -16,6 +17,7 @@ export function CollectorSection({ system }: { readonly system: SystemResponse }
   return (
     <>
       <Problems problems={system.problems} />
+      <PartialNotice answers={[store.partial]} />
       <div className={page['card']}>
         <dl className={styles['figures']}>
           <Figure name="Version" detail={`up for ${lengthText(system.uptimeSeconds)}`}>

@@ -17,6 +17,12 @@ describe('a trace that cannot be shown', () => {
     expect(describeIt('unreachable', 0).detail).toContain('127.0.0.1:4319');
   });
 
+  it('does not call a collector busy whose store lacks a shard', () => {
+    const [away, busy] = [describeIt('shard_unavailable', 503), describeIt('store_unavailable', 503)];
+    expect(away.detail).toContain('the engine is opening');
+    expect(away.title).not.toBe(busy.title);
+  });
+
   it('passes on what a busy or failing collector says', () => {
     expect(describeIt('engine_not_ready', 503).detail).toBe('the engine is opening');
     expect(describeIt('internal', 500).detail).toBe('the engine is opening');

@@ -26,6 +26,9 @@ export function describeTraceFailure(
       detail: `No response from ${host}. If it was stopped, start it again with “throughline up”.`,
     };
   }
+  if (failure.code === 'shard_unavailable') {
+    return { title: 'Part of the store does not answer', detail: failure.message };
+  }
   if (failure.status === 503 || failure.status === 504) {
     return { title: 'The collector is busy or still starting', detail: failure.message };
   }

@@ -1,5 +1,6 @@
 import { useCallback, useMemo, useState } from 'react';
 import { Notice } from '../parts/notice.tsx';
+import { PartialNotice } from '../parts/partial-notice.tsx';
 import { serviceColour } from '../services/service-colour.ts';
 import { useServiceSlots } from '../services/use-service-slots.ts';
 import { followSpan, SpanAddresses } from './model/span-addresses.ts';
@@ -45,6 +46,7 @@ export function TraceView({ model, session, onReload }: TraceViewProps) {
     <div className={styles['page']} data-panel={selected >= 0}>
       <div className={styles['main']}>
         <div className={styles['top']}>
+          <PartialNotice answers={[model.partial]} />
           <TraceHeader model={model} addresses={addresses} onLight={light} onJump={select} onReload={onReload} />
           <StoryPanel model={model} colours={colours} onLight={light} onJump={select} />
         </div>

@@ -30,6 +30,12 @@ describe('the model of a trace', () => {
     expect(overflowText(model, { ...overflow, stopped: null })).toMatch(/3\.2 s after payment POST /);
   });
 
+  it('knows what it lacks', () => {
+    const partial = { missingShards: 1, shards: 3 };
+    expect(buildTraceModel({ ...lateSelect(), partial }).model).toMatchObject({ partial, spanCount: 4 });
+    expect(model.partial).toBeUndefined();
+  });
+
   it('crosses to the page as a copy', () => {
     expect(structuredClone(model)).toEqual(model);
   });

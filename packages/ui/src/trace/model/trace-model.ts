@@ -7,7 +7,7 @@ import {
   type Story,
   type Trace,
 } from '@throughline/trace';
-import type { TraceResponse } from '@throughline/trace/client';
+import type { PartialAnswer, TraceResponse } from '@throughline/trace/client';
 import { overflows, type Overflow } from './overflow.ts';
 import { segmentTable, type SegmentTable } from './segment-table.ts';
 
@@ -45,9 +45,11 @@ export interface TraceModel {
   readonly segments: SegmentTable;
   readonly overflows: ReadonlyMap<number, Overflow>;
   readonly story: Story;
+  /** What it lacks; undefined where every shard of the store that may have spans of it answered. */
+  readonly partial?: PartialAnswer | undefined;
 }
 
-export function buildTraceModel({ spansInTrace, ...data }: TraceResponse): {
+export function buildTraceModel({ spansInTrace, partial, ...data }: TraceResponse): {
   readonly trace: Trace;
   readonly model: TraceModel;
 } {
@@ -78,6 +80,7 @@ export function buildTraceModel({ spansInTrace, ...data }: TraceResponse): {
     segments: segmentTable(path, trace.spanCount),
     overflows: overflows(trace),
     story: tellStory(trace, spansInTrace === undefined ? {} : { spansInTrace }),
+    partial,
   };
   return { trace, model };
 }
