@@ -27,8 +27,15 @@ const TABLES = clusterTables(NAME);
 /** The shard of each server. */
 const SHARDS = [1, 1, 2];
 
-/** Three ClickHouse servers in two shards, of which one has two replicas, and the ZooKeeper between them. */
-export async function startClickHouseCluster(program: string, zooKeeperJar: string): Promise<ClickHouseCluster> {
+/**
+ * Three ClickHouse servers in two shards, of which one has two replicas, and the ZooKeeper between them. `profile`:
+ * settings of their default profile, as XML.
+ */
+export async function startClickHouseCluster(
+  program: string,
+  zooKeeperJar: string,
+  { profile = '' }: { readonly profile?: string } = {},
+): Promise<ClickHouseCluster> {
   const zooKeeper = await startZooKeeper(zooKeeperJar);
   const ports = await freePorts(SHARDS.length * 3);
   const nodes = SHARDS.map((shard, index) => {
@@ -46,6 +53,7 @@ export async function startClickHouseCluster(program: string, zooKeeperJar: stri
   const start = (node: (typeof nodes)[number]): Promise<ClickHouseServer> =>
     startClickHouseServer(program, {
       ports: node.ports satisfies ClickHousePorts,
+      profile,
       more: `
   <interserver_http_port>${node.interserver}</interserver_http_port><interserver_http_host>127.0.0.1</interserver_http_host>
   <zookeeper><node><host>127.0.0.1</host><port>${zooKeeper.port}</port></node><session_timeout_ms>5000</session_timeout_ms></zookeeper>

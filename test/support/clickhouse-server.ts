@@ -13,6 +13,9 @@ export interface ClickHouseServer {
   readonly rows: (sql: string) => Promise<unknown[][]>;
   readonly command: (sql: string) => Promise<void>;
   readonly kill: () => Promise<void>;
+  /** Holds it still: its connections stay open, and nothing comes out of them. */
+  readonly hang: () => void;
+  readonly goOn: () => void;
   /** Whether it has logged this text. */
   readonly hasLogged: (text: string) => boolean;
   /** Starts it again on the same data and port. */
@@ -32,19 +35,21 @@ export interface ClickHouseServerOptions {
   /** The same of its users. */
   readonly profiles?: string;
   readonly users?: string;
+  /** Settings of the default profile, as XML. */
+  readonly profile?: string;
 }
 
 /** A ClickHouse server as a plain process on the loopback interface, with its data in a temporary folder. */
 export async function startClickHouseServer(
   program: string,
-  { ports, more = '', profiles = '', users = '' }: ClickHouseServerOptions = {},
+  { ports, more = '', profile = '', profiles = '', users = '' }: ClickHouseServerOptions = {},
 ): Promise<ClickHouseServer> {
   const folder = mkdtempSync(join(tmpdir(), 'throughline-clickhouse-'));
   mkdirSync(join(folder, 'data'));
   const [http = 0, tcp = 0] = ports === undefined ? await freePorts(2) : [ports.http, ports.tcp];
   const port = http;
   writeFileSync(join(folder, 'config.xml'), configXml(folder, http, tcp, more));
-  writeFileSync(join(folder, 'users.xml'), usersXml(profiles, users));
+  writeFileSync(join(folder, 'users.xml'), usersXml(profile, profiles, users));
   const url = `http://127.0.0.1:${port}`;
   const run = async (sql: string): Promise<string> => {
     const response = await fetch(url, { method: 'POST', body: sql });
@@ -84,6 +89,8 @@ export async function startClickHouseServer(
     rows,
     command: async (sql) => void (await run(sql)),
     kill,
+    hang: () => void child.kill('SIGSTOP'),
+    goOn: () => void child.kill('SIGCONT'),
     hasLogged: (text) => readFileSync(join(folder, 'server.log'), 'utf8').includes(text),
     restart: async () => {
       child = start();
@@ -130,9 +137,9 @@ function configXml(folder: string, port: number, tcpPort: number, more: string):
 `;
 }
 
-function usersXml(profiles: string, users: string): string {
+function usersXml(profile: string, profiles: string, users: string): string {
   return `<yandex>
-  <profiles><default><allow_experimental_low_cardinality_type>1</allow_experimental_low_cardinality_type></default>${profiles}</profiles>
+  <profiles><default><allow_experimental_low_cardinality_type>1</allow_experimental_low_cardinality_type>${profile}</default>${profiles}</profiles>
   <users><default><password></password><networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota></default>${users}</users>
   <quotas><default/></quotas>
 </yandex>

@@ -54,15 +54,16 @@ const resource = (service: string) => ({
   ],
 });
 
-/** Traces of three spans in two services, with every field of OTLP in some of them. */
-export function theTraces(): string {
+/** Traces of three spans in two services, with every field of OTLP in some of them; only those whose id is meant. */
+export function theTraces(isMeant: (traceId: string) => boolean = () => true): string {
+  const spans = (...given: Parameters<typeof spansOf>) => spansOf(...given).filter(({ traceId }) => isMeant(traceId));
   return JSON.stringify({
     resourceSpans: [
       {
         resource: resource('web'),
-        scopeSpans: [{ scope: { name: 'scope', version: '1' }, spans: spansOf('web', 0, 2) }],
+        scopeSpans: [{ scope: { name: 'scope', version: '1' }, spans: spans('web', 0, 2) }],
       },
-      { resource: resource('db'), scopeSpans: [{ spans: spansOf('db', 2, 3) }] },
+      { resource: resource('db'), scopeSpans: [{ spans: spans('db', 2, 3) }] },
     ],
   });
 }
@@ -102,10 +103,14 @@ export const storedSpans = (collector: Collector) => async (): Promise<number> =
 };
 
 /** Sends the traces to each, and resolves when all of them are stored and counted. */
-export async function storeTheTraces(collectors: readonly Collector[]): Promise<void> {
+export async function storeTheTraces(
+  collectors: readonly Collector[],
+  isMeant: (traceId: string) => boolean = () => true,
+): Promise<void> {
+  const traces = Array.from({ length: TRACES }, (_, index) => traceIdOf(`trace-${index}`)).filter(isMeant);
   for (const collector of collectors) {
-    await postJson(collector.otlpUrl, theTraces());
-    await eventually('the traces are stored', async () => (await storedSpans(collector)()) === TRACES * 3);
+    await postJson(collector.otlpUrl, theTraces(isMeant));
+    await eventually('the traces are stored', async () => (await storedSpans(collector)()) === traces.length * 3);
     await eventually('they are counted', async () =>
       JSON.stringify(await ask(collector, '/attributes')).includes('http.method'),
     );
