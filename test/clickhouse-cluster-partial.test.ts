@@ -1,7 +1,10 @@
 import { MISSING_SHARDS_HEADER, SHARDS_HEADER } from '../packages/trace/src/client/partial-answer.ts';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { findClickHouseServer, findZooKeeper } from '../scripts/workspace.mjs';
+import { seriousBarriers } from './support/barriers.ts';
+import { chromiumPath, openBrowser } from './support/chromium.ts';
 import { startClickHouseCluster, type ClickHouseCluster } from './support/clickhouse-cluster.ts';
+import type { ClickHouseServer } from './support/clickhouse-server.ts';
 import { startCollector, type Collector } from './support/collector.ts';
 import { eventually } from './support/processes.ts';
 import { QUESTIONS, storeTheTraces, TRACES } from './support/questions.ts';
@@ -34,6 +37,20 @@ async function ask(collector: Collector, question: string): Promise<Answer> {
     body: (await response.json()) as Record<string, unknown>,
     missing: missing === null ? null : { missingShards: Number(missing), shards },
   };
+}
+
+/** Whether a trace belongs on the first of two shards: by the lowest bit of the last four bytes, the lowest first. */
+const isOfFirst = (traceId: string): boolean => Number(`0x${traceId.slice(24, 26)}`) % 2 === 0;
+
+/** Gives the rows of a trace that a server has to another one. */
+async function copyTrace({ rows, command }: ClickHouseServer, table: string, from: string, to: string): Promise<void> {
+  const columns = await rows(
+    `SELECT name FROM system.columns WHERE database = 'throughline' AND table = '${table}' AND default_kind = ''`,
+  );
+  const names = columns.map(([name]) => String(name));
+  const values = names.map((name) => (name === 'trace_id' ? `toFixedString(unhex('${to}'), 16)` : name));
+  await command(`INSERT INTO throughline.${table} (${names.join(', ')})
+SELECT ${values.join(', ')} FROM throughline.${table} WHERE trace_id = unhex('${from}')`);
 }
 
 /** Which trace a question is about; null for questions about all. */
@@ -152,5 +169,41 @@ describe.skipIf(isMissing)('queries of a cluster while servers are away', () => 
     }
     await cluster.servers[index]?.restart();
     await expectWhole();
+  });
+
+  describe('of a trace from before a shard was added', () => {
+    // By its id it would be on the second shard today.
+    const older = ids.map((id) => id.replace(/^.{8}/, 'b0b0b0b0')).find((id) => !isOfFirst(id)) ?? '';
+
+    beforeAll(async () => {
+      for (const table of ['spans', 'trace_times'])
+        await copyTrace(cluster.servers[0], table, [...first][0] ?? '', older);
+      await cluster.servers[2].kill();
+    });
+    afterAll(async () => cluster.servers[2].restart());
+
+    it('return what there is, marked', async () => {
+      const { status, missing } = await ask(onCluster, `/traces/${older}`);
+      expect({ status, missing }).toEqual({ status: 200, missing: ONE_OF_TWO });
+    });
+
+    it.skipIf(!chromiumPath).each(['light', 'dark'] as const)(
+      'and of everything else, show in %s what is incomplete (needs Chromium)',
+      async (colorScheme) => {
+        const browser = await openBrowser({ colorScheme });
+        const page = await browser.context.newPage();
+        for (const path of ['/services', '/explore?time=all', '/system', `/trace/${older}`]) {
+          await page.goto(onCluster.apiUrl + path);
+          await page.getByRole('status').filter({ hasText: '1 of 2' }).waitFor();
+          await page.waitForLoadState('networkidle');
+          expect({ path, barriers: await seriousBarriers(page) }).toEqual({ path, barriers: [] });
+        }
+        const away = ids.find((id) => !first.has(id)) ?? '';
+        await page.goto(`${onCluster.apiUrl}/trace/${away}`);
+        await page.getByRole('alert').filter({ hasText: '1 of 2' }).waitFor();
+        expect(await seriousBarriers(page)).toEqual([]);
+        await browser.close();
+      },
+    );
   });
 });

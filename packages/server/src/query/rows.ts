@@ -27,8 +27,11 @@ export interface QueryContext {
 /** The spans of a trace are on a shard that does not answer: nobody knows whether there are any. */
 export class ShardAwayError extends EngineError {
   constructor(traceId: string, { missingShards, shards }: MissingShards) {
-    const away = `${missingShards} of ${shards} shards of the store did not answer`;
-    super('unavailable', `${away}, and trace ${traceId} may be on one that did not; try again later`);
+    const away = `${missingShards} of ${shards}`;
+    super(
+      'unavailable',
+      `trace ${traceId} may be on a shard of the store that does not answer (${away}); try again later`,
+    );
   }
 }
 
