@@ -11,10 +11,10 @@ const QUERY_LIMIT = /query memory limit|\(for query\)/i;
  * descriptors (74, 75, 76), too many parts (252), too many queries (202), threads (439), a query that was cancelled
  * (394), a server that shuts down (236), a table that is read-only for a while (242), Keeper out of reach (225, 319,
  * 999), a quorum that is not there yet or busy with another insert (285, 286), a replica that lacks its last one (289),
- * another server of the cluster out of reach (209, 210, 279).
+ * another server of the cluster out of reach (198, 209, 210, 279).
  */
 const PASSING_CODES = new Set([
-  74, 75, 76, 173, 202, 209, 210, 225, 236, 241, 242, 243, 252, 279, 285, 286, 289, 319, 394, 439, 999,
+  74, 75, 76, 173, 198, 202, 209, 210, 225, 236, 241, 242, 243, 252, 279, 285, 286, 289, 319, 394, 439, 999,
 ]);
 
 /** `clickhouseCode` is the engine's own number for the error, 0 where it gave none. */

@@ -75,7 +75,7 @@ describe('queries while a shard is away', () => {
     expect(await answer()).toEqual({ found: 2, missing: null });
   });
 
-  it.each([32, 209, 210, 279])('are repeated whole where all shards answer after error %i', async (code) => {
+  it.each([32, 198, 209, 210, 279])('are repeated whole where all shards answer after error %i', async (code) => {
     const { cluster, shards, ask } = aCluster();
     let failures = 1;
     const flaky = async (settings: Readonly<Record<string, string | number>>): Promise<number> => {

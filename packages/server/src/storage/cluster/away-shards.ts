@@ -23,10 +23,11 @@ export interface AwayShardsOptions {
 const SKIPPING: Settings = { skip_unavailable_shards: 1 };
 
 /**
- * What a server says that has lost another one: a timeout or an error of the connection (209, 210), no replica that
- * takes one (279), and a connection that ended in the middle of an answer (32). Whether a shard is away is asked then.
+ * What a server says that has lost another one: a timeout or an error of the connection (209, 210), a name that leads
+ * nowhere (198), no replica that takes one (279), and a connection that ended in the middle of an answer (32). Whether a
+ * shard is away is asked then.
  */
-const LOST_CODES: ReadonlySet<number> = new Set([32, 209, 210, 279]);
+const LOST_CODES: ReadonlySet<number> = new Set([32, 198, 209, 210, 279]);
 
 /**
  * Which shards of a cluster do not answer, and queries that go on without them. The server that answers such a query

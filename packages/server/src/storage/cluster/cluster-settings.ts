@@ -16,8 +16,8 @@ export class ClusterSettings {
   readonly #cluster: string;
   readonly #everywhere: readonly string[];
   readonly #limits: Pick<ClusterLimits, 'shardConnectTimeoutMs' | 'shardSilenceMs'>;
-  /** How long servers wait for each other, as far as they let it be said. */
-  #waits: Settings = {};
+  /** How servers deal with each other, as far as they let it be said. */
+  #between: Settings = {};
   #writes: Settings = {};
   #reads: Settings = {};
   #quorum = 0;
@@ -64,11 +64,13 @@ export class ClusterSettings {
       handshake_timeout_ms: shardConnectTimeoutMs,
       // A query is asked a second time before an answer goes without a shard.
       connections_with_failover_max_tries: 1,
+      // A shard that answers with an error is not away.
+      skip_unavailable_shards_mode: 'unavailable',
     };
     const names = Object.keys(wanted).map(sqlString).join(', ');
     const has = await rowsOf(engine, `SELECT name FROM system.settings WHERE name IN (${names})`, TIMEOUT_MS);
     const settable = new Set(has.map(([name]) => String(name)));
-    this.#waits = Object.fromEntries(Object.entries(wanted).filter(([name]) => settable.has(name)));
+    this.#between = Object.fromEntries(Object.entries(wanted).filter(([name]) => settable.has(name)));
     this.#writes = {
       insert_quorum: this.#quorum,
       insert_quorum_timeout: QUORUM_TIMEOUT_MS,
@@ -92,7 +94,7 @@ export class ClusterSettings {
 
   forSelect(sql: string): Settings {
     const receive_timeout = Math.max(1, Math.ceil(this.#limits.shardSilenceMs / 1_000));
-    return { ...this.always, ...this.#waits, receive_timeout, ...(this.#names(sql) && this.#reads) };
+    return { ...this.always, ...this.#between, receive_timeout, ...(this.#names(sql) && this.#reads) };
   }
 
   forCommand(sql: string, timeoutMs: number): Settings {
