@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Jobs } from '../../jobs/jobs.ts';
-import type { Engine } from '../engine.ts';
+import { EngineError, type Engine } from '../engine.ts';
 import { RollupJob } from './rollup-job.ts';
 import { SpanVisibility } from '../span-visibility.ts';
 import { ROLLUP_AUDITS } from '../testing/rollup-audit.ts';
@@ -16,9 +16,9 @@ afterEach(() => emptyStore(store.engine));
 afterAll(() => store[Symbol.asyncDispose]());
 
 /** Spans of so many of the hours around a midnight, sampled and not, of services that are told apart and of others. */
-async function storeSpans(arrival: number, count: number, hours = 5): Promise<void> {
+async function storeSpans(arrival: number, count: number, hours = 5, { engine } = store): Promise<void> {
   const number = `(number + ${arrival * 100_000})`;
-  await store.engine.command(`INSERT INTO throughline.spans
+  await engine.command(`INSERT INTO throughline.spans
   (arrival, trace_id, span_id, parent_span_id, service, name, kind, status_code, flags, start_s, start_ns, duration_ns, trace_state,
   attrs_k, attrs_v, attrs_t, res_k, res_v, res_t, rollup_other)
 SELECT ${arrival}, toFixedString(unhex(leftPad(hex(intDiv(${number}, 5) + 1), 32, '0')), 16),
@@ -44,11 +44,13 @@ function jobOf(
   });
 }
 
+const gone = (): Promise<never> => Promise.reject(new EngineError('unavailable', 'away'));
+
 /** The tables that do not hold what the spans say. */
-async function wrongTables(): Promise<string[]> {
+async function wrongTables(of = store): Promise<string[]> {
   const wrong: string[] = [];
   for (const { name, table, spans } of ROLLUP_AUDITS) {
-    const [held, said] = [await store.rows(table), await store.rows(spans)];
+    const [held, said] = [await of.rows(table), await of.rows(spans)];
     if (JSON.stringify(held) !== JSON.stringify(said)) wrong.push(name);
   }
   return wrong;
@@ -371,6 +373,60 @@ FROM numbers(101) SETTINGS max_partitions_per_insert_block = 0`);
     await jobOf(own.engine, { stored: 1, first: null }).run(true);
     expect(await own.rows('SELECT sum(spans) FROM throughline.operation_15m')).toEqual([[101]]);
     expect(await own.rows('SELECT uniqExact(trace_id) FROM throughline.trace_times')).toEqual([[101]]);
+  });
+
+  it('takes back from the other shards what one of them did not take, so that queries count it once meanwhile', async () => {
+    await using second = await startEngine();
+    const away = { after: Number.POSITIVE_INFINITY };
+    const visibility = new SpanVisibility();
+    const arrivals = { stored: 1 };
+    const job = new RollupJob({
+      engine: store.engine,
+      visibility,
+      log,
+      registry: new Registry(),
+      jobs: new Jobs({ log, registry: new Registry() }),
+      firstUnstored: () => null,
+      lastArrival: () => arrivals.stored,
+      shards: () =>
+        Promise.resolve([
+          store.engine,
+          {
+            tables: second.engine.tables,
+            query: (...asked) => (away.after > 0 ? second.engine.query(...asked) : gone()),
+            command: (sql) => (away.after-- > 0 ? second.engine.command(sql) : gone()),
+          },
+        ]),
+    });
+    const storeInBoth = (arrival: number): Promise<unknown> =>
+      Promise.all([storeSpans(arrival, 100, 2), storeSpans(arrival, 100, 2, second)]);
+    /** What finds spans may find more than there are. */
+    const held = (): Promise<unknown[]> =>
+      Promise.all(ROLLUP_AUDITS.filter(({ name }) => !name.includes('trace')).map(({ table }) => store.rows(table)));
+    await storeInBoth(1);
+    await job.run(true);
+    for (const [index, commands] of sampleOf([0, 1, 2, 3, 4, 5, 6], 2, 7).entries()) {
+      const before = await held();
+      arrivals.stored = 2 + index;
+      await storeInBoth(arrivals.stored);
+      const seconds = { first: 1795000000, last: 1795080000 };
+      visibility.stored({ arrivals: { first: arrivals.stored, last: arrivals.stored }, seconds, rows: 200 });
+      away.after = commands;
+      await expect(job.run(true)).rejects.toThrow('away');
+      const view = visibility.view('operation_15m');
+      view.release();
+      expect({ commands, held: await held(), until: view.uncounted?.countedUntil }).toEqual({
+        commands,
+        held: before,
+        until: arrivals.stored - 1,
+      });
+      away.after = Number.POSITIVE_INFINITY;
+      await job.run(true);
+      expect({ commands, wrong: [await wrongTables(), await wrongTables(second)] }).toEqual({
+        commands,
+        wrong: [[], []],
+      });
+    }
   });
 
   it('goes on by itself after a failure, and makes anew what it was about to add', async () => {

@@ -4,11 +4,11 @@ import { Counter, Histogram, type Registry } from 'prom-client';
 import { arrivalSlices, arrivedWithin } from './arrival-slices.ts';
 import { signOfDamage } from '../damage-signs.ts';
 import type { Job, Jobs, RunningJob } from '../../jobs/jobs.ts';
-import type { Engine } from '../engine.ts';
+import { EngineError, type Engine } from '../engine.ts';
 import { findDays, findDaysThatDisagree, rebuildDays } from './rebuild-days.ts';
 import { ROLLUP_JOB_LIMITS, type RollupJobLimits } from './rollup-limits.ts';
 import { RollupProgress } from './rollup-progress.ts';
-import { BATCH_SETTINGS, rebuildRollups, ROLLUP_GROUPS } from './rollup-rebuild.ts';
+import { BATCH_SETTINGS, rebuildRollups, ROLLUP_GROUPS, ROLLUPS } from './rollup-rebuild.ts';
 import type { Rollup } from './rollups.ts';
 import type { ArrivalRange, Batch as StoredBatch, Seconds, SpanVisibility } from '../span-visibility.ts';
 import { registerGauge } from '../../register-gauge.ts';
@@ -385,21 +385,60 @@ export class RollupJob {
       batches = await this.#batchesOf(after, until);
       this.#sharedRows = batches.reduce((sum, { spans }) => sum + spans, 0);
     }
-    for (const group of ROLLUP_GROUPS) {
-      const tables = group.map(({ table }) => table);
-      await this.#letRespond(tables);
-      await visibility.fill(tables, until, async () => {
-        for (const rollup of group) {
-          for (const batch of batches) await this.#insert(rollup, batch);
+    await this.#orTakeBack(
+      batches.map(({ shard }) => shard),
+      until,
+      async () => {
+        for (const group of ROLLUP_GROUPS) {
+          const tables = group.map(({ table }) => table);
+          await this.#letRespond(tables);
+          await visibility.fill(tables, until, async () => {
+            for (const rollup of group) {
+              for (const batch of batches) await this.#insert(rollup, batch);
+            }
+          });
         }
-      });
-    }
+      },
+    );
     await this.#progress.note(until, 0);
     this.#pendingUntil = 0;
     visibility.counted(until);
     this.#sharedRows = 0;
     this.#batches.inc({ outcome: 'added' });
     return true;
+  }
+
+  /**
+   * Runs what adds the spans that arrived up to `until` on each shard. Where it fails on one, the others lose them again:
+   * while one is away nothing can be counted, and queries, which go on without it, would count them twice, in the
+   * derived tables and beside them.
+   */
+  async #orTakeBack(shards: readonly StatementEngine[], until: number, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      // What fails as well stays in doubt, as on a single server, until its hours are made anew.
+      if (shards.length > 1) await this.#takeBack(shards, until).catch(() => {});
+      throw error;
+    }
+  }
+
+  async #takeBack(shards: readonly StatementEngine[], until: number): Promise<void> {
+    const { visibility } = this.#options;
+    const after = visibility.countedUntil;
+    if (until <= after) return;
+    const tables = ROLLUPS.map(({ table }) => table);
+    await visibility.fill(tables, after, async () => {
+      for (const shard of shards) {
+        try {
+          const hours = await hoursOf(shard, { after, until });
+          await rebuildRollups(shard, hours, after, this.#limits.batchRowsMax);
+        } catch (error) {
+          // Nobody reads one that is away.
+          if (!(error instanceof EngineError) || error.code !== 'unavailable') throw error;
+        }
+      }
+    });
   }
 
   async #shards(): Promise<readonly StatementEngine[]> {
@@ -442,23 +481,24 @@ SELECT ${names} FROM (\n${select(source, spans)}\n) SETTINGS ${BATCH_SETTINGS}`)
     const until = Math.max(visibility.countedUntil, this.#pendingUntil);
     const concerned: { readonly shard: StatementEngine; readonly hours: readonly number[] }[] = [];
     for (const shard of await this.#shards()) {
-      const hours = await numbers(
-        shard,
-        `SELECT DISTINCT intDiv(toUInt32(start_s), ${HOUR}) * ${HOUR} AS hour FROM ${shard.tables.spans.read}
-WHERE ${arrivedWithin({ after: first - 1, until: last })} ORDER BY hour`,
-      );
-      concerned.push({ shard, hours: hours.map(([hour]) => Number(hour)) });
+      concerned.push({ shard, hours: await hoursOf(shard, { after: first - 1, until: last }) });
     }
     log.info(
       { hours: new Set(concerned.flatMap(({ hours }) => hours)).size },
       'adding spans to the derived tables was interrupted, or late; rebuilding the affected hours',
     );
     await this.#noteRebuild();
-    await visibility.count(until, async () => {
-      for (const { shard, hours } of concerned) await rebuildRollups(shard, hours, until, this.#limits.batchRowsMax);
-      await this.#progress.note(until, 0);
-      this.#pendingUntil = 0;
-    });
+    const rebuild = (): Promise<void> =>
+      visibility.count(until, async () => {
+        for (const { shard, hours } of concerned) await rebuildRollups(shard, hours, until, this.#limits.batchRowsMax);
+        await this.#progress.note(until, 0);
+        this.#pendingUntil = 0;
+      });
+    await this.#orTakeBack(
+      concerned.map(({ shard }) => shard),
+      until,
+      rebuild,
+    );
     this.#batches.inc({ outcome: 'rebuilt' });
   }
 
@@ -545,6 +585,16 @@ WHERE ${arrivedWithin({ after: first - 1, until: last })} ORDER BY hour`,
 
 function unionOf(a: readonly string[] | 'all', b: readonly string[] | 'all'): readonly string[] | 'all' {
   return a === 'all' || b === 'all' ? 'all' : [...new Set([...a, ...b])];
+}
+
+/** The hours in which these spans start, in seconds since the epoch. */
+async function hoursOf(
+  shard: Pick<Engine, 'query' | 'tables'>,
+  arrivals: { readonly after: number; readonly until: number },
+): Promise<number[]> {
+  const sql = `SELECT DISTINCT intDiv(toUInt32(start_s), ${HOUR}) * ${HOUR} AS hour FROM ${shard.tables.spans.read}
+WHERE ${arrivedWithin(arrivals)} ORDER BY hour`;
+  return (await numbers(shard, sql)).map(([hour]) => Number(hour));
 }
 
 async function numbers(engine: Pick<Engine, 'query'>, sql: string): Promise<number[][]> {
