@@ -128,8 +128,20 @@ describe.skipIf(isMissing)('queries of a cluster while servers are away', () => 
   /** Soon everything is answered as before, and nothing is marked. */
   async function expectWhole(): Promise<void> {
     await eventually('no answer is marked', async () => (await ask(onCluster, '/services')).missing === null);
+    await expectNothingMissing();
+  }
+
+  async function expectNothingMissing(): Promise<void> {
     for (const question of QUESTIONS) {
-      expect({ question, answer: await ask(onCluster, question) }).toEqual({ question, answer: whole.get(question) });
+      // A server of 2018 may hang for a while where another one was killed: that is an error, and no answer in part.
+      const marks: unknown[] = [];
+      const answer = await eventually(`${question} is answered`, async () => {
+        const given = await ask(onCluster, question);
+        marks.push(given.missing);
+        return given.status === 200 ? given : undefined;
+      });
+      expect({ question, marks: marks.filter((mark) => mark !== null) }).toEqual({ question, marks: [] });
+      expect({ question, answer }).toEqual({ question, answer: whole.get(question) });
     }
   }
 
@@ -164,9 +176,7 @@ describe.skipIf(isMissing)('queries of a cluster while servers are away', () => 
 
   it.each([0, 1])('are whole while replica %i of a shard is away', async (index) => {
     await cluster.servers[index]?.kill();
-    for (const question of QUESTIONS) {
-      expect({ question, answer: await ask(onCluster, question) }).toEqual({ question, answer: whole.get(question) });
-    }
+    await expectNothingMissing();
     await cluster.servers[index]?.restart();
     await expectWhole();
   });

@@ -88,6 +88,19 @@ describe('queries while a shard is away', () => {
     expect(cluster.asked.at(-1)).toBe(false);
   });
 
+  it('are asked once more where another one is lost in the middle of the answer', async () => {
+    const { cluster, shards, ask, answer } = aCluster(60_000);
+    cluster.away.add(2);
+    await answer();
+    let failures = 1;
+    const marks: MissingShards[] = [];
+    const found = await shards.answer(
+      (settings) => (failures-- > 0 ? Promise.reject(lost(32)) : ask(settings)),
+      (missing) => void marks.push(missing),
+    );
+    expect({ found, marks: marks.length }).toEqual({ found: 1, marks: 1 });
+  });
+
   it('reject with what says nothing of other servers', async () => {
     const { cluster, shards } = aCluster();
     const failing = shards.answer(

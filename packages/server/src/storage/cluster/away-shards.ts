@@ -24,8 +24,8 @@ const SKIPPING: Settings = { skip_unavailable_shards: 1 };
 
 /**
  * What a server says that has lost another one: a timeout or an error of the connection (209, 210), a name that leads
- * nowhere (198), no replica that takes one (279), and a connection that ended in the middle of an answer (32). Whether a
- * shard is away is asked then.
+ * nowhere (198), no replica that takes one (279), and a connection that ended in the middle of an answer (32). Then it
+ * is asked whether a shard is away.
  */
 const LOST_CODES: ReadonlySet<number> = new Set([32, 198, 209, 210, 279]);
 
@@ -65,19 +65,29 @@ export class AwayShards {
       try {
         return await ask({});
       } catch (error) {
-        if (!(error instanceof EngineError) || !LOST_CODES.has(error.clickhouseCode)) throw error;
+        if (!isLost(error)) throw error;
       }
       // A server that hangs takes its time to be given up: not one after the other.
-      const [without] = await Promise.all([ask(SKIPPING), this.#look()]);
+      const [without] = await Promise.all([this.#askWithout(ask), this.#look()]);
       // A connection was lost, and all shards answer.
       if (this.#isKnown && this.#away.length === 0) return await ask({});
       onPartial(this.#missing());
       return without;
     }
     const missing = this.#missing();
-    const answer = await ask(SKIPPING);
+    const answer = await this.#askWithout(ask);
     onPartial(missing);
     return answer;
+  }
+
+  /** A server is left out that cannot be reached, but not one that is lost in the middle of its answer. */
+  async #askWithout<T>(ask: (settings: Settings) => Promise<T>): Promise<T> {
+    try {
+      return await ask(SKIPPING);
+    } catch (error) {
+      if (!isLost(error)) throw error;
+      return await ask(SKIPPING);
+    }
   }
 
   #missing(): MissingShards {
@@ -132,4 +142,8 @@ WHERE cluster = ${sqlString(cluster)} AND is_local = 1`;
     }
     this.#isWatching = false;
   }
+}
+
+function isLost(error: unknown): boolean {
+  return error instanceof EngineError && LOST_CODES.has(error.clickhouseCode);
 }

@@ -409,9 +409,9 @@ export class RollupJob {
   }
 
   /**
-   * Runs what adds the spans that arrived up to `until` on each shard. Where it fails on one, the others lose them again:
-   * while one is away nothing can be counted, and queries, which go on without it, would count them twice, in the
-   * derived tables and beside them.
+   * Runs what adds the spans that arrived up to `until` on each shard. Where it fails on one, the others lose them
+   * again: nothing can be counted while one is away, and queries, which go on without it, would count them twice, in
+   * the derived tables and beside them.
    */
   async #orTakeBack(shards: readonly StatementEngine[], until: number, work: () => Promise<void>): Promise<void> {
     try {
