@@ -186,9 +186,9 @@ describe.skipIf(isMissing)('queries of a cluster while servers are away', () => 
     const older = ids.map((id) => id.replace(/^.{8}/, 'b0b0b0b0')).find((id) => !isOfFirst(id)) ?? '';
 
     beforeAll(async () => {
+      await cluster.servers[2].kill();
       for (const table of ['spans', 'trace_times'])
         await copyTrace(cluster.servers[0], table, [...first][0] ?? '', older);
-      await cluster.servers[2].kill();
     });
     afterAll(async () => cluster.servers[2].restart());
 
