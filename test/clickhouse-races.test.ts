@@ -1,10 +1,9 @@
-import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ClusterEngine } from '../packages/server/src/storage/cluster/cluster-engine.ts';
 import { CollectorFleet } from '../packages/server/src/storage/cluster/collector-fleet.ts';
 import { StoreLease } from '../packages/server/src/storage/cluster/lease.ts';
 import { MIGRATIONS } from '../packages/server/src/storage/migrations/migrate.ts';
-import { silentLog as log } from '../packages/server/src/storage/testing/start-engine.ts';
+import { aRegistry, silentLog as log } from '../packages/server/src/storage/testing/start-engine.ts';
 import { findClickHouseServer, findZooKeeper } from '../scripts/workspace.mjs';
 import { startClickHouseCluster, type ClickHouseCluster } from './support/clickhouse-cluster.ts';
 
@@ -40,7 +39,7 @@ describe.skipIf(server === undefined || zooKeeper === undefined)('three collecto
           urls: cluster.servers.map((__, at) => cluster.servers[(at + index) % COLLECTORS]?.url ?? ''),
           cluster: cluster.name,
           log,
-          registry: new Registry(),
+          registry: aRegistry(),
           lease,
           fleet,
         });

@@ -7,6 +7,7 @@ import { readCommandLine } from '../packages/server/src/config/command-line.ts';
 import { CONFIG_ENV, readConfig, type Config } from '../packages/server/src/config/config.ts';
 import { ALL_SETTINGS } from '../packages/server/src/config/settings.ts';
 import { capabilitiesOf } from '../packages/server/src/storage/capabilities.ts';
+import { CLUSTER_LIMITS } from '../packages/server/src/storage/cluster/cluster-limits.ts';
 import { ClusterSettings } from '../packages/server/src/storage/cluster/cluster-settings.ts';
 import { clusterTables } from '../packages/server/src/storage/cluster/cluster-tables.ts';
 import { root } from '../scripts/workspace.mjs';
@@ -113,7 +114,7 @@ function holdsTheCluster(setUp: {
 }): void {
   it('has the cluster and the macros that a collector requires', async () => {
     const { storeCluster } = setUp.config();
-    const settings = new ClusterSettings(storeCluster, clusterTables(storeCluster));
+    const settings = new ClusterSettings(storeCluster, clusterTables(storeCluster), CLUSTER_LIMITS);
     for (const { xml } of await setUp.servers()) await settings.open(serverWith(xml), capabilitiesOf('25.8'));
     expect(settings.forSelect('SELECT 1 FROM throughline.store_id')).toHaveProperty('select_sequential_consistency');
   });

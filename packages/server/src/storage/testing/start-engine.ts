@@ -13,6 +13,11 @@ import { newStore } from './new-store.ts';
 /** The engine's process runs what `tsc -b packages/server` has made of it. */
 export const builtEngineProcess = new URL('../../../dist/storage/process/embedded-process.js', import.meta.url);
 
+/** For what counts what nobody looks at. */
+export function aRegistry(): Registry {
+  return new Registry();
+}
+
 export const silentLog = pino({ level: 'silent' });
 
 export interface StartedEngine {
