@@ -5,7 +5,7 @@ import { startClickHouseCluster, type ClickHouseCluster } from './support/clickh
 import { isSpoolEmpty, startCollector, type Collector } from './support/collector.ts';
 import { eventually } from './support/processes.ts';
 import { NOTHING_WRONG, SpanLedger } from './support/span-ledger.ts';
-import { wrongTables } from './support/wrong-tables.ts';
+import { isCounted, wrongTables } from './support/wrong-tables.ts';
 
 const SPANS_PER_REQUEST = 20;
 /** So many requests are acknowledged before and after each fault, and while it lasts. */
@@ -62,6 +62,7 @@ describe.skipIf(isMissing)('under load, what was acknowledged is stored once on 
     await victim().restart();
     await sendMore();
     await eventually('everything is loaded', () => isSpoolEmpty(collector));
+    await eventually('everything is counted', () => isCounted(cluster.rows));
     await cluster.settled();
     const audit = await ledger.auditRows(cluster.rows, () => wrongTables(cluster.rows));
     expect(audit).toMatchObject(NOTHING_WRONG);
@@ -77,6 +78,7 @@ describe.skipIf(isMissing)('under load, what was acknowledged is stored once on 
     await sendMore();
     await eventually('everything is loaded', () => isSpoolEmpty(collector));
     await cluster.servers[1].restart();
+    await eventually('everything is counted', () => isCounted(cluster.rows));
     await cluster.settled();
     expect(await ledger.auditRows(cluster.rows, () => wrongTables(cluster.rows))).toMatchObject(NOTHING_WRONG);
   });

@@ -5,7 +5,7 @@ import { startClickHouseCluster, type ClickHouseCluster } from './support/clickh
 import { startCollector, type Collector } from './support/collector.ts';
 import { eventually } from './support/processes.ts';
 import { NOTHING_WRONG, SpanLedger } from './support/span-ledger.ts';
-import { wrongTables } from './support/wrong-tables.ts';
+import { isCounted, wrongTables } from './support/wrong-tables.ts';
 
 /** So few that attribute values are counted, not estimated, also where a day is counted again. */
 const SPANS_PER_REQUEST = 5;
@@ -65,15 +65,7 @@ describe.skipIf(isMissing)('three collectors side by side on one cluster', () =>
       return left.every((segments) => segments === 0);
     });
     await cluster.settled();
-    await eventually('everything is counted', async () => {
-      const [[uncounted] = []] = await cluster.rows(
-        `SELECT count() FROM throughline.spans WHERE arrival > (SELECT max(counted_until) FROM throughline.rollup_progress WHERE collector = 'collector')`,
-      );
-      const pending = await cluster.rows(
-        'SELECT collector, argMax(pending_until, version) AS pending FROM throughline.rollup_progress GROUP BY collector HAVING pending > 0',
-      );
-      return Number(uncounted) === 0 && pending.length === 0;
-    });
+    await eventually('everything is counted', () => isCounted(cluster.rows));
     await cluster.settled();
   }
 

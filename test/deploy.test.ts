@@ -51,6 +51,7 @@ function serverWith(config: XmlElement) {
       cluster.name,
       elementsAt(cluster, 'shard/replica').length,
     ]),
+    'system.settings': [],
     'system.macros': elementsAt(config, 'macros')[0]!.children.map(({ name }) => [name]),
   };
   return {

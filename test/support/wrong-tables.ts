@@ -38,3 +38,14 @@ export async function wrongTables(rows: (sql: string) => Promise<unknown[][]>): 
   }
   return wrong;
 }
+
+/** Whether the collectors of a cluster have counted all that is stored. */
+export async function isCounted(rows: (sql: string) => Promise<unknown[][]>): Promise<boolean> {
+  const [[uncounted] = []] = await rows(
+    `SELECT count() FROM throughline.spans WHERE arrival > (SELECT argMax(counted_until, version) FROM throughline.rollup_progress WHERE collector = 'collector')`,
+  );
+  const pending = await rows(
+    'SELECT collector, argMax(pending_until, version) AS pending FROM throughline.rollup_progress GROUP BY collector HAVING pending > 0',
+  );
+  return Number(uncounted) === 0 && pending.length === 0;
+}

@@ -72,6 +72,7 @@ import { SpanVisibility, type ArrivalRange, type Batch } from './storage/span-vi
 import { damageFiles, StoreDamage } from './storage/damage/store-damage.ts';
 import { settleStore, StoreCheck } from './storage/cluster/store-check.ts';
 import { NotedId } from './storage/store-id.ts';
+import { DAY_MS } from './storage/utc-day.ts';
 import { System } from './system.ts';
 import { Shutdown } from './shutdown.ts';
 import { VERSION } from './version.ts';
@@ -238,6 +239,7 @@ async function openScope(
         ...leaseOptions,
         storedUntil: () => later.storedUntil(),
         startAfter: (arrival) => later.startAfter(arrival),
+        leader: () => storeLease.holder,
       })
     : null;
   const leading = config.store === 'embedded' ? HELD_BY_DIRECTORY : storeLease;
@@ -291,7 +293,10 @@ async function openIngestion({ config, log, registry, limitCounter, shutdown, da
   });
   await spool.open();
   for (const segment of spool.sealed) arrivals.startAfter(segment.arrivals?.last ?? 0);
-  later.startAfter = (arrival): void => arrivals.startAfter(arrival);
+  // By no more than a day: the clock of one server must not lead the arrivals of every collector astray.
+  later.startAfter = (arrival): void => {
+    if (arrival <= (Date.now() + DAY_MS) * 1_000) arrivals.startAfter(arrival);
+  };
   later.storedUntil = (): number => {
     const first = earlier(spool.firstArrival, arrivals.inFlight);
     return first === null ? arrivals.pass() : first - 1;
@@ -655,6 +660,7 @@ function fleetOf(
     engine,
     startAfter: (arrival: number) => arrivals.startAfter(arrival),
     storedUntil: () => fleet.storedUntil(),
+    renew: () => fleet.renew(),
     get term() {
       return fleet.term;
     },

@@ -21,6 +21,8 @@ interface Member {
   present: number;
   /** What it says to have stored. */
   until: number;
+  /** Who runs the jobs. */
+  leader: string | null;
   /** So much later it is by both of its clocks. */
   pausedMs: number;
   /** As after SIGKILL. */
@@ -30,7 +32,7 @@ interface Member {
 function aMember(name: string, until: number): Member {
   const life = new AbortController();
   dying.push(life);
-  const member = { present: 0, until, pausedMs: 0, kill: () => life.abort() };
+  const member = { present: 0, leader: null as string | null, until, pausedMs: 0, kill: () => life.abort() };
   const fleet = new CollectorFleet({
     session: name,
     collector: name,
@@ -40,6 +42,7 @@ function aMember(name: string, until: number): Member {
     signal: life.signal,
     storedUntil: () => member.until,
     startAfter: (arrival) => (member.present = arrival),
+    leader: () => member.leader,
     elapsed: () => performance.now() + member.pausedMs,
   });
   return Object.assign(member, { fleet });
@@ -56,10 +59,10 @@ test('the one that is furthest behind says how far spans may be counted, as long
   await behind.fleet.renew();
   expect(await ahead.fleet.storedUntil()).toBe(150);
   expect(behind.fleet.publishedUntil).toBe(150);
-  // A segment comes back that had been set aside: what has been said stays said.
+  // A segment comes back that had been set aside: it is waited for, and known to be late.
   behind.until = 50;
   await behind.fleet.renew();
-  expect(behind.fleet.publishedUntil).toBe(150);
+  expect([behind.fleet.publishedUntil, await ahead.fleet.storedUntil()]).toEqual([150, 50]);
   await eventually(() => ahead.fleet.size === 2);
   behind.kill();
   await eventually(async () => (await ahead.fleet.storedUntil()) === 200);
@@ -76,6 +79,26 @@ test('one whose clock is days ahead brings nobody further than minutes beyond th
   expect(Math.abs(member.present - Date.now() * 1_000)).toBeLessThan(day / 2);
   member.until = 100;
   expect(await member.fleet.storedUntil()).toBe(100);
+});
+
+test('nothing is stored beside a collector that runs the jobs and shares the store with nobody', async () => {
+  const [member, other] = [aMember('member', 1e12), aMember('other', 1e12)];
+  await other.fleet.join(store.engine);
+  member.leader = 'other';
+  await member.fleet.join(store.engine);
+  member.pausedMs = 2 * LIMITS.leaseMs;
+  await member.fleet.renew();
+  expect(member.fleet.lostBecause).toBe(null);
+  // It has just taken the lease, and may join yet.
+  member.leader = 'a stranger';
+  await member.fleet.renew();
+  expect(member.fleet.lostBecause).toBe(null);
+  member.pausedMs = 3 * LIMITS.leaseMs;
+  await member.fleet.renew();
+  expect([member.fleet.term, typeof member.fleet.lostBecause]).toEqual([null, 'string']);
+  member.leader = 'other';
+  await member.fleet.renew();
+  expect(member.fleet.lostBecause).toBe(null);
 });
 
 test('nobody waits for a collector that has left', async () => {

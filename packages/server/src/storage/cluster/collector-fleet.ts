@@ -29,6 +29,8 @@ export interface CollectorFleetOptions {
    * behind would hold up the others.
    */
   readonly startAfter: (arrival: number) => void;
+  /** The session of whoever runs the jobs, as far as it is known. */
+  readonly leader?: () => string | null;
   /** Milliseconds of a clock that never jumps, from any beginning. */
   readonly elapsed?: () => number;
   /** Milliseconds since the epoch: the other clock does not run while a virtual machine is paused. */
@@ -52,6 +54,8 @@ const TIMEOUT_MS = 5_000;
  */
 const AHEAD_US_MAX = 600_000_000;
 const LEAVE_TIMEOUT_MS = 500;
+const BESIDE_STRANGER =
+  'the store is in use by a collector that does not share it, of an older version or without --store-cluster: stop that one, or give it this --store-cluster; spans wait in the spool until then';
 
 /**
  * The collectors that store into one cluster side by side, as rows of a table that every server has. A member says with
@@ -73,6 +77,8 @@ export class CollectorFleet implements Lease {
   #hasLeft = false;
   #size = 0;
   #publishedUntil = 0;
+  /** Since when a collector that is none of these runs the jobs. */
+  #strangeSinceMs: number | null = null;
 
   constructor(options: CollectorFleetOptions) {
     this.#options = options;
@@ -81,14 +87,14 @@ export class CollectorFleet implements Lease {
   }
 
   get lostBecause(): string | null {
-    if (this.#isMember) return null;
+    if (this.#isMember) return this.#isBesideStranger ? BESIDE_STRANGER : null;
     return this.#joins === 0
       ? 'this collector has not joined the others of the cluster yet'
       : 'this collector could not renew its membership of the cluster in time; spans wait in the spool until it has joined again';
   }
 
   get term(): number | null {
-    return this.#isMember ? this.#joins : null;
+    return this.#isMember && !this.#isBesideStranger ? this.#joins : null;
   }
 
   /** Collectors that store into the cluster, this one included, as of the last renewal. */
@@ -119,7 +125,9 @@ export class CollectorFleet implements Lease {
     if (this.#hasLeft) return;
     if (!this.#isMember) this.#joins += 1;
     this.#held = begin;
-    this.#size = (await this.#others()).length + 1;
+    const others = await this.#others();
+    this.#size = others.length + 1;
+    this.#lookForStranger(others.map(({ session }) => session));
   }
 
   /**
@@ -128,7 +136,10 @@ export class CollectorFleet implements Lease {
    */
   async storedUntil(): Promise<number> {
     const present = await this.#present();
-    return Math.min(this.#options.storedUntil(), ...(await this.#others()), present + AHEAD_US_MAX);
+    const own = this.#options.storedUntil();
+    // Whoever counts goes by it, as the others by what is written.
+    this.#publishedUntil = Math.max(this.#publishedUntil, own);
+    return Math.min(own, ...(await this.#others()).map(({ storedUntil }) => storedUntil), present + AHEAD_US_MAX);
   }
 
   /** As an arrival, by the clock of the server that is asked. */
@@ -173,8 +184,19 @@ export class CollectorFleet implements Lease {
     }
   }
 
+  /** One that has just taken the lease joins within moments. */
+  get #isBesideStranger(): boolean {
+    return this.#strangeSinceMs !== null && this.#elapsed() >= this.#strangeSinceMs + this.#options.limits.leaseMs;
+  }
+
+  #lookForStranger(others: readonly string[]): void {
+    const leader = this.#options.leader?.() ?? null;
+    const isKnown = leader === null || leader === this.#options.session || others.includes(leader);
+    this.#strangeSinceMs = isKnown ? null : (this.#strangeSinceMs ?? this.#elapsed());
+  }
+
   /** Up to where those that are alive have stored everything. */
-  async #others(): Promise<number[]> {
+  async #others(): Promise<{ readonly session: string; readonly storedUntil: number }[]> {
     const engine = this.#engine;
     if (engine === null) return [];
     const rows = await rowsOf(
@@ -184,7 +206,7 @@ FROM ${engine.tables.collectors.read} WHERE session != ${sqlString(this.#options
 GROUP BY session HAVING ends > toUInt32(now())`,
       TIMEOUT_MS,
     );
-    return rows.map(([, storedUntil]) => Number(storedUntil));
+    return rows.map(([session, storedUntil]) => ({ session: String(session), storedUntil: Number(storedUntil) }));
   }
 
   async #write(seconds: number): Promise<void> {
@@ -193,11 +215,13 @@ GROUP BY session HAVING ends > toUInt32(now())`,
     const { session, collector, description } = this.#options;
     this.#renewal += 1;
     // Before it is sent: it counts as said, whatever becomes of the statement.
-    this.#publishedUntil = Math.max(this.#publishedUntil, this.#options.storedUntil());
+    // What has been handed back is waited for again: this may be less than what was said before.
+    const storedUntil = Math.max(0, this.#options.storedUntil());
+    this.#publishedUntil = Math.max(this.#publishedUntil, storedUntil);
     const values = [session, collector, description].map(sqlString).join(', ');
     await engine.command(
       `INSERT INTO ${engine.tables.collectors.write} (session, collector, description, renewal, stored_until, expires_at)
-SELECT ${values}, ${sqlUInt64(this.#renewal)}, ${sqlUInt64(this.#publishedUntil)}, now() + ${seconds}`,
+SELECT ${values}, ${sqlUInt64(this.#renewal)}, ${sqlUInt64(storedUntil)}, now() + ${seconds}`,
       TIMEOUT_MS,
     );
   }

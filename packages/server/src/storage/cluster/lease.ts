@@ -94,6 +94,12 @@ export class StoreLease implements Lease {
       : `the store is leased to ${this.#words(this.#other)}, which may have exited: waiting for its lease to expire`;
   }
 
+  /** The session that holds it, as of the last look. */
+  get holder(): string | null {
+    if (this.#isHeld) return this.#session;
+    return this.#other?.isHeld === true ? this.#other.session : null;
+  }
+
   get term(): number | null {
     return this.#isHeld && this.#claims !== null ? this.#claims.term : null;
   }

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Engine } from '../engine.ts';
 import { readProgress } from './rollup-progress.ts';
 import { rowsIn } from '../rows-of.ts';
-import type { SpanView, Uncounted, Visibility } from '../span-visibility.ts';
+import type { ArrivalRange, SpanView, Uncounted, Visibility } from '../span-visibility.ts';
 import { sqlUInt64 } from '../sql.ts';
 
 type Asked = Pick<Engine, 'query' | 'tables'>;
@@ -31,6 +31,7 @@ export class FleetVisibility implements Visibility {
   readonly #engine: Asked;
   /** The last batch that did not end in time: a shard is away, or whoever added it. Nobody waits for it twice. */
   #stuck = -1;
+  #failure: unknown = null;
   #look: Look = { step: 0, isChanging: true, uncounted: null, uncountedRows: 0 };
 
   constructor(engine: Asked) {
@@ -43,15 +44,21 @@ export class FleetVisibility implements Visibility {
   }
 
   async published(): Promise<void> {
-    // The query itself says why the store does not answer.
-    this.#look = await this.#lookAround().catch(() => ({ ...this.#look, isChanging: true }));
+    this.#failure = null;
+    try {
+      this.#look = await this.#lookAround();
+    } catch (error) {
+      this.#failure = error;
+    }
   }
 
   pendingPublished(): Promise<boolean> {
     return Promise.resolve(false);
   }
 
+  /** Throws what the last look has met: by an older one, spans would be there twice, or not at all. */
   view(): SpanView {
+    if (this.#failure !== null) throw this.#failure;
     const { step, isChanging, uncounted } = this.#look;
     return {
       fresh: [],
@@ -77,8 +84,14 @@ export class FleetVisibility implements Visibility {
 
   async #lookAround(): Promise<Look> {
     const { countedUntil, pendingUntil, late, step } = await readProgress(this.#engine);
+    const notCounted = [
+      `arrival > ${sqlUInt64(countedUntil)}`,
+      ...mergedRanges(late).map(
+        ({ first, last }) => `(arrival >= ${sqlUInt64(first)} AND arrival <= ${sqlUInt64(last)})`,
+      ),
+    ];
     const sql = `SELECT toUInt32(count()), toUInt32(min(start_s)), toUInt32(max(start_s))
-FROM ${this.#engine.tables.spans.read} WHERE arrival > ${sqlUInt64(countedUntil)}`;
+FROM ${this.#engine.tables.spans.read} WHERE ${notCounted.join(' OR ')}`;
     // Without the shards that are away, as the query itself, which says so.
     const answer = await this.#engine.query(sql, {
       format: 'JSONCompactEachRow',
@@ -95,4 +108,14 @@ FROM ${this.#engine.tables.spans.read} WHERE arrival > ${sqlUInt64(countedUntil)
       uncountedRows: Number(rows),
     };
   }
+}
+
+/** So many are asked for by themselves. */
+const RANGES_MAX = 50;
+
+/** Of more ranges than that one which holds them all: a few spans are then looked at that are counted. */
+function mergedRanges(ranges: readonly ArrivalRange[]): readonly ArrivalRange[] {
+  if (ranges.length <= RANGES_MAX) return ranges;
+  const first = Math.min(...ranges.map((range) => range.first));
+  return [{ first, last: Math.max(...ranges.map((range) => range.last)) }];
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setImmediate, setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Counter, Histogram, type Registry } from 'prom-client';
@@ -51,6 +52,8 @@ interface Fleet {
   storedUntil(): Promise<number>;
   /** What this collector accepts from now on should arrive later than this, or it is late. */
   startAfter(arrival: number): void;
+  /** Says how far this collector is now. Rejects with `EngineError`. */
+  renew(): Promise<void>;
   /** For what every member may note. */
   readonly engine: StatementEngine;
 }
@@ -259,8 +262,10 @@ export class RollupJob {
       }
       // With each attempt: when an earlier one was given up, what it had noted was counted without it.
       if (arrivals !== null && arrivals.first <= Math.max(this.#joined.begun, fleet.publishedUntil)) {
+        // Before the note: whoever sees that one waits until this collector has stored the segment.
+        if (arrivals.first <= fleet.publishedUntil) await fleet.renew();
         await progress.restore();
-        await progress.noteLate(arrivals, false);
+        await progress.noteLate({ ...arrivals, attempt: randomUUID() }, false);
       }
       // It may have been away for so long meanwhile that more was begun.
       if (fleet.term === term) return;
@@ -299,12 +304,12 @@ export class RollupJob {
     const until = fleet === undefined ? this.#countableUntil() : await fleet.storedUntil();
     this.#runsUntil = Math.max(this.#runsUntil, until);
     for (let lost = this.#lostDays[0]; lost !== undefined; lost = this.#lostDays[0]) {
-      if (this.#pendingUntil > 0) await this.#rebuild({ first: visibility.countedUntil + 1, last: this.#pendingUntil });
+      if (this.#pendingUntil > 0) await this.#rebuildPending(until);
       await this.#rebuildDays(lost.days, visibility.countedUntil);
       this.#lostDays.shift();
       lost.done();
     }
-    if (this.#pendingUntil > 0) await this.#rebuild({ first: visibility.countedUntil + 1, last: this.#pendingUntil });
+    if (this.#pendingUntil > 0) await this.#rebuildPending(until);
     for (const late of this.#late.filter(({ last }) => last <= until || first === null)) {
       await this.#rebuild(late);
       await this.#progress.noteLate(late, true);
@@ -443,7 +448,16 @@ export class RollupJob {
 
   async #shards(): Promise<readonly StatementEngine[]> {
     const { engine, shards } = this.#options;
-    return shards === undefined ? [engine] : await shards();
+    const all = shards === undefined ? [engine] : await shards();
+    // A lease that was lost and taken again between two statements: what was begun is another one's to end.
+    return all.map((shard) => ({
+      tables: shard.tables,
+      query: (...asked) => shard.query(...asked),
+      command: async (...given) => {
+        if (this.#isOutdated) throw new EngineError('unavailable', 'another collector may have counted in between');
+        await shard.command(...given);
+      },
+    }));
   }
 
   /** The spans that arrived behind `after`, up to `until`, and how they are found; none where there are none. */
@@ -475,10 +489,19 @@ SELECT ${names} FROM (\n${select(source, spans)}\n) SETTINGS ${BATCH_SETTINGS}`)
     }
   }
 
+  /**
+   * Where a collector has joined with what is not stored yet, the batch is taken back: it does not know of it.
+   */
+  async #rebuildPending(storedUntil: number): Promise<void> {
+    const { countedUntil } = this.#options.visibility;
+    const isStored = this.#options.fleet === undefined || this.#pendingUntil <= storedUntil;
+    const range = { first: countedUntil + 1, last: this.#pendingUntil };
+    await this.#rebuild(range, isStored ? this.#pendingUntil : countedUntil);
+  }
+
   /** Makes the hours anew in which these spans start: they may have been added in part, or not at all. */
-  async #rebuild({ first, last }: ArrivalRange): Promise<void> {
+  async #rebuild({ first, last }: ArrivalRange, until = this.#options.visibility.countedUntil): Promise<void> {
     const { visibility, log } = this.#options;
-    const until = Math.max(visibility.countedUntil, this.#pendingUntil);
     const concerned: { readonly shard: StatementEngine; readonly hours: readonly number[] }[] = [];
     for (const shard of await this.#shards()) {
       concerned.push({ shard, hours: await hoursOf(shard, { after: first - 1, until: last }) });

@@ -5,6 +5,11 @@ import { rowsOf } from '../rows-of.ts';
 
 type Asked = Pick<Engine, 'query' | 'command' | 'tables'>;
 
+/** `attempt`: a note of its own for each: what is counted of one was stored before the next. */
+interface LateRange extends ArrivalRange {
+  readonly attempt?: string;
+}
+
 /** What an earlier process noted. */
 export interface Progress {
   /** The last arrival that is counted; 0 where nothing is. */
@@ -12,7 +17,7 @@ export interface Progress {
   /** The last arrival of a batch that was begun, and may have been added in part; 0 where none was. */
   readonly pendingUntil: number;
   /** What was stored behind the last batch and is not counted yet. */
-  readonly late: readonly ArrivalRange[];
+  readonly late: readonly LateRange[];
   /** Days (`YYYY-MM-DD`) that were being rebuilt, or `all` of them. */
   readonly days: readonly string[] | 'all';
   /** Whether anything was ever noted. */
@@ -48,7 +53,7 @@ FROM ${engine.tables.rollup_progress.read} GROUP BY collector`,
   const pending = latest.filter((row) => row.pending > 0);
   const late = pending
     .filter(({ name }) => name.startsWith(LATE))
-    .map((row) => ({ first: row.counted + 1, last: row.pending }));
+    .map((row) => ({ first: row.counted + 1, last: row.pending, attempt: row.name.split(' ')[2] ?? '' }));
   const days = pending.filter(({ name }) => name.startsWith(DAY)).map(({ name }) => name.slice(DAY.length));
   return {
     version: Math.max(0, ...latest.map(({ version }) => version)),
@@ -86,8 +91,8 @@ export class RollupProgress {
   }
 
   /** A row of its own for each segment. */
-  async noteLate({ first, last }: ArrivalRange, isCounted: boolean): Promise<void> {
-    await this.#insert([`${LATE}${first}-${last}`], first - 1, isCounted ? 0 : last);
+  async noteLate({ first, last, attempt = '' }: LateRange, isCounted: boolean): Promise<void> {
+    await this.#insert([`${LATE}${first}-${last} ${attempt}`.trimEnd()], first - 1, isCounted ? 0 : last);
   }
 
   /**
