@@ -65,7 +65,7 @@ const serverRooms: Record<string, readonly string[]> = {
     'system.ts',
     'version.ts',
   ],
-  'system.ts': ['readiness.ts', 'ingest', 'spool', 'query', 'storage'],
+  'system.ts': ['readiness.ts', 'ingest', 'spool', 'query', 'storage', 'without-passwords.ts'],
   'listen.ts': ['config'],
   // The limits of every room, and nothing else of them.
   config: [

@@ -169,7 +169,7 @@ describe.skipIf(isMissing)('queries of a cluster while servers are away', () => 
       const [ofFirst, ofSecond] = [true, false].map((isFirst) => ids.find((id) => first.has(id) === isFirst));
       await expectFirstShardAlone([ofFirst ?? '', ofSecond ?? '']);
     } finally {
-      cluster.servers[2].goOn();
+      cluster.servers[2].resume();
     }
     await expectWhole();
   });

@@ -29,12 +29,13 @@ const SHARDS = [1, 1, 2];
 
 /**
  * Three ClickHouse servers in two shards, of which one has two replicas, and the ZooKeeper between them. `profile`:
- * settings of their default profile, as XML.
+ * settings of their default profile, as XML. `firstDataFolder`: where the
+ * data of the first server is.
  */
 export async function startClickHouseCluster(
   program: string,
   zooKeeperJar: string,
-  { profile = '' }: { readonly profile?: string } = {},
+  { profile = '', firstDataFolder }: { readonly profile?: string; readonly firstDataFolder?: string } = {},
 ): Promise<ClickHouseCluster> {
   const zooKeeper = await startZooKeeper(zooKeeperJar);
   const ports = await freePorts(SHARDS.length * 3);
@@ -54,6 +55,7 @@ export async function startClickHouseCluster(
     startClickHouseServer(program, {
       ports: node.ports satisfies ClickHousePorts,
       profile,
+      ...(node === nodes[0] && firstDataFolder !== undefined && { dataFolder: firstDataFolder }),
       more: `
   <interserver_http_port>${node.interserver}</interserver_http_port><interserver_http_host>127.0.0.1</interserver_http_host>
   <zookeeper><node><host>127.0.0.1</host><port>${zooKeeper.port}</port></node><session_timeout_ms>5000</session_timeout_ms></zookeeper>

@@ -13,9 +13,11 @@ export interface ClickHouseServer {
   readonly rows: (sql: string) => Promise<unknown[][]>;
   readonly command: (sql: string) => Promise<void>;
   readonly kill: () => Promise<void>;
-  /** Holds it still: its connections stay open, and nothing comes out of them. */
+  /** Stops it where it is: it accepts connections, and answers nothing until `resume`. */
   readonly hang: () => void;
-  readonly goOn: () => void;
+  readonly resume: () => void;
+  /** Another password of the user, which it accepts in place of the one before once this resolves. */
+  readonly setPassword: (password: string) => Promise<void>;
   /** Whether it has logged this text. */
   readonly hasLogged: (text: string) => boolean;
   /** Starts it again on the same data and port. */
@@ -37,22 +39,41 @@ export interface ClickHouseServerOptions {
   readonly users?: string;
   /** Settings of the default profile, as XML. */
   readonly profile?: string;
+  /** Of the user `default`; none by default. */
+  readonly password?: string;
+  /** Settings of the profile of a second user, `limited`, who has the same password. */
+  readonly limitedTo?: string;
+  /** Where its data is; a temporary folder by default. */
+  readonly dataFolder?: string;
 }
 
 /** A ClickHouse server as a plain process on the loopback interface, with its data in a temporary folder. */
 export async function startClickHouseServer(
   program: string,
-  { ports, more = '', profile = '', profiles = '', users = '' }: ClickHouseServerOptions = {},
+  {
+    ports,
+    more = '',
+    profile = '',
+    profiles = '',
+    users = '',
+    password = '',
+    limitedTo = '',
+    dataFolder,
+  }: ClickHouseServerOptions = {},
 ): Promise<ClickHouseServer> {
   const folder = mkdtempSync(join(tmpdir(), 'throughline-clickhouse-'));
-  mkdirSync(join(folder, 'data'));
+  const data = dataFolder ?? join(folder, 'data');
+  mkdirSync(data, { recursive: true });
+  let login = password;
   const [http = 0, tcp = 0] = ports === undefined ? await freePorts(2) : [ports.http, ports.tcp];
   const port = http;
-  writeFileSync(join(folder, 'config.xml'), configXml(folder, http, tcp, more));
-  writeFileSync(join(folder, 'users.xml'), usersXml(profile, profiles, users));
+  writeFileSync(join(folder, 'config.xml'), configXml(folder, data, http, tcp, more));
+  const usersFile = { profile, profiles, users, limitedTo };
+  writeFileSync(join(folder, 'users.xml'), usersXml(password, usersFile));
   const url = `http://127.0.0.1:${port}`;
   const run = async (sql: string): Promise<string> => {
-    const response = await fetch(url, { method: 'POST', body: sql });
+    const headers = { 'x-clickhouse-user': 'default', 'x-clickhouse-key': login };
+    const response = await fetch(url, { method: 'POST', body: sql, headers });
     const answer = await response.text();
     if (!response.ok) throw new Error(answer);
     return answer;
@@ -83,14 +104,24 @@ export async function startClickHouseServer(
     await ended;
   }
 
+  async function setPassword(next: string): Promise<void> {
+    writeFileSync(join(folder, 'users.xml'), usersXml(next, usersFile));
+    login = next;
+    await eventually(
+      'the server has the new password',
+      async () => (await rows('SELECT 1').catch(() => [])).length > 0,
+    );
+  }
+
   return {
     url,
     pid: child.pid ?? 0,
+    hang: () => void child.kill('SIGSTOP'),
+    resume: () => void child.kill('SIGCONT'),
+    setPassword,
     rows,
     command: async (sql) => void (await run(sql)),
     kill,
-    hang: () => void child.kill('SIGSTOP'),
-    goOn: () => void child.kill('SIGCONT'),
     hasLogged: (text) => readFileSync(join(folder, 'server.log'), 'utf8').includes(text),
     restart: async () => {
       child = start();
@@ -124,12 +155,12 @@ function isFree(port: number): Promise<boolean> {
   });
 }
 
-function configXml(folder: string, port: number, tcpPort: number, more: string): string {
+function configXml(folder: string, data: string, port: number, tcpPort: number, more: string): string {
   return `<yandex>
   <logger><level>debug</level><log>${folder}/server.log</log><errorlog>${folder}/error.log</errorlog></logger>
   <http_port>${port}</http_port><tcp_port>${tcpPort}</tcp_port>
   <listen_host>127.0.0.1</listen_host>
-  <path>${folder}/data/</path><tmp_path>${folder}/data/tmp/</tmp_path>
+  <path>${data}/</path><tmp_path>${data}/tmp/</tmp_path>
   <mark_cache_size>67108864</mark_cache_size>
   <users_config>users.xml</users_config><default_profile>default</default_profile><default_database>default</default_database>
   <timezone>UTC</timezone>${more}
@@ -137,10 +168,16 @@ function configXml(folder: string, port: number, tcpPort: number, more: string):
 `;
 }
 
-function usersXml(profile: string, profiles: string, users: string): string {
+function usersXml(
+  password: string,
+  { profile, profiles, users, limitedTo }: Record<'profile' | 'profiles' | 'users' | 'limitedTo', string>,
+): string {
+  const user = (of: string): string =>
+    `<password>${password}</password><networks><ip>127.0.0.1</ip></networks><profile>${of}</profile><quota>default</quota>`;
+  const always = '<allow_experimental_low_cardinality_type>1</allow_experimental_low_cardinality_type>';
   return `<yandex>
-  <profiles><default><allow_experimental_low_cardinality_type>1</allow_experimental_low_cardinality_type>${profile}</default>${profiles}</profiles>
-  <users><default><password></password><networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota></default>${users}</users>
+  <profiles><default>${always}${profile}</default><limited>${always}${limitedTo}</limited>${profiles}</profiles>
+  <users><default>${user('default')}</default><limited>${user('limited')}</limited>${users}</users>
   <quotas><default/></quotas>
 </yandex>
 `;

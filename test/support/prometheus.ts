@@ -110,3 +110,18 @@ function checkHistogram({ name, samples }: Metric): void {
 function sorted(labels: readonly (readonly [string, string])[]): string {
   return JSON.stringify(labels.toSorted(([a], [b]) => a.localeCompare(b)));
 }
+
+/** The value of one series of a collector; NaN where it has no such series. */
+export async function metricOf(
+  { apiUrl }: { readonly apiUrl: string },
+  name: string,
+  labels: Readonly<Record<string, string>> = {},
+): Promise<number> {
+  const metrics = parseMetrics(await (await fetch(`${apiUrl}/metrics`)).text());
+  const sample = metrics
+    .get(name)
+    ?.samples.find((candidate) =>
+      Object.entries(labels).every(([label, value]) => candidate.labels.get(label) === value),
+    );
+  return sample?.value ?? Number.NaN;
+}

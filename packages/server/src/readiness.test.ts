@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { readiness, type Findings } from './readiness.ts';
 import type { LostPart } from './storage/damage/lost-parts.ts';
+import type { NodeStatus, NodeTroubleCode } from './storage/store-node.ts';
 
 const WORKING = { backlogSegments: 0, backlogBytes: 0, backlogAgeMs: 0, blockedBy: null, quarantinedSegments: [] };
 
@@ -116,6 +117,46 @@ test('request metrics that cannot be noted, or stored, are a warning', () => {
   ]);
 });
 
+const SINCE = new Date('2026-11-30T16:04:05.678Z');
+
+function aNode(node: string, state: NodeStatus['state'], ...codes: NodeTroubleCode[]): NodeStatus {
+  const troubles = codes.map((code) => ({ code, message: `${code} at http://ann:s3cret@${node}`, since: SINCE }));
+  return { node, shard: null, state, since: SINCE, troubles };
+}
+
+const ONE_AWAY = {
+  shardsDown: [],
+  fileProblems: [],
+  nodes: [aNode('a:1', 'up'), aNode('b:2', 'down', 'store_node_away')],
+};
+
+test('a server of several that is away is a warning, with since when and without a password', () => {
+  const { problems, warnings } = readiness({ ...GOOD, nodes: ONE_AWAY });
+  expect(problems).toEqual([]);
+  const message: unknown = expect.stringMatching(/b:2, since 2026-11-30T16:04:05\.678Z: .*http:\/\/ann:\*\*\*@b:2$/);
+  expect(warnings).toEqual([{ code: 'store_node_away', message }]);
+});
+
+test('a shard without a server is a problem, and so is the only server, which is named once', () => {
+  const { problems } = readiness({ ...GOOD, nodes: { ...ONE_AWAY, shardsDown: [2] } });
+  expect(problems).toEqual([{ code: 'store_shard_down', message: expect.stringContaining('shard 2') as string }]);
+  const alone = { ...ONE_AWAY, nodes: [aNode('b:2', 'down', 'store_node_away', 'store_node_clock')] };
+  const engine = { kind: 'down', reason: 'b:2 cannot be reached' } as const;
+  expect(readiness({ ...GOOD, engine, nodes: alone })).toEqual({
+    problems: [{ code: 'engine_down', message: engine.reason }],
+    warnings: [],
+  });
+});
+
+test('what is wrong with a server that is used is a warning, and so is a file that is broken', () => {
+  const nodes = [aNode('a:1', 'up', 'store_node_clock', 'store_node_disk_full')];
+  const fileProblems = ['/run/password: holds no password'];
+  const { problems, warnings } = readiness({ ...GOOD, nodes: { nodes, shardsDown: [], fileProblems } });
+  expect(problems).toEqual([]);
+  expect(warnings.map(({ code }) => code)).toEqual(['store_node_clock', 'store_node_disk_full', 'store_file_broken']);
+  expect(warnings[2]?.message).toContain('/run/password');
+});
+
 function part(table: string, day: string | null, rows: number | null): LostPart {
   return { table, name: '20261123_1_1_0', day, rows, bytes: 100, reason: '' };
 }
@@ -168,6 +209,7 @@ test('the messages are those in readiness-messages.golden.txt', async () => {
     },
     { spool: { ...behind, backlogSegments: 1, backlogBytes: 1 } },
     { loader: { ...LOADING, passedSegments: ['a'], passedBecause: BAD_DATA } },
+    { nodes: { ...ONE_AWAY, shardsDown: [2], fileProblems: ['/run/password: holds no password'] } },
   ];
   const lines = findings.flatMap((found) => {
     const { problems, warnings } = readiness({ ...GOOD, ...found });

@@ -1,6 +1,7 @@
 import type { LoaderFailure, LoaderStatus } from './spool/loader.ts';
 import type { SpoolStatus } from './spool/spool-status.ts';
 import type { EngineState } from './storage/engine.ts';
+import type { StoreNodes } from './storage/store-node.ts';
 import type { LostPart } from './storage/damage/lost-parts.ts';
 import { withoutPasswords } from './without-passwords.ts';
 import { countOf } from './count-of.ts';
@@ -49,6 +50,8 @@ export interface Findings {
   };
   /** Definitions of tables that were damaged and put back; of the embedded store alone. */
   readonly damagedDefinitions?: readonly string[];
+  /** The servers of the store; of ClickHouse servers alone. */
+  readonly nodes?: StoreNodes;
   readonly isStopping: boolean;
   readonly isWithoutGrpc: boolean;
 }
@@ -59,13 +62,14 @@ const NAMED_MAX = 10;
 /** Puts into words what keeps the collector from its work, and what a person should look at. */
 export function readiness(findings: Findings): Readiness {
   const { engine, spool, loader, counts, countsLoader, lostLease, heldDays, clockDoubt } = findings;
-  const { damage, damagedDefinitions, isStopping, isWithoutGrpc } = findings;
+  const { damage, damagedDefinitions, nodes, isStopping, isWithoutGrpc } = findings;
   const problems: ReadinessFinding[] = [];
   if (isStopping) problems.push({ code: 'stopping', message: 'the collector is stopping' });
   if (engine.kind === 'down') problems.push({ code: 'engine_down', message: engine.reason });
   else if (engine.kind !== 'ready') {
     problems.push({ code: `engine_${engine.kind}`, message: `the store is ${engine.kind}` });
   }
+  problems.push(...shardsDown(nodes?.shardsDown ?? []));
   if (lostLease !== null) problems.push({ code: 'store_not_leased', message: lostLease });
   if (spool.blockedBy !== null) problems.push({ code: 'spool_blocked', message: spool.blockedBy });
   // What keeps the engine from everything is said once.
@@ -77,6 +81,7 @@ export function readiness(findings: Findings): Readiness {
     });
   }
   const warnings = [
+    ...nodeTroubles(nodes, engine),
     ...(failure?.isAboutData === true ? [segmentFails([], failure)] : []),
     ...passed(loader),
     ...countsFail(engine.kind === 'ready' ? countsLoader : null),
@@ -104,6 +109,34 @@ export function readiness(findings: Findings): Readiness {
     warnings.push({ code: 'otlp_grpc_off', message });
   }
   return { problems: problems.map(withoutSecrets), warnings: warnings.map(withoutSecrets) };
+}
+
+function shardsDown(numbers: readonly number[]): ReadinessFinding[] {
+  return numbers.map((number) => ({
+    code: 'store_shard_down',
+    message: `no server of shard ${number} can be used: its spans wait in the spool, and queries fail or lack them; bring one of its servers back`,
+  }));
+}
+
+/** Of each server, since when, and of the files that say how to connect. The only server is not named a second time. */
+function nodeTroubles(given: StoreNodes | undefined, engine: EngineState): ReadinessFinding[] {
+  if (given === undefined) return [];
+  const { nodes, fileProblems } = given;
+  const isSaid = nodes.length === 1 && engine.kind === 'down';
+  return [
+    ...nodes
+      .filter(({ state }) => !(isSaid && state === 'down'))
+      .flatMap(({ node, troubles }) =>
+        troubles.map(({ code, message, since }) => ({
+          code,
+          message: `ClickHouse server ${node}, since ${since.toISOString()}: ${message}`,
+        })),
+      ),
+    ...fileProblems.map((problem) => ({
+      code: 'store_file_broken',
+      message: `cannot use ${problem}; what was read before stays in use until the file is right`,
+    })),
+  ];
 }
 
 function withoutSecrets({ code, message }: ReadinessFinding): ReadinessFinding {

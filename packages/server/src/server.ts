@@ -18,7 +18,7 @@ import { systemRoute } from './api/system-route.ts';
 import type { Config } from './config/config.ts';
 import { isLoopback, ownHostNames, storagePolicyOf } from './config/config.ts';
 import { LIMIT_SETTINGS } from './config/limit-settings.ts';
-import { storeUrls } from './config/store-urls.ts';
+import { storeCa, storePassword, storeUrls } from './config/store-urls.ts';
 import { urlOf } from './config/url-of.ts';
 import { ExactCounts } from './counts/exact-counts.ts';
 import { ArrivalClock } from './ingest/arrival-clock.ts';
@@ -71,6 +71,7 @@ import { RollupJob } from './storage/rollups/rollup-job.ts';
 import { SpanVisibility, type ArrivalRange, type Batch } from './storage/span-visibility.ts';
 import { damageFiles, StoreDamage } from './storage/damage/store-damage.ts';
 import { settleStore, StoreCheck } from './storage/cluster/store-check.ts';
+import { StoreFiles } from './storage/cluster/store-files.ts';
 import { NotedId } from './storage/store-id.ts';
 import { DAY_MS } from './storage/utc-day.ts';
 import { System } from './system.ts';
@@ -435,6 +436,7 @@ function createStore(scope: Scope, { visibility, time, notedDays, hasBacklog }: 
           ...(fleet !== null && { fleet }),
           schema: config.storeSchema,
           check: new StoreCheck(storeCheck),
+          files: openStoreFiles(config, log, registry),
           ...(config.storeCluster !== '' && { cluster: config.storeCluster }),
           ...storagePolicyOf(config),
           onAway: () => admission.abort(),
@@ -464,6 +466,17 @@ function createStore(scope: Scope, { visibility, time, notedDays, hasBacklog }: 
   return { storeCheck, beforeMigration, admission, damage, engine, isOwnStore, gate, writable, query, retention };
 }
 
+/** Files that say how to connect to the store. Throws a ConfigError for one that cannot be used. */
+function openStoreFiles(config: Config, log: Logger, registry: Registry): StoreFiles {
+  const [password, ca] = [storePassword(config), storeCa(config)];
+  return new StoreFiles({
+    ...(password !== null && { password: { path: config.storePasswordFile, contents: password } }),
+    ...(ca !== null && { ca: { path: config.storeCaFile, contents: ca } }),
+    log,
+    registry,
+  });
+}
+
 /** Serves the UI and the API. */
 async function openApi(scope: Scope, ingestion: Ingestion, receivers: Receivers, store: Store): Promise<AddressInfo> {
   const { config, log, options, registry, limitCounter, shutdown, dataDirectory, lease, access, hostNames, later } =
@@ -484,6 +497,7 @@ async function openApi(scope: Scope, ingestion: Ingestion, receivers: Receivers,
       clockDoubt: time.doubt,
       damage,
       damagedDefinitions: engine instanceof EmbeddedEngine ? engine.damagedDefinitions : [],
+      ...(engine instanceof ClusterEngine && { nodes: engine.nodes }),
       isStopping: shutdown.isStopping,
       isWithoutGrpc: otlpGrpcAddress === null,
     });
@@ -494,6 +508,7 @@ async function openApi(scope: Scope, ingestion: Ingestion, receivers: Receivers,
     ingest: () => ingest.status,
     limitsReached: () => limitCounter.status,
     engineState: () => engine.state,
+    nodes: () => (engine instanceof ClusterEngine ? engine.nodes.nodes : []),
     spool: () => spool.status,
     readiness: collectorReadiness,
     // Whoever asks how the collector is wants to hear it when the store does not answer, too.

@@ -12,6 +12,7 @@ function aSystem(clock: Clock, overrides: Partial<SystemOptions> = {}): System {
     retention: { maxAgeDays: 30, maxDiskShare: 0.8 },
     ingest: () => ({ acceptedSpans: 0, rejectedSpans: new Map() }),
     limitsReached: () => [],
+    nodes: () => [],
     engineState: () => ({ kind: 'ready' }),
     spool: () => ({
       backlogSegments: 1,
@@ -61,6 +62,7 @@ describe('what the system answers', () => {
         diskBytes: 800,
         firstDay: '2026-11-22',
         lastDay: '2026-11-23',
+        nodes: [],
       },
       ingest: {
         spansPerSecond: 70,
@@ -109,6 +111,30 @@ describe('what the system answers', () => {
       diskBytes: null,
       firstDay: null,
       lastDay: null,
+      nodes: [],
     });
+  });
+
+  it('names each server of the store, since when it is how it is, and no password', async () => {
+    const since = new Date('2026-11-30T16:04:05.678Z');
+    const message = 'http://ann:s3cret@a:8123 cannot be reached';
+    const system = aSystem(new Clock(), {
+      storeKind: 'clickhouse',
+      nodes: () => [
+        { node: 'a:8123', shard: 1, state: 'down', since, troubles: [{ code: 'store_node_away', message, since }] },
+        { node: 'b:8123', shard: null, state: 'unknown', since, troubles: [] },
+      ],
+    });
+    const shown = { code: 'store_node_away', message: 'http://ann:***@a:8123 cannot be reached' };
+    expect((await system.answer(signal)).store.nodes).toEqual([
+      {
+        node: 'a:8123',
+        shard: 1,
+        state: 'down',
+        since: '2026-11-30T16:04:05.678Z',
+        troubles: [{ ...shown, since: '2026-11-30T16:04:05.678Z' }],
+      },
+      { node: 'b:8123', shard: null, state: 'unknown', since: '2026-11-30T16:04:05.678Z', troubles: [] },
+    ]);
   });
 });

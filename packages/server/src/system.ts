@@ -4,6 +4,8 @@ import type { IngestStatus } from './ingest/ingest.ts';
 import type { SpoolStatus } from './spool/spool-status.ts';
 import type { StoreFacts } from './query/store-facts.ts';
 import type { EngineState } from './storage/engine.ts';
+import type { NodeStatus } from './storage/store-node.ts';
+import { withoutPasswords } from './without-passwords.ts';
 
 export interface SystemOptions {
   readonly version: string;
@@ -12,6 +14,8 @@ export interface SystemOptions {
   readonly ingest: () => Pick<IngestStatus, 'acceptedSpans' | 'rejectedSpans'>;
   readonly limitsReached: () => SystemResponse['limitsReached'];
   readonly engineState: () => EngineState;
+  /** None where the store is embedded. */
+  readonly nodes: () => readonly NodeStatus[];
   readonly spool: () => SpoolStatus;
   readonly readiness: () => Readiness;
   /** Null where the store does not answer in time. */
@@ -53,14 +57,14 @@ export class System {
   }
 
   async answer(signal: AbortSignal): Promise<SystemResponse> {
-    const { version, storeKind, retention, engineState, readiness, storeFacts, limitsReached } = this.#options;
+    const { version, storeKind, retention, engineState, readiness, storeFacts, limitsReached, nodes } = this.#options;
     const { problems, warnings } = readiness();
     // A request for the state of the collector does not wait for a store that hangs.
     const facts = await storeFacts(AbortSignal.any([signal, AbortSignal.timeout(STORE_TIMEOUT_MS)]));
     return {
       version,
       uptimeSeconds: Math.floor((this.#now() - this.#startedMs) / 1000),
-      store: { kind: storeKind, state: engineState().kind, ...(facts ?? NO_FACTS) },
+      store: { kind: storeKind, state: engineState().kind, ...(facts ?? NO_FACTS), nodes: nodes().map(shown) },
       ingest: this.#ingest(),
       retention,
       limitsReached: limitsReached(),
@@ -83,6 +87,20 @@ export class System {
       spoolAgeSeconds: backlogAgeMs / 1000,
     };
   }
+}
+
+function shown({ node, shard, state, since, troubles }: NodeStatus): SystemResponse['store']['nodes'][number] {
+  return {
+    node,
+    shard,
+    state,
+    since: since.toISOString(),
+    troubles: troubles.map(({ code, message, since: from }) => ({
+      code,
+      message: withoutPasswords(message),
+      since: from.toISOString(),
+    })),
+  };
 }
 
 const NO_FACTS: StoreFacts = { engineVersion: null, spanCount: null, diskBytes: null, firstDay: null, lastDay: null };

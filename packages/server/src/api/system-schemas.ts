@@ -3,6 +3,26 @@ import { closed, count, nullable, oneOf } from '../schema/json-schema.ts';
 import { named } from '../schema/named-schema.ts';
 import { partial } from './partial-schema.ts';
 
+const storeNode = named(
+  'StoreNode',
+  closed(
+    {
+      node: Type.String({ description: '`host:port`, as in `--store`.' }),
+      shard: nullable(count(), 'Its number in the cluster; null without one, or before the server has said it.'),
+      state: oneOf(['unknown', 'up', 'down']),
+      since: Type.String({ description: 'When it came into this state, such as `2026-11-30T16:04:05.678Z`.' }),
+      troubles: Type.Array(
+        closed({
+          code: Type.String({ description: 'Stable, as at `/readyz`.' }),
+          message: Type.String({ description: 'The last error, or what is wrong.' }),
+          since: Type.String({ description: 'When it began.' }),
+        }),
+      ),
+    },
+    'A ClickHouse server of `--store`. One that is not `up` is asked behind all others.',
+  ),
+);
+
 const systemStore = named(
   'SystemStore',
   closed(
@@ -18,6 +38,7 @@ const systemStore = named(
       ),
       lastDay: nullable(Type.String(), 'The last one.'),
       partial,
+      nodes: Type.Array(storeNode, { description: 'The servers; none where the store is embedded.' }),
     },
     'Where the collector stores spans: its embedded ClickHouse, or servers.',
   ),

@@ -87,6 +87,7 @@ const WRONG_CONFIGS: readonly (readonly [args: readonly string[], env?: Record<s
   [['--query-trace-bytes-max', '512MiB']],
   [['--store', 'http://u:p4ss@h', '--store-password-file', '/run/password']],
   [['--store-password-file', '/run/password']],
+  [['--store', 'http://host', '--store-ca-file', '/run/ca.pem']],
 ];
 
 /** Configuration files that are wrong, and how the message is known. */
@@ -324,6 +325,7 @@ const GIVEN: Readonly<Record<string, string>> = {
   storePasswordFile: '/run/password',
   storePolicy: 'tiered',
   storeColdVolume: 'cold',
+  storeCaFile: '/run/ca.pem',
   'retention.maxDiskShare': '0.5',
   'otlpHttp.corsOrigins': 'https://a.example,*',
   allowedHosts: 'traces.example,b',

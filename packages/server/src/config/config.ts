@@ -172,7 +172,7 @@ function checkTogether(config: Config): void {
 }
 
 function checkStore(config: Config): void {
-  const { store, storeCluster, storeSchema, storePasswordFile, sources } = config;
+  const { store, storeCluster, storeSchema, storePasswordFile, storeCaFile, sources } = config;
   if (storeCluster !== '' && store === 'embedded') {
     const source = sources.get(SETTINGS.storeCluster.key);
     throw new ConfigError(`${source} is set, but the embedded store has no cluster; it is for --store URL`);
@@ -184,6 +184,10 @@ function checkStore(config: Config): void {
     );
   }
   checkPolicy(config);
+  if (storeCaFile !== '' && (store === 'embedded' || !store.some((url) => url.startsWith('https:')))) {
+    const source = sources.get(SETTINGS.storeCaFile.key);
+    throw new ConfigError(`${source} is set, but --store has no https URL; it is for servers with TLS`);
+  }
   if (storePasswordFile === '') return;
   const source = sources.get(SETTINGS.storePasswordFile.key);
   if (store === 'embedded') {

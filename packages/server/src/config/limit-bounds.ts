@@ -352,8 +352,25 @@ export const LIMIT_BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyo
     queuedQueriesMax: [0, 100_000, 'Queries in the queue; further ones get 503'],
     commandTimeoutMs: [SECOND, 24 * HOUR, 'Timeout of a statement that changes the schema or drops data', null],
     insertTimeoutMs: [SECOND, 24 * HOUR, 'Timeout of an insert; then it is retried', null],
-    pingIntervalMs: [50, HOUR, 'Interval of pings to the servers', null],
-    pingTimeoutMs: [50, HOUR, 'Timeout of a ping to a server', 'throughline_engine_up'],
+    pingIntervalMs: [50, HOUR, 'Interval of pings to each server', 'throughline_store_node_up'],
+    pingTimeoutMs: [
+      50,
+      HOUR,
+      'Timeout of a ping, and of a connection, to a server; then other servers are preferred and take over what can be repeated',
+      'throughline_store_node_failed_statements_total{reason="timeout"}',
+    ],
+    clockOffsetMsMax: [
+      SECOND,
+      24 * HOUR,
+      "Difference between a server's clock and the collector's above which `/readyz` warns",
+      'throughline_store_node_clock_offset_seconds',
+    ],
+    diskRetryMs: [
+      100,
+      HOUR,
+      'Time after which a server whose disk was full gets an insert again',
+      'throughline_store_node_failed_statements_total{reason="rejected"}',
+    ],
     startRetryMs: [50, HOUR, 'Delay before the next attempt to start when no server responds', null],
     leaseMs: [
       3 * SECOND,

@@ -24,8 +24,10 @@ export interface Settings {
   readonly storeCluster: string;
   /** Who makes and alters the tables on ClickHouse servers: the collector, or somebody else. */
   readonly storeSchema: StoreSchema;
-  /** Absolute; '' for none. Read once, at the start. */
+  /** Absolute; '' for none. Read at the start, and again when it changes; the same for the next. */
   readonly storePasswordFile: string;
+  /** Certificates that are trusted in place of those that Node knows. */
+  readonly storeCaFile: string;
   /** What the ClickHouse servers call the storage policy of the tables that grow; '' for their default. */
   readonly storePolicy: string;
   /** The volume of the policy that old days move to; '' where they stay. */
@@ -125,7 +127,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   ),
   storePasswordFile: setting(
     'storePasswordFile',
-    'File with the password of the ClickHouse user',
+    'File with the password of the ClickHouse user; read again when it changes',
     {
       value: 'FILE',
       accepted: 'the path of a file that holds the password on one line',
@@ -163,6 +165,16 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
       parse: (text) => (text.trim() === '0' ? 0 : parseDays(text)),
     },
     () => 0,
+  ),
+  storeCaFile: setting(
+    'storeCaFile',
+    'File with the certificates that sign those of the ClickHouse servers; read again when it changes',
+    {
+      value: 'FILE',
+      accepted: 'the path of a file with certificates in PEM',
+      parse: (text) => (text.includes('\0') ? undefined : resolve(text)),
+    },
+    () => '',
   ),
   retentionDays: setting(
     'retention.maxAge',

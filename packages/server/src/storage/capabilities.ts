@@ -2,6 +2,8 @@
 export interface Capabilities {
   /** As the server says it, such as `26.7.1.1`. */
   readonly version: string;
+  /** Whether it has what every statement needs. */
+  readonly isSupported: boolean;
   /** LowCardinality without asking for it. */
   readonly lowCardinality: boolean;
   /** The format JSONCompactEachRow. */
@@ -34,6 +36,7 @@ export function capabilitiesOf(version: string): Capabilities {
     Number(major) > wanted || (Number(major) === wanted && Number(minor) >= wantedMinor);
   return {
     version,
+    isSupported: since(18, 16),
     lowCardinality: since(19, 1),
     rowsInLines: since(20, 6),
     cancelsWithConnection: since(20, 6),

@@ -59,13 +59,19 @@ const HTTP_ADVICE: Readonly<Record<number, string>> = {
   429: 'the proxy in front of the server limits requests: raise its limit',
 };
 
+/** What to do about an error of ClickHouse that has always the same reason; null for any other one. */
+export function storeAdvice(error: unknown): string | null {
+  if (!(error instanceof EngineError)) return null;
+  const code = error.message.includes('No space left on device') ? 243 : error.clickhouseCode;
+  return ADVICE[code] ?? null;
+}
+
 /** What to do about an insert that fails. */
 export function insertAdvice(error: unknown): string {
   if (!(error instanceof EngineError)) return 'check the disk of the collector';
-  const { clickhouseCode, message } = error;
-  const known = ADVICE[clickhouseCode];
-  if (known !== undefined) return known;
-  if (message.includes('No space left on device')) return ADVICE[243] ?? '';
+  const { message } = error;
+  const known = storeAdvice(error);
+  if (known !== null) return known;
   if (isAboutStore(error))
     return 'a part of the store is damaged or cannot be read: see /readyz and throughline check; the segment waits until the part is repaired or detached';
   if (isDataError(error))

@@ -429,6 +429,27 @@ export interface SystemStore {
   readonly lastDay: string | null;
   /** Present where shards of the store did not answer: whatever is on them is not counted or listed. */
   readonly partial?: PartialAnswer;
+  /** The servers; none where the store is embedded. */
+  readonly nodes: readonly StoreNode[];
+}
+
+/** A ClickHouse server of `--store`. One that is not `up` is asked behind all others. */
+export interface StoreNode {
+  /** `host:port`, as in `--store`. */
+  readonly node: string;
+  /** Its number in the cluster; null without one, or before the server has said it. */
+  readonly shard: number | null;
+  readonly state: 'unknown' | 'up' | 'down';
+  /** When it came into this state, such as `2026-11-30T16:04:05.678Z`. */
+  readonly since: string;
+  readonly troubles: readonly {
+    /** Stable, as at `/readyz`. */
+    readonly code: string;
+    /** The last error, or what is wrong. */
+    readonly message: string;
+    /** When it began. */
+    readonly since: string;
+  }[];
 }
 
 /** What the collector receives. */

@@ -23,7 +23,7 @@ function aCluster(recheckMs = 10) {
   };
   const shards = new AwayShards({
     cluster: 'main',
-    shards: { numbers: [1, 2], numberOf: (hash) => (hash % 2) + 1 },
+    shards: { numbers: [1, 2], numberOfHash: (hash) => (hash % 2) + 1 },
     rows: (sql, settings) => {
       expect(sql).toContain("'main'");
       expect(settings).toEqual({ skip_unavailable_shards: 1 });

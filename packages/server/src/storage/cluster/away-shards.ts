@@ -9,7 +9,7 @@ type Settings = Readonly<Record<string, string | number>>;
 
 export interface AwayShardsOptions {
   readonly cluster: string;
-  readonly shards: Pick<Shards, 'numbers' | 'numberOf'>;
+  readonly shards: Pick<Shards, 'numbers' | 'numberOfHash'>;
   /** Runs one SELECT with these settings on the server that queries are sent to. */
   readonly rows: (sql: string, settings: Settings) => Promise<unknown[][]>;
   /** While a shard is away, it is asked so often whether it answers again. */
@@ -97,7 +97,7 @@ export class AwayShards {
       lacksTrace: async (traceId) => {
         // Another one may have gone since, and have been left out as well.
         await this.#look();
-        const number = this.#options.shards.numberOf(shardHashOfTrace(Buffer.from(traceId, 'hex'), 0));
+        const number = this.#options.shards.numberOfHash(shardHashOfTrace(Buffer.from(traceId, 'hex'), 0));
         return !this.#isKnown || (number !== undefined && this.#away.includes(number));
       },
     };

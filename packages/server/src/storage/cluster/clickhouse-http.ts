@@ -8,7 +8,9 @@ import { createGzip } from 'node:zlib';
 import { readClickhouseResponse } from './read-clickhouse-response.ts';
 import { loginOf } from './clickhouse-login.ts';
 import { EngineError } from '../engine.ts';
-import { UnreachableError } from './unreachable-error.ts';
+import { isLoginError } from './login-error.ts';
+import type { StoreFiles } from './store-files.ts';
+import { GivenUpError, UnreachableError } from './unreachable-error.ts';
 
 export interface HttpStatement {
   readonly sql: string;
@@ -20,6 +22,8 @@ export interface HttpStatement {
   readonly data?: readonly Uint8Array[];
   /** It changes nothing, so that it may be sent a second time. */
   readonly isRepeatable: boolean;
+  /** An insert that another replica knows again, so that it may be sent there while this one may still carry it out. */
+  readonly isKnownByReplicas?: boolean;
   readonly timeoutMs: number;
   /** Nobody waits for the answer any more; `run` rejects with its reason. */
   readonly signal?: AbortSignal;
@@ -31,33 +35,61 @@ export interface ClickHouseHttpOptions {
   readonly compressionLevel: number;
   /** A connection that takes longer is given up: nothing was sent. */
   readonly connectTimeoutMs: number;
+  /** Where the password and the trusted certificates are read from; the URL and Node say them otherwise. */
+  readonly files?: StoreFiles;
+  /** How a statement ended; `error` is null for one that was carried out. Not called for one that nobody waits for. */
+  readonly onEnded?: (statement: HttpStatement, error: unknown) => void;
 }
 
 /** One ClickHouse server, over its HTTP interface. */
 export class ClickHouseHttp {
   /** Without user and password, for messages. */
   readonly origin: string;
+  /** `host:port`, for metrics. */
+  readonly node: string;
   readonly #url: URL;
-  readonly #headers: Readonly<Record<string, string>>;
+  readonly #given: string;
   readonly #agent: HttpAgent | HttpsAgent;
   readonly #options: ClickHouseHttpOptions;
-  /** Statements under way, and whether they are repeatable. */
-  readonly #running = new Map<AbortController, boolean>();
+  /** Statements under way. */
+  readonly #running = new Map<AbortController, HttpStatement>();
 
   /** `url`: `http(s)://[user[:password]@]host[:port]`. */
   constructor(url: string, options: ClickHouseHttpOptions) {
-    const login = loginOf(url);
-    this.#url = login.url;
-    this.#headers = login.headers;
+    this.#given = url;
+    this.#url = loginOf(url).url;
     this.origin = this.#url.origin;
+    const { hostname, port, protocol } = this.#url;
+    this.node = `${hostname}:${port === '' ? (protocol === 'https:' ? 443 : 80) : port}`;
     this.#agent =
       this.#url.protocol === 'https:' ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true });
     this.#options = options;
   }
 
-  /** The answer's bytes. Rejects with `EngineError`, with `UnreachableError` where the server did not answer. */
+  /**
+   * The answer's bytes. Rejects with `EngineError`, with `UnreachableError` where the server did not answer. A login
+   * that is rejected is tried once more where the password has changed in its file.
+   */
   async run(statement: HttpStatement): Promise<Uint8Array> {
-    const { file, data = [], isRepeatable, timeoutMs, signal: left } = statement;
+    const { files, onEnded } = this.#options;
+    const version = files?.version;
+    try {
+      const bytes = await this.#runOnce(statement).catch(async (error: unknown) => {
+        if (!isLoginError(error) || !mayRepeat(statement, error)) throw error;
+        await files?.look();
+        if (files?.version === version) throw error;
+        return await this.#runOnce(statement);
+      });
+      onEnded?.(statement, null);
+      return bytes;
+    } catch (error) {
+      if (statement.signal?.aborted !== true) onEnded?.(statement, error);
+      throw error;
+    }
+  }
+
+  async #runOnce(statement: HttpStatement): Promise<Uint8Array> {
+    const { file, data = [], timeoutMs, signal: left } = statement;
     const dataBytes = file === undefined ? data.reduce((sum, { length }) => sum + length, 0) : (await stat(file)).size;
     const end = new AbortController();
     const { signal } = end;
@@ -68,7 +100,7 @@ export class ClickHouseHttp {
     const timer = setTimeout(() => {
       end.abort(new EngineError('timeout', `${this.origin} did not respond within ${timeoutMs} ms`));
     }, timeoutMs);
-    this.#running.set(end, isRepeatable);
+    this.#running.set(end, statement);
     try {
       const response = await this.#ask(statement, sent);
       return await readClickhouseResponse(response, this.origin, this.#options.resultBytesMax);
@@ -86,7 +118,17 @@ export class ClickHouseHttp {
 
   /** Ends what only reads; everything that still runs rejects with `reason`. */
   endQueries(reason: EngineError): void {
-    for (const [end, isRepeatable] of this.#running) if (isRepeatable) end.abort(reason);
+    for (const [end, { isRepeatable }] of this.#running) if (isRepeatable) end.abort(reason);
+  }
+
+  /**
+   * Ends what another server may be asked instead, with an `UnreachableError`: what only reads, and where `inserts`
+   * says so the inserts that the other replicas know again.
+   */
+  giveUp(message: string, inserts: boolean): void {
+    for (const [end, { isRepeatable, isKnownByReplicas }] of this.#running) {
+      if (isRepeatable || (inserts && isKnownByReplicas === true)) end.abort(new GivenUpError(message));
+    }
   }
 
   close(reason: EngineError): void {
@@ -113,7 +155,7 @@ export class ClickHouseHttp {
     sent: Sent,
     agent: HttpAgent | HttpsAgent | false,
   ): Promise<IncomingMessage> {
-    const { compressionLevel } = this.#options;
+    const { compressionLevel, files } = this.#options;
     const isCompressed = compressionLevel > 0;
     const url = new URL('/', this.#url);
     // An error that comes after the first rows must not look like the end of them.
@@ -123,7 +165,7 @@ export class ClickHouseHttp {
     const hasData = file !== undefined || data !== undefined;
     if (hasData) url.searchParams.set('query', sql);
     const headers = {
-      ...this.#headers,
+      ...loginOf(this.#given, files?.password).headers,
       ...(isCompressed && { 'accept-encoding': 'gzip' }),
       // How long compressed data is, is known too late.
       ...(isCompressed && hasData
@@ -131,9 +173,12 @@ export class ClickHouseHttp {
         : { 'content-length': hasData ? sent.dataBytes : Buffer.byteLength(sql) }),
     };
     const isSecure = url.protocol === 'https:';
+    const ca = files?.ca ?? null;
+    // A connection of another trust is not used again: the agent tells them apart.
+    const trust = isSecure && ca !== null ? { ca } : {};
     return new Promise((resolve, reject) => {
       const send = isSecure ? httpsRequest : httpRequest;
-      const request = send(url, { method: 'POST', agent, headers, signal: sent.signal });
+      const request = send(url, { method: 'POST', agent, headers, signal: sent.signal, ...trust });
       request.once('response', resolve).on('error', (error) => {
         reject(request.reusedSocket ? new StaleConnectionError(error.message, { cause: error }) : error);
       });
@@ -167,6 +212,11 @@ interface Sent {
   readonly signal: AbortSignal;
   /** A server may have seen the statement. */
   isSent: boolean;
+}
+
+/** A proxy's own words do not say whether it has handed the statement on. */
+function mayRepeat({ isRepeatable, isKnownByReplicas }: HttpStatement, error: unknown): boolean {
+  return isRepeatable || isKnownByReplicas === true || !(error instanceof UnreachableError);
 }
 
 /** A connection that was kept from a request before has ended without an answer to this one. */

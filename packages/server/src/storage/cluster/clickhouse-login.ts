@@ -7,11 +7,12 @@ export interface ClickHouseLogin {
 /**
  * The one form in which user and password are sent: a current ClickHouse refuses a request that has two. HTTP's own
  * Basic carries every byte of a password, which a header of its own would not.
- * `url`: `http(s)://[user[:password]@]host[:port]`, percent-encoded. Throws a `RangeError` for a user with a colon.
+ * `url`: `http(s)://[user[:password]@]host[:port]`, percent-encoded. `given` is the password where it is not in the
+ * URL. Throws a `RangeError` for a user with a colon.
  */
-export function loginOf(url: string): ClickHouseLogin {
+export function loginOf(url: string, given: string | null = null): ClickHouseLogin {
   const bare = new URL(url);
-  const [user, password] = [decoded(bare.username), decoded(bare.password)];
+  const [user, password] = [decoded(bare.username), given ?? decoded(bare.password)];
   bare.username = '';
   bare.password = '';
   if (user === '' && password === '') return { url: bare, headers: {} };

@@ -77,6 +77,10 @@ async function engineAt(urls: string[], limits: Partial<ClusterLimits> = {}): Pr
 const ask = (engine: ClusterEngine, timeoutMs = 5_000): Promise<Uint8Array> =>
   engine.query('SELECT 2', { format: 'Native', timeoutMs });
 
+/** Each server is pinged, whichever is in use. */
+const statementsOf = ({ seen }: Played): string[] =>
+  seen.map(({ sql }) => sql).filter((sql) => !sql.startsWith('SELECT toUInt32(now())'));
+
 test('an insert sends the file with its token, and user and password in one header alone', async () => {
   const server = await play();
   const engine = await engineAt([server.url.replace('//', '//some%40user:secret@')]);
@@ -139,12 +143,11 @@ test('a server that takes too long, and one whose answer is too large, hold nobo
 test('the next server takes over from one that cannot be reached', async () => {
   const [first, second] = [await play(), await play()];
   const engine = await engineAt(['http://127.0.0.1:9', first.url, second.url], { pingIntervalMs: 20 });
-  expect(second.seen).toEqual([]);
   await ask(engine);
+  expect(statementsOf(second)).toEqual([]);
   await open.shift()?.close();
-  await eventually(() => second.seen.length > 0);
   await ask(engine);
-  expect(second.seen.at(-1)?.sql).toContain('SELECT');
+  expect(statementsOf(second)).toHaveLength(1);
   expect(engine.state).toEqual({ kind: 'ready' });
 });
 
@@ -156,10 +159,10 @@ test('the next server takes over from one that is there and answers nothing, or 
     const [first, second] = [await play(), await play()];
     const engine = await engineAt([first.url, second.url], { pingIntervalMs: 20, pingTimeoutMs: 100 });
     first.answer = answer;
-    await eventually(() => second.seen.length > 0);
-    await eventually(() => engine.state.kind === 'ready');
     await ask(engine);
-    expect(second.seen.at(-1)?.sql).toContain('SELECT 2');
+    expect(statementsOf(second)).toEqual([expect.stringContaining('SELECT 2')]);
+    await eventually(() => engine.nodes.nodes[0]?.state === 'down');
+    expect(engine.state.kind).toBe('ready');
   }
 });
 
@@ -205,7 +208,7 @@ test('an insert whose answer is lost is not sent a second time by the engine its
     code: 'unavailable',
   });
   expect(first.seen.filter(({ sql }) => sql.startsWith('INSERT'))).toHaveLength(1);
-  expect(second.seen).toEqual([]);
+  expect(statementsOf(second)).toEqual([]);
 });
 
 test('where no server answers, the state says so', async () => {

@@ -29,6 +29,13 @@ import { insertMissingSpans, SPAN_STRUCTURE } from '../insert-missing-spans.ts';
 import { acquireQuerySlot } from '../acquire-query-slot.ts';
 import { sqlString } from '../sql.ts';
 import { OtherStoreError, type StoreCheck } from './store-check.ts';
+import type { StoreFiles } from './store-files.ts';
+import type { StoreNodes } from '../store-node.ts';
+import { NodeChecks } from './node-checks.ts';
+import { isDiskFull, NodeHealth } from './node-health.ts';
+import { NodeMetrics } from './node-metrics.ts';
+import { isLoginError } from './login-error.ts';
+import { wordsOf } from './words-of.ts';
 import { UnreachableError } from './unreachable-error.ts';
 import { IN_DATABASE, singleServerTables, type StoragePolicy, type Tables } from '../tables.ts';
 import { rowsIn, rowsOf } from '../rows-of.ts';
@@ -58,6 +65,8 @@ export interface ClusterEngineOptions {
   readonly schema?: 'managed' | 'external';
   /** Tells the store that is meant from others; without it, each URL is believed. */
   readonly check?: StoreCheck;
+  /** Files with the password and the certificates; the URLs and Node say them otherwise. */
+  readonly files?: StoreFiles;
   /** Called when no server can be used at the start, and one is waited for. */
   readonly onAway?: () => void;
 }
@@ -68,6 +77,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
   readonly #options: ClusterEngineOptions;
   readonly #limits: ClusterLimits;
   readonly #servers: readonly ClickHouseHttp[];
+  readonly #health = new Map<ClickHouseHttp, NodeHealth>();
   readonly #limiter: Limiter;
   readonly #onQueueFull: () => void;
   readonly #metrics: EngineMetrics;
@@ -89,11 +99,37 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     if (options.urls.length === 0) throw new RangeError('no URL of a ClickHouse server was given');
     this.#options = options;
     this.#limits = { ...CLUSTER_LIMITS, ...options.limits };
-    const { cluster, policy } = options;
+    const { cluster, policy, files, log } = options;
     this.tables = cluster === undefined ? singleServerTables(policy) : clusterTables(cluster, policy);
-    this.#servers = options.urls.map(
-      (url) => new ClickHouseHttp(url, { ...this.#limits, connectTimeoutMs: this.#limits.pingTimeoutMs }),
+    this.#servers = options.urls.map((url) => {
+      const server: ClickHouseHttp = new ClickHouseHttp(url, {
+        ...this.#limits,
+        connectTimeoutMs: this.#limits.pingTimeoutMs,
+        ...(files !== undefined && { files }),
+        onEnded: (statement, error) => {
+          if (this.#state.kind !== 'closed') this.#healthOf(server).noteEnded(statement, error);
+        },
+      });
+      return server;
+    });
+    const nodeMetrics = new NodeMetrics(
+      options.registry,
+      this.#servers.map(({ node }) => node),
+      () => Array.from(this.#health.values(), ({ node, state }) => [node, state === 'up'] as const),
     );
+    for (const server of this.#servers) {
+      const { node } = server;
+      const isAlone = this.#servers.length === 1;
+      this.#health.set(
+        server,
+        new NodeHealth({
+          node,
+          metrics: nodeMetrics,
+          diskRetryMs: this.#limits.diskRetryMs,
+          log: isAlone ? null : log,
+        }),
+      );
+    }
     this.#cluster = cluster === undefined ? null : new ClusterSettings(cluster, this.tables, this.#limits);
     this.#shards = cluster === undefined ? null : new Shards(cluster);
     this.#sharded =
@@ -103,7 +139,8 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
             shards: this.#shards,
             servers: this.#servers,
             admit: (server) => this.#admit(server),
-            noteAway: (server) => this.#noteAway(server),
+            rank: (server) => this.#healthOf(server).insertRank,
+            noteFailed: (server, error) => this.#noteFailed(server, error),
             isPlain: () => this.#capabilities?.lowCardinality !== true,
             statement: (token) => this.#insertStatement(insertTarget(this.tables, 'spans', 'local'), token),
           });
@@ -143,21 +180,44 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     return this.#state;
   }
 
+  /** What is known of each server. */
+  get nodes(): StoreNodes {
+    const nodes = this.#servers.map((server) => {
+      const { node, state, since, troubles } = this.#healthOf(server);
+      return { node, shard: this.#shards?.numberOf(server) ?? null, state, since, troubles };
+    });
+    const isDown = (number: number): boolean => {
+      const ofShard = nodes.filter(({ shard }) => shard === number);
+      return ofShard.length > 0 && ofShard.every(({ state }) => state === 'down');
+    };
+    return {
+      nodes,
+      shardsDown: (this.#shards?.numbers ?? []).filter(isDown),
+      fileProblems: this.#options.files?.problems ?? [],
+    };
+  }
+
+  #healthOf(server: ClickHouseHttp): NodeHealth {
+    return this.#health.get(server) as NodeHealth;
+  }
+
   /**
    * Waits with the state `down` for servers that are unreachable or reject the login; meanwhile the spool keeps what
    * arrives.
    */
   async start(): Promise<void> {
     const { signal } = this.#closing;
+    this.#checkNodes();
     while (!signal.aborted) {
       try {
         await this.#open();
         return;
       } catch (error) {
         if (signal.aborted) return;
-        if (!(error instanceof EngineError) || !passes(error)) throw error;
+        if (!(error instanceof EngineError)) throw error;
+        if (!passes(error)) throw inWords(error);
         this.#options.check?.acceptOtherStore(this.#servers);
-        this.#becomes(error.message);
+        this.#becomes(error);
         this.#options.onAway?.();
         await delay(this.#limits.startRetryMs, undefined, { signal }).catch(() => {});
       }
@@ -176,6 +236,10 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     };
     const capabilities = await askCapabilities(engine);
     this.#capabilities = capabilities;
+    if (!capabilities.isSupported) {
+      const sentence = `ClickHouse ${capabilities.version} is too old: install version 18.16 or later`;
+      throw new EngineError('rejected', sentence);
+    }
     await this.#cluster?.open(engine, capabilities);
     const servers = this.#servers.map((server) => {
       const run = (statement: HttpStatement): Promise<Uint8Array> => server.run(statement);
@@ -215,7 +279,6 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     if (this.#closing.signal.aborted) return;
     this.#isOpen = true;
     this.#becomes(null);
-    void this.#watch();
   }
 
   /** The collector with the lease makes the tables; the others wait until they are there. */
@@ -536,28 +599,50 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
       : { allow_experimental_low_cardinality_type: 1 };
   }
 
-  /** Asks the next server where that does nothing twice, and the state follows. */
+  /**
+   * Asks the next server where one has certainly not seen the statement, or where it only reads, and the state follows.
+   */
   async #run(statement: HttpStatement): Promise<Uint8Array> {
+    const deadline = performance.now() + statement.timeoutMs;
     let last: unknown;
-    for (let tried = 0; tried < this.#servers.length; tried++) {
-      const index = this.#current;
-      const server = this.#servers[index] as ClickHouseHttp;
+    for (const server of this.#inOrder()) {
       try {
         await this.#admit(server);
-        const bytes = await server.run(statement);
+        const timeoutMs = Math.max(1, Math.round(deadline - performance.now()));
+        const bytes = await server.run(statement.isRepeatable ? { ...statement, timeoutMs } : statement);
+        this.#current = this.#servers.indexOf(server);
         this.#becomes(null);
         return bytes;
       } catch (error) {
         last = error;
-        if (!(error instanceof UnreachableError)) throw error;
-        if (error instanceof OtherStoreError) this.#shards?.noteAway(server);
-        else this.#noteAway(server);
-        if (this.#current === index) this.#current = (index + 1) % this.#servers.length;
-        if (!error.isUnseen && !statement.isRepeatable) break;
+        const isOfServer = error instanceof UnreachableError || isLoginError(error) || isDiskFull(error);
+        if (!isOfServer) throw error;
+        this.#noteFailed(server, error);
+        const isUnseen = isLoginError(error) || (error instanceof UnreachableError && error.isUnseen);
+        if (!isUnseen && !statement.isRepeatable) break;
       }
     }
-    this.#becomes(last instanceof Error ? last.message : String(last));
+    this.#becomes(last);
     throw last;
+  }
+
+  /** The server did not answer, rejects the login, or is another store. */
+  #noteFailed(server: ClickHouseHttp, error: unknown): void {
+    const health = this.#healthOf(server);
+    if (error instanceof OtherStoreError) {
+      health.noteDown(error, 'store_node_other_store');
+      this.#shards?.noteAway(server);
+      return;
+    }
+    // Of one that broke off, or answers as a proxy does, the next check tells whether it is there.
+    if (!(error instanceof UnreachableError) || error.isUnseen) health.noteDown(error);
+    this.#noteAway(server);
+  }
+
+  /** The one that is in use, and those behind it; those that are up before all others. */
+  #inOrder(): readonly ClickHouseHttp[] {
+    const [before, after] = [this.#servers.slice(0, this.#current), this.#servers.slice(this.#current)];
+    return [...after, ...before].toSorted((a, b) => this.#healthOf(a).rank - this.#healthOf(b).rank);
   }
 
   /**
@@ -577,7 +662,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
 
   async #shardOn(servers: readonly ClickHouseHttp[]): Promise<Pick<Engine, 'query' | 'command' | 'tables'>> {
     let last: unknown;
-    for (const server of servers) {
+    for (const server of servers.toSorted((a, b) => this.#healthOf(a).rank - this.#healthOf(b).rank)) {
       const run = (statement: HttpStatement): Promise<Uint8Array> => server.run(statement);
       const command = (sql: string): Promise<void> => this.#command(sql, this.#limits.commandTimeoutMs, run);
       try {
@@ -586,8 +671,8 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
         return { tables: SHARD_TABLES, query: (sql, options) => this.#select(sql, options, run), command };
       } catch (error) {
         last = error;
-        if (!(error instanceof UnreachableError)) throw error;
-        this.#noteAway(server);
+        if (!(error instanceof UnreachableError) && !isLoginError(error) && !isDiskFull(error)) throw error;
+        this.#noteFailed(server, error);
       }
     }
     throw last;
@@ -617,43 +702,81 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
 
   /** Asks a server what it is, once, and again when it did not answer. */
   async #admit(server: ClickHouseHttp): Promise<void> {
-    const engine = {
-      tables: this.tables,
-      query: (sql: string, options: QueryOptions) => this.#select(sql, options, (asked) => server.run(asked)),
-    };
+    const engine = this.#askedOf(server);
     await this.#options.check?.admit(server, engine);
     await this.#shards?.ask(server, engine);
   }
 
-  #becomes(problem: string | null): void {
+  /** `problem` is null where a server is in use. */
+  #becomes(problem: unknown): void {
     if (this.#state.kind === 'closed') return;
     if (problem !== null) {
-      if (this.#state.kind !== 'down') this.#options.log.error({ reason: problem }, 'ClickHouse unreachable; retrying');
-      this.#state = { kind: 'down', reason: problem };
+      const reason = wordsOf(problem);
+      if (this.#state.kind !== 'down') this.#options.log.error({ reason }, 'ClickHouse unreachable; retrying');
+      this.#state = { kind: 'down', reason };
     } else if (this.#isOpen) {
       if (this.#state.kind === 'down') this.#options.log.info('ClickHouse reachable again');
       this.#state = { kind: 'ready' };
     }
   }
 
-  /** The state is known even while no query comes in. */
-  async #watch(): Promise<void> {
-    const { signal } = this.#closing;
-    const { pingIntervalMs, pingTimeoutMs } = this.#limits;
-    while (!signal.aborted) {
-      await delay(pingIntervalMs, undefined, { signal, ref: false }).catch(() => {});
-      if (signal.aborted) return;
-      // A server may be replaced between two statements.
-      this.#options.check?.askAgain(this.#servers[this.#current] as ClickHouseHttp);
-      const ping = { sql: 'SELECT 1', settings: {}, isRepeatable: true, timeoutMs: pingTimeoutMs };
-      const asked = this.#current;
-      await this.#run(ping).catch((error: unknown) => {
-        this.#becomes(error instanceof Error ? error.message : String(error));
-        // One that takes too long, or rejects the login, is no better than one that is unreachable.
-        if (this.#current === asked) this.#current = (asked + 1) % this.#servers.length;
-      });
-    }
+  /** Their state is known even while no query comes in. */
+  #checkNodes(): void {
+    const { check, files } = this.#options;
+    const checks = new NodeChecks({
+      health: this.#health,
+      limits: this.#limits,
+      signal: this.#closing.signal,
+      isReplicated: this.#cluster !== null,
+      lookAtFiles: async () => await files?.look(),
+      admit: async (server) => {
+        // Before the store is open nothing is known of it.
+        if (!this.#isOpen) return;
+        const engine = this.#askedOf(server);
+        // A server may be replaced between two statements.
+        await check?.recheck(server, engine).catch(throwUnlessResponds);
+        await this.#shards?.ask(server, engine).catch(throwUnlessResponds);
+      },
+      onChecked: (server, isSilent) => this.#noteChecked(server, isSilent),
+    });
+    checks.start();
   }
+
+  #noteChecked(server: ClickHouseHttp, isSilent: boolean): void {
+    const health = this.#healthOf(server);
+    if (health.state === 'down') {
+      if (health.troubles[0]?.code === 'store_node_other_store') this.#shards?.noteAway(server);
+      else this.#noteAway(server);
+    }
+    if (isSilent) this.#giveUp(server);
+    if (!this.#isOpen) return;
+    const all = this.#servers.map((one) => this.#healthOf(one));
+    if (all.some(({ state }) => state === 'up')) this.#becomes(null);
+    else if (all.every(({ state }) => state === 'down')) this.#becomes(health.troubles[0]?.message);
+  }
+
+  /** What waits for a server that does not respond goes to another one, if there is one that does. */
+  #giveUp(server: ClickHouseHttp): void {
+    const others = this.#servers.filter((other) => other !== server && this.#healthOf(other).state === 'up');
+    if (others.length === 0) return;
+    const shard = this.#shards?.numberOf(server) ?? null;
+    const hasReplica = shard !== null && others.some((other) => this.#shards?.numberOf(other) === shard);
+    server.giveUp(`${server.origin} has stopped responding; another server is asked`, hasReplica);
+  }
+
+  /** What is asked of one server and no other. */
+  #askedOf(server: ClickHouseHttp): Pick<Engine, 'query' | 'tables'> {
+    return {
+      tables: this.tables,
+      query: (sql, options) => this.#select(sql, options, (asked) => server.run(asked)),
+    };
+  }
+}
+
+/** A server may know nothing of its store for now, as while Keeper is away, and is there all the same. */
+function throwUnlessResponds(error: unknown): void {
+  const isThere = error instanceof EngineError && error.clickhouseCode !== 0 && !isLoginError(error);
+  if (!isThere) throw error;
 }
 
 /** So long a replica may take to fetch what others have, attempt by attempt; then the shard is asked another time. */
@@ -662,11 +785,24 @@ const SYNC_TIMEOUTS_MS = [2_000, 5_000, 20_000];
 /** What a shard has of each table is called there as on a single server. */
 const SHARD_TABLES = singleServerTables();
 
-/** Somebody may be about to change a password or a grant: what is acknowledged meanwhile is not lost for it. */
-const LOGIN_CODES: ReadonlySet<number> = new Set([192, 193, 194, 497, 516]);
+/** ClickHouse's own for a user who lacks a privilege. */
+const ACCESS_DENIED = 497;
 
-function passes({ code, clickhouseCode }: EngineError): boolean {
-  return code === 'unavailable' || LOGIN_CODES.has(clickhouseCode);
+/**
+ * Whether a start waits. Somebody may be about to change a password or a grant: what is acknowledged meanwhile is not
+ * lost for it. Nor is it for a server that hangs.
+ */
+function passes(error: EngineError): boolean {
+  const isWithoutAnswer = error.code === 'timeout' && error.clickhouseCode === 0;
+  return (
+    error.code === 'unavailable' || isWithoutAnswer || isLoginError(error) || error.clickhouseCode === ACCESS_DENIED
+  );
+}
+
+/** The same, in words for a person. */
+function inWords(error: EngineError): EngineError {
+  const { code, clickhouseCode, isUnseen, isAboutStore } = error;
+  return new EngineError(code, wordsOf(error), { cause: error, clickhouseCode, isUnseen, isAboutStore });
 }
 
 /** Too few live replicas, an insert that waits for its quorum, a replica that is not in the last one. */

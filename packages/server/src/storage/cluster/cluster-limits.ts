@@ -10,10 +10,14 @@ export interface ClusterLimits {
   readonly queuedQueriesMax: number;
   readonly commandTimeoutMs: number;
   readonly insertTimeoutMs: number;
-  /** The servers are pinged so often … */
+  /** Each server is pinged so often, up to a tenth sooner or later … */
   readonly pingIntervalMs: number;
-  /** … and have so long to reply. */
+  /** … and has so long to reply. One that does not is asked behind the others, which take over what runs there. */
   readonly pingTimeoutMs: number;
+  /** Clocks of servers may differ so much from the collector's before a person is told. */
+  readonly clockOffsetMsMax: number;
+  /** A server whose disk was full gets an insert again after it, which tells whether it has space. */
+  readonly diskRetryMs: number;
   /** A start at which no server answers tries again after it. */
   readonly startRetryMs: number;
   /** A collector's lease of the store ends so long after its last sign of life … */
@@ -40,6 +44,8 @@ export const CLUSTER_LIMITS: ClusterLimits = {
   insertTimeoutMs: 300_000,
   pingIntervalMs: 2_000,
   pingTimeoutMs: 5_000,
+  clockOffsetMsMax: 5_000,
+  diskRetryMs: 30_000,
   startRetryMs: 1_000,
   leaseMs: 30_000,
   leaseRenewMs: 5_000,

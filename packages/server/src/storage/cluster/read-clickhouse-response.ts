@@ -62,7 +62,8 @@ function problem(origin: string, status: number, exceptionCode: number, body: Bu
     .trim()
     .slice(0, 200);
   const quoted = words === '' ? '' : `: ${words}`;
-  return new UnreachableError(`${origin} responded with ${status}, but not as ClickHouse does${quoted}`, false);
+  const message = `${origin} responded with ${status}, but not as ClickHouse does${quoted}`;
+  return new UnreachableError(message, false, { httpStatus: status });
 }
 
 function codeOf(text: string): number {

@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { ClickHouseHttp, HttpStatement } from './clickhouse-http.ts';
 import { shardHashOfTrace } from './cluster-tables.ts';
 import { EngineError } from '../engine.ts';
+import { isLoginError } from './login-error.ts';
 import type { Shards } from './shards.ts';
 import { splitNative } from './split-native.ts';
 import { SplitError } from './native-cursor.ts';
@@ -13,8 +14,10 @@ export interface ShardedInsertsOptions {
   readonly servers: readonly ClickHouseHttp[];
   /** Asks what the server is, if that is not known. Rejects where it cannot be used. */
   readonly admit: (server: ClickHouseHttp) => Promise<void>;
-  /** The server did not answer. */
-  readonly noteAway: (server: ClickHouseHttp) => void;
+  /** Where a server stands among those of its shard: the lowest is asked first. */
+  readonly rank: (server: ClickHouseHttp) => number;
+  /** The server did not answer, rejects the login, or is another store. */
+  readonly noteFailed: (server: ClickHouseHttp, error: unknown) => void;
   /** Whether the table has no `LowCardinality` in arrays. */
   readonly isPlain: () => boolean;
   /** What runs on a server of the shard, given the token of its part. */
@@ -109,16 +112,18 @@ export class ShardedInserts {
   }
 
   async #insert(replicas: readonly ClickHouseHttp[], data: readonly Buffer[], token: string): Promise<void> {
+    const { rank, admit, noteFailed, statement } = this.#options;
     let last: unknown;
-    for (const server of replicas) {
+    for (const server of replicas.toSorted((a, b) => rank(a) - rank(b))) {
       try {
-        await this.#options.admit(server);
-        await server.run({ ...this.#options.statement(token), data });
+        await admit(server);
+        await server.run({ ...statement(token), isKnownByReplicas: true, data });
         return;
       } catch (error) {
         last = error;
-        if (!(error instanceof UnreachableError)) throw error;
-        this.#options.noteAway(server);
+        if (error instanceof UnreachableError || isLoginError(error)) noteFailed(server, error);
+        // A full disk, or no session with Keeper, may be this server's alone.
+        else if (!(error instanceof EngineError) || error.code !== 'unavailable') throw error;
       }
     }
     throw last;

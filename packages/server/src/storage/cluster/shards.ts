@@ -49,6 +49,16 @@ WHERE cluster = ${sqlString(this.#cluster)} GROUP BY shard_num ORDER BY shard_nu
     this.#away.delete(server);
   }
 
+  /** The numbers of the shards, in the order of their indexes. */
+  get numbers(): readonly number[] {
+    return this.#shards.map(({ number }) => number);
+  }
+
+  /** The number of a server's shard; null where it is of none, or has not said it yet. */
+  numberOf(server: ClickHouseHttp): number | null {
+    return this.#shardOf.get(server) ?? null;
+  }
+
   /** The server did not answer: it is asked again before it is used, and behind others. */
   noteAway(server: ClickHouseHttp): void {
     this.#away.add(server);
@@ -64,13 +74,8 @@ WHERE cluster = ${sqlString(this.#cluster)} GROUP BY shard_num ORDER BY shard_nu
     return this.#shardOf.has(server);
   }
 
-  /** The numbers of all shards. */
-  get numbers(): readonly number[] {
-    return this.#shards.map(({ number }) => number);
-  }
-
   /** The number of the shard that a hash belongs to; undefined where no shard takes rows. */
-  numberOf(hash: number): number | undefined {
+  numberOfHash(hash: number): number | undefined {
     return this.#shards[this.indexOf(hash)]?.number;
   }
 

@@ -33,7 +33,15 @@ export class StoreCheck {
 
   /** Rejects with `OtherStoreError` where the server is another store. It is checked once, and again after `forget`. */
   async admit(server: ClickHouseHttp, engine: Pick<Engine, 'query' | 'tables'>): Promise<void> {
-    if (this.#expected === null || this.#admitted.has(server)) return;
+    if (!this.#admitted.has(server)) await this.recheck(server, engine);
+  }
+
+  /**
+   * The same for a server that may have been replaced since it was admitted. It stays so where it cannot say its store
+   * now, which takes more than to respond.
+   */
+  async recheck(server: ClickHouseHttp, engine: Pick<Engine, 'query' | 'tables'>): Promise<void> {
+    if (this.#expected === null) return;
     const found = await findStoreId(engine);
     if (found === this.#expected) {
       this.#admitted.add(server);
@@ -46,12 +54,8 @@ export class StoreCheck {
       this.#options.log.error(`${message}; all URLs in --store must serve the same tables`);
     }
     this.#others.set(server, message);
-    throw new OtherStoreError(message);
-  }
-
-  /** Asks the server for its id before the next statement. */
-  askAgain(server: ClickHouseHttp): void {
     this.#admitted.delete(server);
+    throw new OtherStoreError(message);
   }
 
   /** The server did not answer: what answers next may be another one. */
