@@ -2,14 +2,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { findClickHouseServer, findZooKeeper } from '../scripts/workspace.mjs';
 import { startClickHouseCluster, type ClickHouseCluster } from './support/clickhouse-cluster.ts';
-import { isSpoolEmpty, startCollector, type Collector } from './support/collector.ts';
+import { isSpoolEmpty, readyz, startCollector, type Collector } from './support/collector.ts';
 import { eventually } from './support/processes.ts';
+import { metricOf } from './support/prometheus.ts';
 import { NOTHING_WRONG, SpanLedger } from './support/span-ledger.ts';
 import { isCounted, wrongTables } from './support/wrong-tables.ts';
 
 const SPANS_PER_REQUEST = 20;
 /** So many requests are acknowledged before and after each fault, and while it lasts. */
 const REQUESTS = 30;
+
+const QUICK_CHECKS = ['--cluster-ping-interval-ms', '500', '--cluster-ping-timeout-ms', '2s'];
 
 /** Servers of 2018 may hang where they are killed: such a test ends, and is run once more. */
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
@@ -32,10 +35,10 @@ describe.skipIf(isMissing)('under load, what was acknowledged is stored once on 
     await cluster?.stop();
   });
 
-  function startOnCluster(dataDirectory?: string): Promise<Collector> {
+  function startOnCluster(dataDirectory?: string, more: readonly string[] = []): Promise<Collector> {
     const urls = cluster.servers.map(({ url }) => url).join(',');
     return startCollector({
-      args: ['--store', urls, '--store-cluster', cluster.name],
+      args: ['--store', urls, '--store-cluster', cluster.name, ...more],
       ...(dataDirectory !== undefined && { dataDirectory }),
     });
   }
@@ -46,6 +49,12 @@ describe.skipIf(isMissing)('under load, what was acknowledged is stored once on 
       expect(await ledger.send(collector.otlpUrl)).toBe(200);
       await delay(10);
     }
+  }
+
+  /** Whether a trace of the ledger is found by its id. */
+  async function isFound(request: number): Promise<boolean> {
+    const id = request.toString(16).padStart(8, '0').padStart(32, '0');
+    return (await fetch(`${collector.apiUrl}/api/v1/traces/${id}`)).status === 200;
   }
 
   it.each([
@@ -67,6 +76,57 @@ describe.skipIf(isMissing)('under load, what was acknowledged is stored once on 
     const audit = await ledger.auditRows(cluster.rows, () => wrongTables(cluster.rows));
     expect(audit).toMatchObject(NOTHING_WRONG);
     expect(audit.acknowledgedSpans).toBeGreaterThanOrEqual(4 * REQUESTS * SPANS_PER_REQUEST);
+  });
+
+  it.each([
+    ['the replica that is asked first', 0],
+    ['the other replica', 1],
+  ] as const)('while %s hangs, and spans are found meanwhile', async (_, index) => {
+    const { dataDirectory } = collector;
+    await collector.stop({ keepData: true });
+    collector = await startOnCluster(dataDirectory, QUICK_CHECKS);
+    await sendMore();
+    const hanging = cluster.servers[index];
+    hanging.hang();
+    await sendMore();
+    const missed = async (): Promise<boolean> =>
+      (await readyz(collector)).warnings.some(({ code }) => code === 'store_node_away');
+    await eventually('it is missed', missed);
+    // Its inserts take no longer than the ping: the default of `cluster.insertTimeoutMs` is that of this test, and more.
+    await sendMore();
+    await eventually(
+      'everything is loaded',
+      async () => (await metricOf(collector, 'throughline_spool_backlog_segments')) === 0,
+    );
+    expect(await isFound(Math.max(...ledger.acknowledged))).toBe(true);
+    expect((await readyz(collector)).problems).toEqual([]);
+    hanging.resume();
+    await sendMore();
+    await eventually('it is used again', async () => !(await missed()));
+    await eventually('everything is loaded', () => isSpoolEmpty(collector));
+    await eventually('everything is counted', () => isCounted(cluster.rows));
+    await cluster.settled();
+    expect(await ledger.auditRows(cluster.rows, () => wrongTables(cluster.rows))).toMatchObject(NOTHING_WRONG);
+  });
+
+  it('while the one server of a shard hangs', async () => {
+    const { dataDirectory } = collector;
+    await collector.stop({ keepData: true });
+    collector = await startOnCluster(dataDirectory, QUICK_CHECKS);
+    await sendMore();
+    cluster.servers[2].hang();
+    await sendMore();
+    await eventually('it is missed', async () =>
+      (await readyz(collector)).problems.some(({ code }) => code === 'store_shard_down'),
+    );
+    await sendMore();
+    cluster.servers[2].resume();
+    await eventually('it is used again', async () => (await readyz(collector)).ready);
+    await sendMore();
+    await eventually('everything is loaded', () => isSpoolEmpty(collector));
+    await eventually('everything is counted', () => isCounted(cluster.rows));
+    await cluster.settled();
+    expect(await ledger.auditRows(cluster.rows, () => wrongTables(cluster.rows))).toMatchObject(NOTHING_WRONG);
   });
 
   it('while a replica is away when the collector starts, and nothing but a shard is waited for', async () => {
