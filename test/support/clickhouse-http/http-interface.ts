@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
 import { sendResponse, sendException, withVersion } from './response.ts';
@@ -86,6 +86,12 @@ export class HttpInterface {
       this.#server.once('error', reject).listen(this.#port, '127.0.0.1', () => resolve());
     });
     this.#port = (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Shows another certificate on connections that are made from now on. */
+  setCertificate(tls: { readonly key: string; readonly cert: string }): void {
+    (this.#server as TlsServer).setSecureContext(tls);
+    this.#server.closeIdleConnections();
   }
 
   async shutDown(): Promise<void> {

@@ -22,6 +22,8 @@ export interface ClickHouseHttp {
   readonly rows: (sql: string) => Promise<unknown[][]>;
   /** Ends what runs with 236, closes all connections and refuses further ones. */
   readonly shutDown: () => Promise<void>;
+  /** Shows another certificate, in PEM; of a server with `tls`. */
+  readonly setCertificate: (tls: { readonly key: string; readonly cert: string }) => void;
   /** Takes connections again, on the same port. */
   readonly listenAgain: () => Promise<void>;
   readonly stop: () => Promise<void>;
@@ -63,6 +65,7 @@ export async function startClickHouseHttp(options: ClickHouseHttpOptions = {}): 
     running: () => played.running.size,
     rows: (sql) => engine.rows(sql),
     shutDown: () => played.shutDown(),
+    setCertificate: (tls) => played.setCertificate(tls),
     listenAgain: () => played.listen(),
     stop,
     [Symbol.asyncDispose]: stop,

@@ -248,3 +248,68 @@ test('a store of a newer version ends a start', async () => {
   server.recorded = [[99, '']];
   await expect(engine.start()).rejects.toThrow('schema 99');
 });
+
+/** It accepts connections, reads what comes, and answers nothing. */
+async function hang(): Promise<string> {
+  const sockets = new Set<Socket>();
+  const server = createTcpServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {}).resume();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  open.push({
+    close: () => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+test('a start goes on with the next server where the first one hangs, and waits where there is none', async () => {
+  const hanging = await hang();
+  const second = await play();
+  const engine = await engineAt([hanging, second.url], { pingTimeoutMs: 100, pingIntervalMs: 20 });
+  expect(engine.nodes.nodes.map(({ state }) => state)).toEqual(['down', 'up']);
+  await ask(engine);
+  const registry = new Registry();
+  const options = { log: silentLog, registry, limits: { pingTimeoutMs: 100, pingIntervalMs: 20, startRetryMs: 10 } };
+  const waiting = new ClusterEngine({ ...options, urls: [hanging] });
+  open.push(waiting);
+  const started = waiting.start();
+  await eventually(() => waiting.nodes.nodes[0]?.troubles[0]?.code === 'store_node_away');
+  expect(waiting.state.kind).toBe('down');
+  const metrics = await registry.metrics();
+  expect(metrics).toContain(`throughline_store_node_up{node="${new URL(hanging).host}"} 0`);
+  await waiting.close();
+  await started;
+});
+
+test('a query at a server that stops responding goes to the next one, and is counted as given up', async () => {
+  const [first, second] = [await play(), await play()];
+  const registry = new Registry();
+  const limits = { pingTimeoutMs: 100, pingIntervalMs: 20 };
+  const engine = new ClusterEngine({ urls: [first.url, second.url], log: silentLog, registry, limits });
+  open.push(engine);
+  await engine.start();
+  await eventually(() => engine.nodes.nodes.every(({ state }) => state === 'up'));
+  first.answer = () => {};
+  await ask(engine, 60_000);
+  expect(statementsOf(first).at(-1)).toContain('SELECT 2');
+  expect(statementsOf(second)).toEqual([expect.stringContaining('SELECT 2')]);
+  const label = `node="${new URL(first.url).host}",reason="given_up"`;
+  expect(await registry.metrics()).toContain(`throughline_store_node_failed_statements_total{${label}} 1`);
+  first.answer = (_, response) => response.end();
+  await eventually(() => engine.nodes.nodes[0]?.state === 'up');
+  expect(engine.nodes.nodes[0]?.troubles).toEqual([]);
+});
+
+test('a version that lacks what every statement needs ends a start', async () => {
+  const server = await play('1.1.54390');
+  const engine = new ClusterEngine({ urls: [server.url], log: silentLog, registry: new Registry() });
+  open.push(engine);
+  await expect(engine.start()).rejects.toMatchObject({
+    code: 'rejected',
+    message: expect.stringMatching(/1\.1\.54390.*18\.16/) as unknown,
+  });
+});

@@ -749,10 +749,12 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
       else this.#noteAway(server);
     }
     if (isSilent) this.#giveUp(server);
-    if (!this.#isOpen) return;
     const all = this.#servers.map((one) => this.#healthOf(one));
     if (all.some(({ state }) => state === 'up')) this.#becomes(null);
-    else if (all.every(({ state }) => state === 'down')) this.#becomes(health.troubles[0]?.message);
+    if (!all.every(({ state }) => state === 'down')) return;
+    this.#becomes(health.troubles[0]?.message);
+    // A start may wait for long for a server that hangs.
+    if (!this.#isOpen) this.#options.onAway?.();
   }
 
   /** What waits for a server that does not respond goes to another one, if there is one that does. */

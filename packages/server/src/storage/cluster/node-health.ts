@@ -87,7 +87,9 @@ export class NodeHealth {
       return;
     }
     this.#troubles.set(code, { code, message, since: before?.since ?? new Date() });
-    if (before === undefined) this.#options.log?.warn({ node: this.node, code }, message);
+    // Another store is in the log already.
+    if (before !== undefined || code === 'store_node_other_store') return;
+    this.#options.log?.warn({ node: this.node, code }, message);
   }
 
   noteOffset(seconds: number): void {
