@@ -70,9 +70,13 @@ export async function startZooKeeper(jar: string): Promise<ZooKeeper> {
   };
 }
 
+const ANSWER_MS = 1_000;
+
 async function isAnswering(port: number): Promise<boolean> {
   return await new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1', () => socket.write('ruok'));
+    // One that has just begun to listen may take a connection and forget it.
+    socket.setTimeout(ANSWER_MS, () => socket.destroy());
     let answer = '';
     socket.on('data', (data) => (answer += String(data)));
     socket.on('error', () => resolve(false));
