@@ -306,6 +306,7 @@ const NEEDED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   storePasswordFile: SERVER,
   storeCluster: SERVER,
   storeSchema: SERVER,
+  storeCaFile: { THROUGHLINE_STORE: 'https://host' },
   storePolicy: SERVER,
   storeColdVolume: { ...POLICY, THROUGHLINE_STORE_COLD_AFTER: '7' },
   storeColdAfter: { ...POLICY, THROUGHLINE_STORE_COLD_VOLUME: 'cold' },
