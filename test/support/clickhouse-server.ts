@@ -41,7 +41,7 @@ export interface ClickHouseServerOptions {
   readonly profile?: string;
   /** Of the user `default`; none by default. */
   readonly password?: string;
-  /** Settings of the profile of a second user, `limited`, who has the same password. */
+  /** Settings of the profile of a second user, `limited`, who has the same password; without them there is none. */
   readonly limitedTo?: string;
   /** Where its data is; a temporary folder by default. */
   readonly dataFolder?: string;
@@ -175,9 +175,11 @@ function usersXml(
   const user = (of: string): string =>
     `<password>${password}</password><networks><ip>127.0.0.1</ip></networks><profile>${of}</profile><quota>default</quota>`;
   const always = '<allow_experimental_low_cardinality_type>1</allow_experimental_low_cardinality_type>';
+  const [limitedProfile, limitedUser] =
+    limitedTo === '' ? ['', ''] : [`<limited>${always}${limitedTo}</limited>`, `<limited>${user('limited')}</limited>`];
   return `<yandex>
-  <profiles><default>${always}${profile}</default><limited>${always}${limitedTo}</limited>${profiles}</profiles>
-  <users><default>${user('default')}</default><limited>${user('limited')}</limited>${users}</users>
+  <profiles><default>${always}${profile}</default>${limitedProfile}${profiles}</profiles>
+  <users><default>${user('default')}</default>${limitedUser}${users}</users>
   <quotas><default/></quotas>
 </yandex>
 `;

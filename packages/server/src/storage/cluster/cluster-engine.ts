@@ -284,8 +284,8 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
   /** The collector with the lease makes the tables; the others wait until they are there. */
   async #settleWithOthers(direct: LeaseEngine, leased: LeaseEngine, lease?: StoreLease): Promise<void> {
     const { signal } = this.#closing;
-    const { check } = this.#options;
-    while (!signal.aborted) {
+    const { check, log } = this.#options;
+    for (let looks = 0; !signal.aborted; looks++) {
       if (lease === undefined || lease.lostBecause === null) {
         await check?.settle(leased);
         if (!this.#isExternal) await migrate(leased);
@@ -296,6 +296,10 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
         // It has an id: nothing is written.
         await check?.settle(direct);
         return;
+      }
+      if (looks === LOOKS_TO_TELL) {
+        const sentence = `waiting for the schema of the store: ${lease.lostBecause}; if that is an older version, stop it`;
+        log.warn(sentence);
       }
       await delay(this.#limits.startRetryMs, undefined, { signal }).catch(() => {});
     }
@@ -806,6 +810,9 @@ function inWords(error: EngineError): EngineError {
   const { code, clickhouseCode, isUnseen, isAboutStore } = error;
   return new EngineError(code, wordsOf(error), { cause: error, clickhouseCode, isUnseen, isAboutStore });
 }
+
+/** A start beside others waits so many times before it says so: to make the tables takes some seconds. */
+const LOOKS_TO_TELL = 15;
 
 /** Too few live replicas, an insert that waits for its quorum, a replica that is not in the last one. */
 const QUORUM_CODES = new Set([285, 286, 289]);

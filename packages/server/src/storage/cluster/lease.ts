@@ -84,6 +84,11 @@ export class StoreLease implements Lease {
 
   get lostBecause(): string | null {
     if (this.#isHeld) return null;
+    if (this.#options.isShared === true) {
+      return this.#other === null
+        ? 'no collector is known to run the jobs of the store'
+        : `${this.#words(this.#other)} runs the jobs of the store`;
+    }
     if (this.#other === null) {
       return this.#isRenewing
         ? 'the lease of this collector was not renewed in time; requesting it again'

@@ -25,7 +25,7 @@ const SETTLE_LOOK_MS = 100;
 
 /**
  * Where spans are that several collectors store, of which one fills the derived tables: each query looks at what is
- * noted in the store before, and after. Costs two or three small statements a query.
+ * noted in the store before, and after. A query of a derived table costs four small statements more, any other two.
  */
 export class FleetVisibility implements Visibility {
   readonly #engine: Asked;

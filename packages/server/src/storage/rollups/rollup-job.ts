@@ -522,6 +522,7 @@ SELECT ${names} FROM (\n${select(source, spans)}\n) SETTINGS ${BATCH_SETTINGS}`)
       until,
       rebuild,
     );
+    this.#sharedRows = 0;
     this.#batches.inc({ outcome: 'rebuilt' });
   }
 
