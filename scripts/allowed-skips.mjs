@@ -48,6 +48,11 @@ export const allowedSkips = [
     when: isShort,
   },
   {
+    file: 'test/clickhouse-nodes.test.ts',
+    test: /have a full disk: /,
+    why: 'a disk of its own is mounted for it, which not every root may do',
+  },
+  {
     file: 'test/power-loss.test.ts',
     test: /has what a merge has made, when what it replaced is removed$/,
     why: LONG,
