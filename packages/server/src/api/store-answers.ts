@@ -5,7 +5,7 @@ import type { QueryContext } from '../query/rows.ts';
 import { registerGauge } from '../register-gauge.ts';
 
 export interface StoreAnswersOptions {
-  readonly query: Pick<QueryContext, 'engine' | 'limits'>;
+  readonly query: Omit<QueryContext, 'signal' | 'onPartial'>;
   readonly registry: Registry;
   /** Shards of the store that do not answer, as far as is known. */
   readonly shardsAway: () => number;
