@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { setImmediate, setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Counter, Histogram, type Registry } from 'prom-client';
@@ -6,6 +5,7 @@ import { arrivalSlices, arrivedWithin } from './arrival-slices.ts';
 import { signOfDamage } from '../damage-signs.ts';
 import type { Job, Jobs, RunningJob } from '../../jobs/jobs.ts';
 import { EngineError, type Engine } from '../engine.ts';
+import { LateNotes, type Membership } from './late-notes.ts';
 import { findDays, findDaysThatDisagree, rebuildDays } from './rebuild-days.ts';
 import { ROLLUP_JOB_LIMITS, type RollupJobLimits } from './rollup-limits.ts';
 import { RollupProgress } from './rollup-progress.ts';
@@ -42,20 +42,10 @@ export interface RollupJobOptions {
 
 type StatementEngine = Pick<Engine, 'query' | 'command' | 'tables'>;
 
-/** What the job knows of the collectors that store beside this one; see `cluster/collector-fleet.ts`. */
-interface Fleet {
-  /** Another number each time that this collector has joined; null while nobody waits for it. */
-  readonly term: number | null;
-  /** The last arrival that this collector has said to be stored. */
-  readonly publishedUntil: number;
+/** The collectors that store beside this one. */
+interface Fleet extends Membership {
   /** The arrival up to which all of them have stored everything. Rejects with `EngineError`. */
   storedUntil(): Promise<number>;
-  /** What this collector accepts from now on should arrive later than this, or it is late. */
-  startAfter(arrival: number): void;
-  /** Says how far this collector is now. Rejects with `EngineError`. */
-  renew(): Promise<void>;
-  /** For what every member may note. */
-  readonly engine: StatementEngine;
 }
 
 /** The spans of a batch that are in one part of the store. */
@@ -107,8 +97,8 @@ export class RollupJob {
   /** The term in which what is noted was read last. */
   #term: number | null = null;
   readonly #late: ArrivalRange[] = [];
-  /** Of a fleet: when this collector joined, and what had been begun by then. */
-  #joined: { readonly term: number; readonly begun: number } | null = null;
+  /** Of a fleet. */
+  readonly #lateNotes: LateNotes | null;
   #hasFailed = false;
   /** One batch, one rebuild or one reader that needs the tables as they are. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -121,6 +111,7 @@ export class RollupJob {
     this.#options = options;
     this.#limits = { ...ROLLUP_JOB_LIMITS, ...options.limits };
     this.#progress = new RollupProgress(options.engine);
+    this.#lateNotes = options.fleet === undefined ? null : new LateNotes(options.fleet);
     const registers = [options.registry];
     this.#batches = new Counter({
       name: 'throughline_rollup_batches_total',
@@ -235,8 +226,7 @@ export class RollupJob {
    * same, by making its hours anew. Rejects with `EngineError`.
    */
   async noteLate(arrivals: ArrivalRange | null): Promise<void> {
-    const { fleet } = this.#options;
-    if (fleet !== undefined) return await this.#noteLateOf(fleet, arrivals);
+    if (this.#lateNotes !== null) return await this.#lateNotes.note(arrivals);
     if (this.#isOutdated) await this.#inTurn(() => this.#catchUp());
     const begun = Math.max(this.#options.visibility.countedUntil, this.#runsUntil);
     if (arrivals === null || arrivals.first > begun) return;
@@ -244,32 +234,6 @@ export class RollupJob {
     if (this.#late.some((late) => late.first === first && late.last === last)) return;
     await this.#progress.noteLate(arrivals, false);
     this.#late.push({ first, last });
-  }
-
-  /**
-   * Whoever counts waits for this collector since it has joined: what was begun by then, and what this one has said to
-   * be stored, is all that may have been counted past a segment.
-   */
-  async #noteLateOf(fleet: Fleet, arrivals: ArrivalRange | null): Promise<void> {
-    const progress = new RollupProgress(fleet.engine);
-    for (;;) {
-      const { term } = fleet;
-      if (term === null) return;
-      if (this.#joined?.term !== term) {
-        const { countedUntil, pendingUntil } = await progress.restore();
-        this.#joined = { term, begun: Math.max(countedUntil, pendingUntil) };
-        fleet.startAfter(this.#joined.begun);
-      }
-      // With each attempt: when an earlier one was given up, what it had noted was counted without it.
-      if (arrivals !== null && arrivals.first <= Math.max(this.#joined.begun, fleet.publishedUntil)) {
-        // Before the note: whoever sees that one waits until this collector has stored the segment.
-        if (arrivals.first <= fleet.publishedUntil) await fleet.renew();
-        await progress.restore();
-        await progress.noteLate({ ...arrivals, attempt: randomUUID() }, false);
-      }
-      // It may have been away for so long meanwhile that more was begun.
-      if (fleet.term === term) return;
-    }
   }
 
   /** More has been stored. */
