@@ -84,7 +84,7 @@ async function backUp(
       await stopped.release();
     }
   }
-  const snapshot = await LeasedSnapshot.take(apiOfRunning(config), signal);
+  const snapshot = await LeasedSnapshot.take('backup', apiOfRunning(config), signal);
   try {
     const { path } = snapshot;
     onSnapshot(path);

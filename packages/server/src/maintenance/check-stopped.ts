@@ -5,20 +5,17 @@ import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import type { DamageLimits } from '../storage/damage/damage-limits.ts';
 import { DataDirectoryError, openDataDirectory } from '../storage/directory/data-directory.ts';
-import { EngineError } from '../storage/engine.ts';
 import type { EngineLimits } from '../storage/engine-limits.ts';
 import { EmbeddedEngine } from '../storage/embedded/embedded-engine.ts';
-import { signOfDamage } from '../storage/damage-signs.ts';
 import type { LostPart, PartName } from '../storage/damage/lost-parts.ts';
-import { checksumOf, MIGRATIONS } from '../storage/migrations/migrate.ts';
 import { rebuildDays } from '../storage/rollups/rebuild-days.ts';
 import type { RollupJobLimits } from '../storage/rollups/rollup-limits.ts';
 import { damageFiles, StoreDamage } from '../storage/damage/store-damage.ts';
 import { check, type CheckReport } from './check.ts';
 import { findProgress } from './compare-day.ts';
 import { CHECKED_COPY, linkStore } from './link-store.ts';
+import { ofEarlierVersion, refuseOtherSchema } from './stored-schema.ts';
 import { DATABASE } from '../storage/tables.ts';
-import { rowsOf } from '../storage/rows-of.ts';
 
 export interface CheckOptions {
   readonly signal: AbortSignal;
@@ -113,36 +110,6 @@ function withoutTheCopy(report: CheckReport, store: string): CheckReport {
     damagedParts: [...report.damagedParts, ...atTheStart],
     lostParts: report.lostParts.filter(isThere),
   };
-}
-
-/** What a collector would refuse, or change. A record that is damaged is found as a part. */
-async function refuseOtherSchema(engine: EmbeddedEngine): Promise<void> {
-  const record = `SELECT number, checksum FROM ${engine.tables.schema_migrations.read} ORDER BY number, applied_at`;
-  const rows = await rowsOf(engine, record).catch((error: unknown) => {
-    if (signOfDamage(error) === null && !(error instanceof EngineError && error.code === 'rejected')) throw error;
-    return null;
-  });
-  if (rows === null) return;
-  const checksums = new Map(rows.map(([number, checksum]) => [Number(number), String(checksum)]));
-  if (![...checksums].every(isKnown)) {
-    throw new EngineError(
-      'rejected',
-      'the store has a schema that this Throughline does not support: check it with the version that wrote it',
-    );
-  }
-  if (Math.max(0, ...checksums.keys()) < MIGRATIONS.length) throw ofEarlierVersion();
-}
-
-function isKnown([number, checksum]: readonly [number, string]): boolean {
-  const migration = MIGRATIONS[number - 1];
-  return migration !== undefined && (checksum === '' || checksum === checksumOf(migration));
-}
-
-function ofEarlierVersion(): EngineError {
-  return new EngineError(
-    'rejected',
-    'the store is of an earlier version: start the collector, which upgrades it, and check again',
-  );
 }
 
 async function checkAndRepair(
