@@ -24,6 +24,7 @@ const serverRooms: Record<string, readonly string[]> = {
     'server.ts',
     'config',
     'spool',
+    'moving',
     'maintenance',
     'storage/cluster',
     'version.ts',
@@ -84,6 +85,20 @@ const serverRooms: Record<string, readonly string[]> = {
     'storage/rollups',
     'closest.ts',
     'without-passwords.ts',
+  ],
+  // From an embedded store to ClickHouse servers, as one more collector of theirs.
+  moving: [
+    'maintenance',
+    'ingest',
+    'spool',
+    'storage',
+    'storage/cluster',
+    'storage/damage',
+    'storage/directory',
+    'storage/embedded',
+    'storage/migrations',
+    'storage/rollups',
+    'durable-file.ts',
   ],
   // Works on all of a data directory: check, snapshot, backup.
   maintenance: [

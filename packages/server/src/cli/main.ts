@@ -17,6 +17,10 @@ const COMMANDS: Readonly<Record<string, { summary: string; run: (args: string[])
     summary: 'Print, apply or check the tables on ClickHouse servers',
     run: async (args) => (await import('./schema.ts')).runSchema(args),
   },
+  migrate: {
+    summary: 'Copy an embedded store to ClickHouse servers while both are in use',
+    run: async (args) => (await import('./migrate.ts')).runMigrate(args),
+  },
   check: {
     summary: 'Verify the embedded store and the spool',
     run: async (args) => (await import('./check.ts')).runCheck(args),
