@@ -3,6 +3,9 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { findClickHouseServer, findZooKeeper } from '../scripts/workspace.mjs';
+import { whereOf } from '../packages/server/src/moving/slices.ts';
+import { DIGEST_OF } from '../packages/server/src/moving/spans-by-second.ts';
+import { startEngine } from '../packages/server/src/storage/testing/start-engine.ts';
 import { startClickHouseCluster, type ClickHouseCluster } from './support/clickhouse-cluster.ts';
 import { startClickHouseServer, type ClickHouseServer } from './support/clickhouse-server.ts';
 import {
@@ -276,6 +279,18 @@ describe.skipIf(server === undefined)('throughline migrate on one server', () =>
     });
     expect([1, 2]).toContain(code);
   }
+
+  it('has digests and parts that a server of 2018 computes as the embedded engine does', async () => {
+    const digits = "substring(concat('0000000000', toString(number * 7919)), -8)";
+    const spans = `SELECT toFixedString(concat('a trace ', ${digits}), 16) AS trace_id, toFixedString(${digits}, 8) AS span_id,
+  toDateTime(1795000000) AS start_s FROM numbers(1000)`;
+    const part = whereOf({ from: 1_795_000_000, seconds: 1, part: 3, parts: 8 });
+    const sql = `SELECT toString(sum(cityHash64(${DIGEST_OF.ids}))), toString(count()) FROM (${spans}) WHERE ${part}`;
+    await using store = await startEngine();
+    const rows = await store.rows(sql);
+    expect(Number(rows[0]?.[1])).toBeGreaterThan(50);
+    expect(await clickHouse.rows(sql)).toEqual(rows);
+  });
 
   it('refuses with one line what it cannot copy from, or to', async () => {
     await expectRefusal(/schema apply/);
