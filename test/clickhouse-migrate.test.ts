@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -7,8 +8,10 @@ import { whereOf } from '../packages/server/src/moving/slices.ts';
 import { DIGEST_OF } from '../packages/server/src/moving/spans-by-second.ts';
 import { startEngine } from '../packages/server/src/storage/testing/start-engine.ts';
 import { startClickHouseCluster, type ClickHouseCluster } from './support/clickhouse-cluster.ts';
+import { startClickHouseHttp } from './support/clickhouse-http/server.ts';
 import { startClickHouseServer, type ClickHouseServer } from './support/clickhouse-server.ts';
 import {
+  commandPath,
   isSpoolEmpty,
   newDirectory,
   runCommand,
@@ -30,6 +33,12 @@ vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 const [server, zooKeeper] = [findClickHouseServer(), findZooKeeper()];
 /** `npm run setup` installs them. */
 const isMissing = server === undefined || zooKeeper === undefined;
+
+/** Behind it stands where a disk of 48 KiB is to be, for the program that follows alone. */
+const ON_SMALL_DISK = ['unshare', '--mount', 'sh', '-c', 'mount -t tmpfs -o size=48k tmpfs "$0" && exec "$@"'];
+const canMount =
+  process.platform === 'linux' &&
+  spawnSync('unshare', ['--mount', 'sh', '-c', 'mount -t tmpfs tmpfs /tmp']).status === 0;
 
 interface Summary {
   readonly ok: boolean;
@@ -149,7 +158,7 @@ describe.skipIf(isMissing)('an embedded store is moved to a cluster while both h
 
   it('goes on where it was killed while an insert hung, which its servers carry out afterwards', async () => {
     await send(embedded);
-    const command = await migrateUntil(1, 200);
+    const command = await migrateUntil(1, 40);
     for (const each of cluster.servers) each.hang();
     await eventually('an insert hangs', async () => {
       const [begun] = inserts('begun').slice(-1);
@@ -163,9 +172,16 @@ describe.skipIf(isMissing)('an embedded store is moved to a cluster while both h
     await expectAllOnce();
   });
 
-  it('leaves no snapshot behind when it is interrupted, and goes on', async () => {
+  it('is refused beside another one, leaves no snapshot behind when it is interrupted, and goes on', async () => {
     await send(embedded);
-    const command = await migrateUntil(1, 50);
+    const command = await migrateUntil(1, 10);
+    const elsewhere = newDirectory();
+    const second = migrate('--work-dir', elsewhere);
+    expect({ ...(await second.exited), said: second.output() }).toMatchObject({
+      code: 1,
+      said: expect.stringMatching(/^[^\n]*snapshot[^\n]*\n$/),
+    });
+    rmSync(elsewhere, { recursive: true });
     process.kill(command.pid, 'SIGINT');
     expect(await command.exited).toMatchObject({ code: 130 });
     expect(existsSync(join(embedded.dataDirectory, 'snapshot'))).toBe(false);
@@ -175,7 +191,7 @@ describe.skipIf(isMissing)('an embedded store is moved to a cluster while both h
 
   it('waits for a shard that is away, and goes on when it is back', async () => {
     await send(embedded);
-    const command = await migrateUntil(1, 200);
+    const command = await migrateUntil(1, 40);
     await cluster.servers[2].kill();
     await eventually('it says that it waits', () => command.output().includes('waiting'));
     await send(embedded, 5);
@@ -302,10 +318,44 @@ describe.skipIf(server === undefined)('throughline migrate on one server', () =>
     await expectRefusal(/--piece-spans/, '--piece-spans', '0');
   });
 
+  it.skipIf(!canMount)('says that the disk of its working folder is full', async () => {
+    await runCommand(['schema', 'apply', '--store', clickHouse.url]).exited;
+    const work = newDirectory();
+    try {
+      const args = ['--store', clickHouse.url, '--data-dir', dataDirectory, '--work-dir', work];
+      const command = runCommand(['migrate', ...args], LEASES, { through: [...ON_SMALL_DISK, work] });
+      const { code } = await command.exited;
+      expect({ code, output: command.output() }).toEqual({
+        code: 1,
+        output: expect.stringMatching(/^[^\n]*--work-dir[^\n]*\n$/),
+      });
+    } finally {
+      rmSync(work, { recursive: true, force: true });
+    }
+  });
+
+  it('moves everything to a server of today in another zone, and by what that has where its notes are lost', async () => {
+    const today = await startClickHouseHttp({ timeZone: 'America/New_York' });
+    try {
+      const apply = runCommand(['schema', 'apply', '--store', today.url]);
+      expect(await apply.exited).toMatchObject({ code: 0 });
+      const sent = REQUESTS * SPANS_PER_REQUEST;
+      for (const [index, inserted] of [sent, 0].entries()) {
+        const work = join(elsewhere, `work-${index}`);
+        const { output } = await migrate('--store', today.url, '--work-dir', work, '--piece-spans', '10', '--json');
+        expect({ output, ...summaryIn(output) }).toMatchObject({ ok: true, spans: sent, inserted, missing: 0 });
+      }
+      expect(await ledger.auditRows(today.rows, () => Promise.resolve([]))).toMatchObject(NOTHING_WRONG);
+    } finally {
+      await today.stop();
+    }
+  });
+
   it('moves everything, and refuses to while a collector has the server, or to another store', async () => {
     const onServer = await startOnServer();
     await expectRefusal(/in use/);
     await onServer.stop();
+    await expectRefusal(/--work-dir/, '--work-dir', join(commandPath, 'below-a-file'));
     const killed = runCommand(
       [
         'migrate',

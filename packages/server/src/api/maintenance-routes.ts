@@ -122,7 +122,7 @@ function inUse(sinceMs: number): Problem {
   return new Problem(
     409,
     'snapshot_in_use',
-    `another backup has a snapshot since ${since}; try again when it has ended`,
+    `another backup or migration has a snapshot since ${since}; try again when it has ended`,
   );
 }
 

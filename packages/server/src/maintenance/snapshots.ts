@@ -57,7 +57,7 @@ export class Snapshots {
     this.#limitCounter = new LimitCounter(options.registry);
     this.#outcomes = new Counter({
       name: 'throughline_snapshots_total',
-      help: 'Snapshots that backups have requested, by outcome: taken, in_use, failed; and of those taken: released, abandoned',
+      help: 'Snapshots that backups and migrations have requested, by outcome: taken, in_use, failed; and of those taken: released, abandoned',
       labelNames: ['outcome'],
       registers: [options.registry],
     });
@@ -135,7 +135,7 @@ export class Snapshots {
       this.#outcomes.inc({ outcome: 'abandoned' });
       this.#options.log.warn(
         { path: held.path, idleMs: snapshotIdleMs },
-        'the backup that uses a snapshot stopped responding; removing the snapshot (maintenance.snapshotIdleMs)',
+        'the backup or migration that uses a snapshot stopped responding; removing the snapshot (maintenance.snapshotIdleMs)',
       );
       void this.#remove();
     }, snapshotIdleMs).unref();

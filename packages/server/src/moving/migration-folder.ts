@@ -42,9 +42,13 @@ export class MigrationFolder {
     try {
       return new MigrationFolder(await openDataDirectory(path, { log }));
     } catch (error) {
-      if (!(error instanceof DataDirectoryError) || error.code !== 'data_directory_locked') throw error;
-      const holder = (await holderOf(path)) ?? 'unknown';
-      throw new MigrationError(`${path} is in use by another migration (process ${holder}): wait for it, or stop it`);
+      if (!(error instanceof DataDirectoryError)) throw error;
+      if (error.code === 'data_directory_locked') {
+        const holder = (await holderOf(path)) ?? 'unknown';
+        throw new MigrationError(`${path} is in use by another migration (process ${holder}): wait for it, or stop it`);
+      }
+      if (error.why === null) throw error;
+      throw new MigrationError(`the working folder ${path} cannot be used: ${error.why}; ${OTHER_FOLDER}`);
     }
   }
 

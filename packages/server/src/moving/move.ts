@@ -154,20 +154,23 @@ async function moveDay(
 /** Returns how many spans were inserted. `isHeld`: whether the target may have some of them. */
 async function moveSlice(options: MoveInto, slice: Slice, isHeld: boolean): Promise<number> {
   const { source, target } = options;
+  let mayBeHeld = isHeld;
   return await inHalves(
     slice,
     async () => {
-      const stored = isHeld ? await target.patiently(() => target.read(slice)) : null;
+      const stored = mayBeHeld ? await target.patiently(() => target.read(slice)) : null;
       const arrival = target.nextArrival();
       try {
         const { path, spans } = await ofSource(options, () => source.write(slice, arrival, stored));
+        // One shard may take its part where another one finds its own too large.
+        mayBeHeld = true;
         if (spans > 0) await target.insert(path, arrival);
         return spans;
       } finally {
         target.giveBackArrival();
       }
     },
-    (half) => moveSlice(options, half, isHeld),
+    (half) => moveSlice(options, half, mayBeHeld),
   );
 }
 

@@ -43,8 +43,8 @@ function spansFrom(first: number, count: number): TestSpan[] {
 }
 
 /** Leaves them in the spool, as segments of their own. */
-async function acknowledge(...segments: readonly TestSpan[][]): Promise<void> {
-  for (const spans of segments) {
+async function acknowledge(...requests: readonly TestSpan[][]): Promise<void> {
+  for (const spans of requests) {
     const { spool, ingest } = await openTestSpool(join(data, 'spool'), {}, () => Number(BEGIN_NS / 1_000_000n));
     const result = await ingest.decode((block, rejected) => {
       for (const span of spans) appendSpan(block, rejected, span);

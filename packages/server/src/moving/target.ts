@@ -8,7 +8,7 @@ import type { ClusterEngine } from '../storage/cluster/cluster-engine.ts';
 import { CollectorFleet } from '../storage/cluster/collector-fleet.ts';
 import { loadsUnderLease, StoreLease } from '../storage/cluster/lease.ts';
 import { StoreCheck } from '../storage/cluster/store-check.ts';
-import type { Engine } from '../storage/engine.ts';
+import { EngineError, type Engine } from '../storage/engine.ts';
 import { LateNotes, type Membership } from '../storage/rollups/late-notes.ts';
 import { NotedId } from '../storage/store-id.ts';
 import { DAY_MS } from '../storage/utc-day.ts';
@@ -171,8 +171,8 @@ export class Target {
 
   /**
    * Inserts a file of spans with this arrival, and resolves when the target has all of it. Waits for a target that is
-   * away. Rejects with `EngineError` where it refuses the spans, or with the signal's reason; then it is not known
-   * whether it has them.
+   * away. Rejects with `EngineError` where it refuses the spans, `too_large` where they are too many at once, or with
+   * the signal's reason; then it is not known which of them it has.
    */
   async insert(path: string, arrival: number): Promise<void> {
     const { journal } = this.#options;
@@ -188,8 +188,17 @@ export class Target {
         isInDoubt = true;
         throw error;
       }
+    }).catch(async (error: unknown) => {
+      // Whoever halves it compares first: what is stored of it is stored now.
+      if (isTooLarge(error)) await this.#ended(token);
+      throw error;
     });
     await journal.end(token);
+  }
+
+  async #ended(token: string): Promise<void> {
+    await this.#patiently(() => this.#writable.checkInsertEnded(token));
+    await this.#options.journal.end(token);
   }
 
   /** The seconds of a day in which spans start, with digests of their ids. Rejects with `EngineError`. */
@@ -257,4 +266,8 @@ export class Target {
     await this.#leave();
     await rm(join(this.#options.folder, STORED), { force: true }).catch(() => {});
   }
+}
+
+function isTooLarge(error: unknown): boolean {
+  return error instanceof EngineError && error.code === 'too_large';
 }

@@ -13,10 +13,17 @@ import { identifyProcess, isRunning, type ProcessIdentity } from './process-iden
 export class DataDirectoryError extends Error {
   override readonly name = 'DataDirectoryError';
   readonly code: 'data_directory_locked' | 'data_directory_unusable';
+  /** What is in the way, for messages about a directory with another name; null where the message says it alone. */
+  readonly why: string | null;
 
-  constructor(code: DataDirectoryError['code'], message: string, options?: ErrorOptions) {
+  constructor(
+    code: DataDirectoryError['code'],
+    message: string,
+    { why = null, ...options }: ErrorOptions & { readonly why?: string | null } = {},
+  ) {
     super(message, options);
     this.code = code;
+    this.why = why;
   }
 }
 
@@ -228,7 +235,7 @@ function unusable(directory: string, why: string, cause?: unknown): DataDirector
   return new DataDirectoryError(
     'data_directory_unusable',
     `the data directory ${directory} cannot be used: ${why}; choose another with --data-dir or THROUGHLINE_DATA_DIR`,
-    { cause },
+    { why, cause },
   );
 }
 
