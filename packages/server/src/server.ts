@@ -18,7 +18,7 @@ import { systemRoute } from './api/system-route.ts';
 import type { Config } from './config/config.ts';
 import { isLoopback, ownHostNames, storagePolicyOf } from './config/config.ts';
 import { LIMIT_SETTINGS } from './config/limit-settings.ts';
-import { storeCa, storePassword, storeUrls } from './config/store-urls.ts';
+import { openStoreFiles, storeUrls } from './config/store-urls.ts';
 import { urlOf } from './config/url-of.ts';
 import { ExactCounts } from './counts/exact-counts.ts';
 import { ArrivalClock } from './ingest/arrival-clock.ts';
@@ -71,7 +71,6 @@ import { RollupJob } from './storage/rollups/rollup-job.ts';
 import { SpanVisibility, type ArrivalRange, type Batch } from './storage/span-visibility.ts';
 import { damageFiles, StoreDamage } from './storage/damage/store-damage.ts';
 import { settleStore, StoreCheck } from './storage/cluster/store-check.ts';
-import { StoreFiles } from './storage/cluster/store-files.ts';
 import { NotedId } from './storage/store-id.ts';
 import { DAY_MS } from './storage/utc-day.ts';
 import { System } from './system.ts';
@@ -464,17 +463,6 @@ function createStore(scope: Scope, { visibility, time, notedDays, hasBacklog }: 
     },
   });
   return { storeCheck, beforeMigration, admission, damage, engine, isOwnStore, gate, writable, query, retention };
-}
-
-/** Files that say how to connect to the store. Throws a ConfigError for one that cannot be used. */
-function openStoreFiles(config: Config, log: Logger, registry: Registry): StoreFiles {
-  const [password, ca] = [storePassword(config), storeCa(config)];
-  return new StoreFiles({
-    ...(password !== null && { password: { path: config.storePasswordFile, contents: password } }),
-    ...(ca !== null && { ca: { path: config.storeCaFile, contents: ca } }),
-    log,
-    registry,
-  });
 }
 
 /** Serves the UI and the API. */

@@ -4,10 +4,29 @@ import { ClickHouseException } from './exception.ts';
 /** Names and passwords. */
 export type Users = Readonly<Record<string, string>>;
 
+export interface Known {
+  readonly passwords: Users;
+  /** Names, and the common names of their certificates. */
+  readonly certificates: Users;
+  /** Of the certificate that came with the connection; '' for none. */
+  readonly commonName: string;
+}
+
 /** The name of the user who asks. Throws 516 for a wrong password, and for two ways of saying it in one request. */
-export function authenticate(headers: IncomingHttpHeaders, parameters: URLSearchParams, users: Users): string {
+export function authenticate(
+  headers: IncomingHttpHeaders,
+  parameters: URLSearchParams,
+  { passwords, certificates, commonName }: Known,
+): string {
+  if (headers['x-clickhouse-ssl-certificate-auth'] === 'on') {
+    const user = utf8(headers['x-clickhouse-user']);
+    if (utf8(headers['x-clickhouse-key']) !== '') throw twice('SSL certificate authentication', 'password');
+    if (headers.authorization !== undefined) throw twice('X-ClickHouse HTTP headers', 'Authorization HTTP header');
+    if (commonName !== '' && certificates[user] === commonName) return user;
+    throw failed(`${user}: Authentication failed`);
+  }
   const { user, password } = credentials(headers, parameters);
-  if (Object.hasOwn(users, user) && users[user] === password) return user;
+  if (Object.hasOwn(passwords, user) && passwords[user] === password) return user;
   throw failed(`${user}: Authentication failed: password is incorrect, or there is no user with such name`);
 }
 

@@ -4,12 +4,13 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
+import { TLSSocket, type TlsOptions } from 'node:tls';
 import { sendResponse, sendException, withVersion } from './response.ts';
 import { authenticate } from './authenticate.ts';
 import type { Engine } from './engine.ts';
 import { ClickHouseException } from './exception.ts';
 import { noFaults, type Faults } from './faults.ts';
-import type { ClickHouseHttpOptions } from './options.ts';
+import type { ClickHouseHttpOptions, Tls } from './options.ts';
 import { readAsked, settingsOf } from './request.ts';
 
 /** A request, as it arrived at the socket. */
@@ -63,7 +64,8 @@ export class HttpInterface {
     // A statement in the URL may have up to 128 KiB before it is encoded.
     const limits = { maxHeaderSize: 2 * 1024 * 1024 };
     const { tls } = options;
-    this.#server = tls === undefined ? createServer(limits, answer) : createTlsServer({ ...limits, ...tls }, answer);
+    this.#server =
+      tls === undefined ? createServer(limits, answer) : createTlsServer({ ...limits, ...secure(tls) }, answer);
     this.#server.keepAliveTimeout = options.keepAliveTimeoutMs ?? 10_000;
     this.#server.on(options.tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
       this.#connections.set(socket, { number: ++this.#connectionCount, requests: 0 });
@@ -89,8 +91,8 @@ export class HttpInterface {
   }
 
   /** Shows another certificate on connections that are made from now on. */
-  setCertificate(tls: { readonly key: string; readonly cert: string }): void {
-    (this.#server as TlsServer).setSecureContext(tls);
+  setCertificate(tls: Tls): void {
+    (this.#server as TlsServer).setSecureContext(secure(tls));
     this.#server.closeIdleConnections();
   }
 
@@ -171,7 +173,11 @@ export class HttpInterface {
       if (Buffer.byteLength(value) > FIELD_BYTES_MAX)
         throw ClickHouseException.of(1000, 'HTML Form Exception: Field value too long');
     }
-    authenticate(request.headers, parameters, this.users);
+    authenticate(request.headers, parameters, {
+      passwords: this.users,
+      certificates: this.#options.certificateUsers ?? {},
+      commonName: commonNameOf(request.socket),
+    });
     const settings = settingsOf(parameters);
     const path = join(this.#folder, `body-${++this.#files}`);
     try {
@@ -251,6 +257,16 @@ export class HttpInterface {
       this.running.delete(queryId);
     }
   }
+}
+
+function secure({ clientCa, ...own }: Tls): TlsOptions {
+  return clientCa === undefined ? own : { ...own, ca: clientCa, requestCert: true, rejectUnauthorized: true };
+}
+
+/** Of the client's certificate; '' where it has none. */
+function commonNameOf(socket: Socket): string {
+  const name = socket instanceof TLSSocket ? socket.getPeerCertificate().subject?.CN : undefined;
+  return typeof name === 'string' ? name : '';
 }
 
 interface Run {

@@ -15,6 +15,16 @@ export interface ClickHouseHttpOptions {
   /** A second disk, which is the volume `cold` of the storage policy `tiered`; the first one is its volume `hot`. */
   readonly hasColdDisk?: boolean;
   readonly faults?: Partial<Faults>;
-  /** In PEM: HTTPS instead of HTTP. */
-  readonly tls?: { readonly key: string; readonly cert: string };
+  /** HTTPS instead of HTTP. */
+  readonly tls?: Tls;
+  /** Users who are known by the common name of their certificate, and have no password (`SSL CERTIFICATE`). */
+  readonly certificateUsers?: Readonly<Record<string, string>>;
+}
+
+/** In PEM. */
+export interface Tls {
+  readonly key: string;
+  readonly cert: string;
+  /** Certificates that sign those of clients: nobody without one is listened to. */
+  readonly clientCa?: string;
 }

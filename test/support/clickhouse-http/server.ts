@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Engine } from './engine.ts';
 import type { Faults } from './faults.ts';
 import { HttpInterface, type SeenRequest } from './http-interface.ts';
-import type { ClickHouseHttpOptions } from './options.ts';
+import type { ClickHouseHttpOptions, Tls } from './options.ts';
 
 export interface ClickHouseHttp {
   readonly url: string;
@@ -23,7 +23,7 @@ export interface ClickHouseHttp {
   /** Ends what runs with 236, closes all connections and refuses further ones. */
   readonly shutDown: () => Promise<void>;
   /** Shows another certificate, in PEM; of a server with `tls`. */
-  readonly setCertificate: (tls: { readonly key: string; readonly cert: string }) => void;
+  readonly setCertificate: (tls: Tls) => void;
   /** Takes connections again, on the same port. */
   readonly listenAgain: () => Promise<void>;
   readonly stop: () => Promise<void>;

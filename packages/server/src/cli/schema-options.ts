@@ -27,7 +27,8 @@ export const SCHEMA_USAGE = `Usage: throughline schema <action> [flags]
   --from N                print: only what leads from schema N to the newest (${NEWEST_SCHEMA})
   --server-version V      print: for a ClickHouse server of this version, such as 24.8, without asking one
 
-Also accepts the flags of throughline up: --store, --store-cluster and --store-password-file select the servers.`;
+Also accepts the flags of throughline up: --store, --store-cluster, --store-password-file, --store-ca-file, --store-cert-file and
+--store-key-file select the servers.`;
 
 const FROM = '--from';
 const SERVER_VERSION = '--server-version';

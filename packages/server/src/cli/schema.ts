@@ -1,4 +1,5 @@
-import { storeUrls } from '../config/store-urls.ts';
+import { Registry } from 'prom-client';
+import { openStoreFiles, storeUrls } from '../config/store-urls.ts';
 import type { Config } from '../config/config.ts';
 import { countOf } from '../count-of.ts';
 import { differenceText } from '../storage/cluster/expect-schema.ts';
@@ -75,5 +76,7 @@ async function check({ config }: SchemaOptions, stop: AbortSignal): Promise<numb
 function serversOf(config: Config, signal: AbortSignal): StoreSchemaOptions | null {
   const urls = storeUrls(config);
   if (urls === 'embedded') return null;
-  return { urls, cluster: config.storeCluster, log: createLog(config), limits: config.limits.cluster, signal };
+  const log = createLog(config);
+  const files = openStoreFiles(config, log, new Registry());
+  return { urls, cluster: config.storeCluster, files, log, limits: config.limits.cluster, signal };
 }

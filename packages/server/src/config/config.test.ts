@@ -88,6 +88,9 @@ const WRONG_CONFIGS: readonly (readonly [args: readonly string[], env?: Record<s
   [['--store', 'http://u:p4ss@h', '--store-password-file', '/run/password']],
   [['--store-password-file', '/run/password']],
   [['--store', 'http://host', '--store-ca-file', '/run/ca.pem']],
+  [['--store', 'https://host', '--store-cert-file', '/run/client.pem']],
+  [['--store', 'https://host', '--store-key-file', '/run/client.key']],
+  [['--store', 'http://host', '--store-cert-file', '/run/client.pem', '--store-key-file', '/run/client.key']],
 ];
 
 /** Configuration files that are wrong, and how the message is known. */
@@ -300,13 +303,16 @@ describe('readConfig', () => {
 });
 
 const SERVER = { THROUGHLINE_STORE: 'http://host' };
+const SECURE = { THROUGHLINE_STORE: 'https://host' };
 const POLICY = { ...SERVER, THROUGHLINE_STORE_POLICY: 'tiered' };
 /** What is for a server, or of use with another setting alone. */
 const NEEDED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   storePasswordFile: SERVER,
   storeCluster: SERVER,
   storeSchema: SERVER,
-  storeCaFile: { THROUGHLINE_STORE: 'https://host' },
+  storeCaFile: SECURE,
+  storeCertFile: { ...SECURE, THROUGHLINE_STORE_KEY_FILE: '/run/client.key' },
+  storeKeyFile: { ...SECURE, THROUGHLINE_STORE_CERT_FILE: '/run/client.pem' },
   storePolicy: SERVER,
   storeColdVolume: { ...POLICY, THROUGHLINE_STORE_COLD_AFTER: '7' },
   storeColdAfter: { ...POLICY, THROUGHLINE_STORE_COLD_VOLUME: 'cold' },
@@ -327,6 +333,8 @@ const GIVEN: Readonly<Record<string, string>> = {
   storePolicy: 'tiered',
   storeColdVolume: 'cold',
   storeCaFile: '/run/ca.pem',
+  storeCertFile: '/run/client.pem',
+  storeKeyFile: '/run/client.key',
   'retention.maxDiskShare': '0.5',
   'otlpHttp.corsOrigins': 'https://a.example,*',
   allowedHosts: 'traces.example,b',

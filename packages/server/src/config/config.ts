@@ -172,7 +172,7 @@ function checkTogether(config: Config): void {
 }
 
 function checkStore(config: Config): void {
-  const { store, storeCluster, storeSchema, storePasswordFile, storeCaFile, sources } = config;
+  const { store, storeCluster, storeSchema, storePasswordFile, sources } = config;
   if (storeCluster !== '' && store === 'embedded') {
     const source = sources.get(SETTINGS.storeCluster.key);
     throw new ConfigError(`${source} is set, but the embedded store has no cluster; it is for --store URL`);
@@ -184,10 +184,7 @@ function checkStore(config: Config): void {
     );
   }
   checkPolicy(config);
-  if (storeCaFile !== '' && (store === 'embedded' || !store.some((url) => url.startsWith('https:')))) {
-    const source = sources.get(SETTINGS.storeCaFile.key);
-    throw new ConfigError(`${source} is set, but --store has no https URL; it is for servers with TLS`);
-  }
+  checkCertificates(config);
   if (storePasswordFile === '') return;
   const source = sources.get(SETTINGS.storePasswordFile.key);
   if (store === 'embedded') {
@@ -198,6 +195,20 @@ function checkStore(config: Config): void {
       `${source} is set, and ${sources.get(SETTINGS.store.key)} has a password as well; use one of the two`,
     );
   }
+}
+
+function checkCertificates(config: Config): void {
+  const { store, storeCertFile, storeKeyFile, sources } = config;
+  const given = (name: 'storeCaFile' | 'storeCertFile' | 'storeKeyFile'): string =>
+    nameAt(SETTINGS[name], sources.get(SETTINGS[name].key));
+  if ((storeCertFile === '') !== (storeKeyFile === '')) {
+    const [one, other] = storeCertFile === '' ? (['Key', 'Cert'] as const) : (['Cert', 'Key'] as const);
+    throw new ConfigError(`${given(`store${one}File`)} is set without ${SETTINGS[`store${other}File`].flag}; set both`);
+  }
+  if (store !== 'embedded' && store.some((url) => url.startsWith('https:'))) return;
+  const first = (['storeCaFile', 'storeCertFile'] as const).find((name) => config[name] !== '');
+  if (first === undefined) return;
+  throw new ConfigError(`${given(first)} is set, but --store has no https URL; it is for servers with TLS`);
 }
 
 function checkPolicy({ store, storePolicy, storeColdVolume, storeColdDays, retentionDays, sources }: Config): void {

@@ -28,6 +28,9 @@ export interface Settings {
   readonly storePasswordFile: string;
   /** Certificates that are trusted in place of those that Node knows. */
   readonly storeCaFile: string;
+  /** The certificate of the collector for servers that ask for one, and its key; both or none. */
+  readonly storeCertFile: string;
+  readonly storeKeyFile: string;
   /** What the ClickHouse servers call the storage policy of the tables that grow; '' for their default. */
   readonly storePolicy: string;
   /** The volume of the policy that old days move to; '' where they stay. */
@@ -131,7 +134,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     {
       value: 'FILE',
       accepted: 'the path of a file that holds the password on one line',
-      parse: (text) => (text.includes('\0') ? undefined : resolve(text)),
+      parse: parseFile,
     },
     () => '',
   ),
@@ -172,8 +175,24 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     {
       value: 'FILE',
       accepted: 'the path of a file with certificates in PEM',
-      parse: (text) => (text.includes('\0') ? undefined : resolve(text)),
+      parse: parseFile,
     },
+    () => '',
+  ),
+  storeCertFile: setting(
+    'storeCertFile',
+    'File with the client certificate for the ClickHouse servers; read again when it changes',
+    {
+      value: 'FILE',
+      accepted: 'the path of a file with a certificate in PEM, and those that sign it behind it',
+      parse: parseFile,
+    },
+    () => '',
+  ),
+  storeKeyFile: setting(
+    'storeKeyFile',
+    'File with the private key of the client certificate; read again when it changes',
+    { value: 'FILE', accepted: 'the path of a file with a private key in PEM, without a passphrase', parse: parseFile },
     () => '',
   ),
   retentionDays: setting(
@@ -273,6 +292,10 @@ function parseBasePath(text: string): string | undefined {
 function parseOrigin(text: string): string | undefined {
   if (text === '*') return text;
   return /^[a-z][a-z0-9+.-]*:\/\/(?:\*\.)?[^\s/?#@,*]+$/i.test(text) ? text.toLowerCase() : undefined;
+}
+
+function parseFile(text: string): string | undefined {
+  return text.includes('\0') ? undefined : resolve(text);
 }
 
 function parseStorageName(text: string): string | undefined {

@@ -6,7 +6,9 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { readClickhouseResponse } from './read-clickhouse-response.ts';
+import { certificateRejection } from './certificate-rejection.ts';
 import { loginOf } from './clickhouse-login.ts';
+import type { ClientCertificate } from './client-certificate.ts';
 import { EngineError } from '../engine.ts';
 import { isLoginError } from './login-error.ts';
 import type { StoreFiles } from './store-files.ts';
@@ -35,7 +37,7 @@ export interface ClickHouseHttpOptions {
   readonly compressionLevel: number;
   /** A connection that takes longer is given up: nothing was sent. */
   readonly connectTimeoutMs: number;
-  /** Where the password and the trusted certificates are read from; the URL and Node say them otherwise. */
+  /** Where the password and the certificates are read from; the URL and Node say them otherwise. */
   readonly files?: StoreFiles;
   /** How a statement ended; `error` is null for one that was carried out. Not called for one that nobody waits for. */
   readonly onEnded?: (statement: HttpStatement, error: unknown) => void;
@@ -107,13 +109,21 @@ export class ClickHouseHttp {
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       if (error instanceof EngineError) throw error;
-      const message = error instanceof Error ? error.message : String(error);
+      const rejection = certificateRejection(error, this.origin, this.#certificate !== null);
+      if (rejection !== null) throw rejection;
+      // OpenSSL's own end with a line break.
+      const message = (error instanceof Error ? error.message : String(error)).trim();
       throw new UnreachableError(`${this.origin} cannot be reached: ${message}`, !sent.isSent, { cause: error });
     } finally {
       this.#running.delete(end);
       clearTimeout(timer);
       left?.removeEventListener('abort', leave);
     }
+  }
+
+  /** Null where it is not asked for: without TLS nobody can. */
+  get #certificate(): ClientCertificate | null {
+    return this.#url.protocol === 'https:' ? (this.#options.files?.certificate ?? null) : null;
   }
 
   /** Ends what only reads; everything that still runs rejects with `reason`. */
@@ -164,18 +174,19 @@ export class ClickHouseHttp {
     for (const [name, value] of Object.entries(settings)) url.searchParams.set(name, String(value));
     const hasData = file !== undefined || data !== undefined;
     if (hasData) url.searchParams.set('query', sql);
+    const isSecure = url.protocol === 'https:';
+    const ca = isSecure ? (files?.ca ?? null) : null;
+    const certificate = this.#certificate;
     const headers = {
-      ...loginOf(this.#given, files?.password).headers,
+      ...loginOf(this.#given, files?.password, certificate !== null).headers,
       ...(isCompressed && { 'accept-encoding': 'gzip' }),
       // How long compressed data is, is known too late.
       ...(isCompressed && hasData
         ? { 'content-encoding': 'gzip', 'transfer-encoding': 'chunked' }
         : { 'content-length': hasData ? sent.dataBytes : Buffer.byteLength(sql) }),
     };
-    const isSecure = url.protocol === 'https:';
-    const ca = files?.ca ?? null;
-    // A connection of another trust is not used again: the agent tells them apart.
-    const trust = isSecure && ca !== null ? { ca } : {};
+    // A connection of another trust, or with another certificate, is not used again: the agent tells them apart.
+    const trust = { ...(ca !== null && { ca }), ...certificate };
     return new Promise((resolve, reject) => {
       const send = isSecure ? httpsRequest : httpRequest;
       const request = send(url, { method: 'POST', agent, headers, signal: sent.signal, ...trust });
@@ -216,7 +227,7 @@ interface Sent {
 
 /** A proxy's own words do not say whether it has handed the statement on. */
 function mayRepeat({ isRepeatable, isKnownByReplicas }: HttpStatement, error: unknown): boolean {
-  return isRepeatable || isKnownByReplicas === true || !(error instanceof UnreachableError);
+  return isRepeatable || isKnownByReplicas === true || !(error instanceof UnreachableError) || error.isUnseen;
 }
 
 /** A connection that was kept from a request before has ended without an answer to this one. */

@@ -1,12 +1,15 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Registry } from 'prom-client';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startClickHouseHttp, type ClickHouseHttp } from '../../../../../test/support/clickhouse-http/server.ts';
 import { silentLog } from '../testing/start-engine.ts';
 import { ClusterEngine } from './cluster-engine.ts';
-import { certificatesIn, passwordIn, StoreFiles } from './store-files.ts';
+import { certificatesIn } from './certificates-in.ts';
+import { loginOf } from './clickhouse-login.ts';
+import { passwordIn, StoreFiles } from './store-files.ts';
 
 let server: ClickHouseHttp;
 let directory: string;
@@ -82,4 +85,78 @@ test('a password is one line, and certificates are PEM', () => {
   for (const text of ['', 'words', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----']) {
     expect(() => certificatesIn(Buffer.from(text))).toThrow(RangeError);
   }
+});
+
+function openssl(...args: readonly string[]): void {
+  execFileSync('openssl', args, { stdio: 'ignore' });
+}
+
+function aPair(name: string, days = 2): { readonly cert: string; readonly key: string } {
+  const [cert, key] = [join(directory, `${name}.pem`), join(directory, `${name}.key`)];
+  const [request, signer] = [join(directory, `${name}.csr`), join(directory, `${name}-signer`)];
+  openssl('req', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', request, '-subj', '/CN=collector');
+  openssl(
+    'req',
+    '-x509',
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    '-keyout',
+    signer,
+    '-out',
+    `${signer}.pem`,
+    '-subj',
+    '/CN=ca',
+  );
+  const signed = ['-CA', `${signer}.pem`, '-CAkey', signer, '-CAcreateserial'];
+  openssl('x509', '-req', '-in', request, '-out', cert, '-days', String(days), ...signed);
+  return { cert: readFileSync(cert, 'utf8').trim(), key: readFileSync(key, 'utf8') };
+}
+
+describe('a client certificate', () => {
+  test('stays in use until another one and its key are there, in any order', async () => {
+    const [first, second] = [aPair('first'), aPair('second')];
+    const [cert, key] = [join(directory, 'cert'), join(directory, 'key')];
+    writeFileSync(cert, first.cert);
+    writeFileSync(key, first.key);
+    const identity = { cert: { path: cert, contents: first.cert }, key: { path: key, contents: first.key } };
+    const files = new StoreFiles({ identity, log: silentLog, registry: new Registry() });
+    await files.look();
+    expect([files.certificate, files.version, files.problems]).toEqual([first, 0, []]);
+    for (const [path, contents] of [
+      [key, second.key],
+      [cert, aPair('expired', -1).cert],
+      [cert, first.key],
+    ] as const) {
+      writeFileSync(path, contents);
+      await files.look();
+      expect([files.certificate, files.version]).toEqual([first, 0]);
+      expect(files.problems.some((problem) => problem.startsWith(path))).toBe(true);
+      expect(files.problems.join('\n')).not.toContain('PRIVATE');
+    }
+    writeFileSync(cert, second.cert);
+    await files.look();
+    expect([files.certificate, files.version, files.problems]).toEqual([second, 1, []]);
+  });
+
+  test('that expires while it is in use is named', () => {
+    const expired = aPair('was-good', -1);
+    const identity = {
+      cert: { path: '/run/cert', contents: expired.cert },
+      key: { path: '/run/key', contents: expired.key },
+    };
+    const files = new StoreFiles({ identity, log: silentLog, registry: new Registry() });
+    expect(files.problems).toEqual([expect.stringMatching(/^\/run\/cert: .*expired/)]);
+  });
+
+  test('is the login of a user without a password, and of nobody else', () => {
+    expect(loginOf('https://ann@host', null, true).headers).toEqual({
+      'x-clickhouse-user': 'ann',
+      'x-clickhouse-ssl-certificate-auth': 'on',
+    });
+    expect(loginOf('https://host', null, true).headers).toEqual({});
+    for (const [url, password] of [['https://ann:secret@host'], ['https://ann@host', 'secret']] as const) {
+      expect(Object.keys(loginOf(url, password, true).headers)).toEqual(['authorization']);
+    }
+  });
 });

@@ -13,12 +13,15 @@ import { ClusterEngine } from './cluster-engine.ts';
 import type { ClusterLimits } from './cluster-limits.ts';
 import { differencesOnServers, schemaOfServers, type FoundDifference, type ReachedStore } from './expect-schema.ts';
 import { StoreLease, underLease } from './lease.ts';
+import type { StoreFiles } from './store-files.ts';
 
 export interface StoreSchemaOptions {
   /** `http(s)://[user[:password]@]host[:port]`. */
   readonly urls: readonly string[];
   /** '' where each server keeps all rows itself. */
   readonly cluster: string;
+  /** Files with the password and the certificates. */
+  readonly files?: StoreFiles;
   readonly log: Logger;
   readonly limits: Partial<ClusterLimits> & Pick<ClusterLimits, 'leaseMs' | 'leaseRenewMs'>;
   /** Ends the work, which then rejects. */
@@ -141,7 +144,7 @@ export async function checkSchema(options: StoreSchemaOptions): Promise<readonly
 }
 
 async function onServers<T>(options: StoreSchemaOptions, work: (store: ReachedStore) => Promise<T>): Promise<T> {
-  const { urls, cluster, log, limits, signal } = options;
+  const { urls, cluster, files, log, limits, signal } = options;
   signal.throwIfAborted();
   const engine = new ClusterEngine({
     urls,
@@ -149,6 +152,7 @@ async function onServers<T>(options: StoreSchemaOptions, work: (store: ReachedSt
     log: log.child({}, { level: 'silent' }),
     registry: new Registry(),
     limits,
+    ...(files !== undefined && { files }),
     ...(cluster !== '' && { cluster }),
   });
   try {
