@@ -86,6 +86,11 @@ describe.skipIf(program === undefined)('a ClickHouse 18.16 server', () => {
   it('is refused in one line, since it cannot move days', async () => {
     const server = await startClickHouseServer(program ?? '');
     expect(await refusalOf(server.url, TIERED)).toMatch(/^throughline up: [^\n]*18\.16[^\n]*--store-policy[^\n]*\n$/);
+    for (const action of ['print', 'apply', 'check']) {
+      const command = runCommand(['schema', action, '--store', server.url, ...TIERED]);
+      expect(await command.exited).toMatchObject({ code: action === 'check' ? 2 : 1 });
+      expect(command.output()).toMatch(/^throughline schema \w+: [^\n]*18\.16[^\n]*--store-policy[^\n]*\n$/);
+    }
     await server.stop();
   });
 });

@@ -12,7 +12,10 @@ export interface ClickHouseHttpOptions {
   readonly profile?: Readonly<Record<string, string>>;
   /** After how long a connection that nothing happens on is closed; default 10 s. */
   readonly keepAliveTimeoutMs?: number;
-  /** A second disk, which is the volume `cold` of the storage policy `tiered`; the first one is its volume `hot`. */
+  /**
+   * A second disk, which is the volume `cold` of the storage policy `tiered`; the first one is its volume `hot`. In the
+   * policy `widened` the first one is called as in the server's own policy: tables may change to it.
+   */
   readonly hasColdDisk?: boolean;
   readonly faults?: Partial<Faults>;
   /** HTTPS instead of HTTP. */

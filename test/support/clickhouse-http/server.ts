@@ -77,8 +77,13 @@ async function writeDisks(folder: string): Promise<string> {
   const path = join(folder, 'config.xml');
   await mkdir(join(folder, 'cold'));
   const disks = `<cold><type>local</type><path>${folder}/cold/</path></cold>`;
-  const volumes = '<hot><disk>default</disk></hot><cold><disk>cold</disk></cold>';
-  const storage = `<disks>${disks}</disks><policies><tiered><volumes>${volumes}</volumes></tiered></policies>`;
+  const policies = `${policy('tiered', 'hot')}${policy('widened', 'default')}`;
+  const storage = `<disks>${disks}</disks><policies>${policies}</policies>`;
   await writeFile(path, `<clickhouse><storage_configuration>${storage}</storage_configuration></clickhouse>`);
   return path;
+}
+
+/** Two volumes, of a disk each. */
+function policy(name: string, hot: string): string {
+  return `<${name}><volumes><${hot}><disk>default</disk></${hot}><cold><disk>cold</disk></cold></volumes></${name}>`;
 }

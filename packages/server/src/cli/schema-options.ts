@@ -28,7 +28,7 @@ export const SCHEMA_USAGE = `Usage: throughline schema <action> [flags]
   --server-version V      print: for a ClickHouse server of this version, such as 24.8, without asking one
 
 Also accepts the flags of throughline up: --store, --store-cluster, --store-password-file, --store-ca-file, --store-cert-file and
---store-key-file select the servers.`;
+--store-key-file select the servers, --store-policy, --store-cold-volume and --store-cold-after where they keep old days.`;
 
 const FROM = '--from';
 const SERVER_VERSION = '--server-version';

@@ -1,6 +1,6 @@
 import { Registry } from 'prom-client';
 import { openStoreFiles, storeUrls } from '../config/store-urls.ts';
-import type { Config } from '../config/config.ts';
+import { storagePolicyOf, type Config } from '../config/config.ts';
 import { countOf } from '../count-of.ts';
 import { differenceText } from '../storage/cluster/expect-schema.ts';
 import {
@@ -78,5 +78,13 @@ function serversOf(config: Config, signal: AbortSignal): StoreSchemaOptions | nu
   if (urls === 'embedded') return null;
   const log = createLog(config);
   const files = openStoreFiles(config, log, new Registry());
-  return { urls, cluster: config.storeCluster, files, log, limits: config.limits.cluster, signal };
+  return {
+    urls,
+    cluster: config.storeCluster,
+    ...storagePolicyOf(config),
+    files,
+    log,
+    limits: config.limits.cluster,
+    signal,
+  };
 }

@@ -5,7 +5,8 @@ import { appliedMigrations } from '../migrations/migrate.ts';
 import { findSchemaDifferences, type SchemaDifference } from '../migrations/schema-differences.ts';
 import type { SchemaOptions } from '../migrations/schema-steps.ts';
 import { STORE_ID_TABLE } from '../store-id.ts';
-import type { Tables } from '../tables.ts';
+import type { StoragePolicy, Tables } from '../tables.ts';
+import { policyProblem } from './check-storage-policy.ts';
 import { FLEET_TABLE } from './collector-fleet.ts';
 import { LEASE_TABLE, type LeaseEngine } from './lease-claims.ts';
 
@@ -43,8 +44,14 @@ export function schemaOfServers(capabilities: Capabilities, tables: Tables): Sch
   };
 }
 
-/** Looks at each server. `unreachable`: what is said of those that do not answer, whose tables are not known. */
-export async function differencesOnServers({ engine, capabilities, servers }: ReachedStore): Promise<{
+/**
+ * Looks at each server, and whether it has the policy that the tables are to be kept by. `unreachable`: what is said of
+ * those that do not answer, whose tables are not known.
+ */
+export async function differencesOnServers(
+  { engine, capabilities, servers }: ReachedStore,
+  policy?: StoragePolicy,
+): Promise<{
   readonly differences: readonly FoundDifference[];
   readonly unreachable: readonly string[];
 }> {
@@ -55,7 +62,12 @@ export async function differencesOnServers({ engine, capabilities, servers }: Re
     try {
       const others = engine.tables.isOnEveryServer('schema_migrations') ? servers.filter((one) => one !== server) : [];
       const noted = (): Promise<ReadonlyMap<number, string>> => notedOn(server, others);
-      for (const { message, isInTheWay } of await findSchemaDifferences(server.engine, options, noted)) {
+      const problem = policy === undefined ? null : await policyProblem(server.engine, policy);
+      const ofPolicy = problem === null ? [] : [{ message: problem, isInTheWay: true }];
+      for (const { message, isInTheWay } of [
+        ...ofPolicy,
+        ...(await findSchemaDifferences(server.engine, options, noted)),
+      ]) {
         const known = found.get(message) ?? { isInTheWay, origins: [] };
         known.origins.push(server.origin);
         found.set(message, known);

@@ -124,6 +124,54 @@ describe('the schema on a current ClickHouse', { timeout: 240_000 }, () => {
     }
   });
 
+  it('is made and compared by a storage policy, and what the comparison says to run mends it', async () => {
+    await server.stop();
+    server = await startClickHouseHttp({ hasColdDisk: true });
+    const policy = { name: 'tiered', cold: { afterDays: 7, volume: 'cold' } };
+    options = { ...options, urls: [server.url], policy };
+    const text = await printSchema(options, 0);
+    expect(text.split('\n')[0]).toContain('tiered');
+    for (const statement of statementsOf(text)) await run(statement);
+    expect(await differences()).toEqual([]);
+    expect(await applySchema(options)).toEqual({ applied: [], isChanged: false });
+    const policies = await server.rows(
+      "SELECT storage_policy, count() > 5 FROM system.tables WHERE database = 'throughline' AND partition_key != '' GROUP BY 1",
+    );
+    expect(policies).toEqual([['tiered', 1]]);
+
+    // By settings that say nothing of it, it is nobody's business.
+    const { policy: _, ...without } = options;
+    expect(await checkSchema(without)).toEqual([]);
+
+    for (const next of [
+      { name: 'tiered', cold: { afterDays: 9, volume: 'cold' } },
+      { name: 'tiered', cold: null },
+    ]) {
+      options = { ...options, policy: next };
+      const found = await differences();
+      expect(found.length).toBeGreaterThan(5);
+      expect(found.filter((line) => line.includes('throughline.spans '))).toHaveLength(1);
+      await expect(applySchema(options)).rejects.toMatchObject({ code: 'rejected' });
+      for (const line of found) await run(/; run: (.*)$/.exec(line)?.[1] ?? '');
+      expect(await differences()).toEqual([]);
+    }
+
+    options = { ...options, policy: { name: 'glacier', cold: null } };
+    expect(await differences()).toContainEqual(expect.stringMatching(/glacier.*default, tiered/));
+    await expect(applySchema(options)).rejects.toThrow(/glacier/);
+  });
+
+  it('of tables without a policy says how they get it', async () => {
+    await server.stop();
+    server = await startClickHouseHttp({ hasColdDisk: true });
+    options = { ...options, urls: [server.url] };
+    await applySchema(options);
+    options = { ...options, policy: { name: 'widened', cold: { afterDays: 7, volume: 'cold' } } };
+    for (const line of await differences()) await run(/; run: (.*)$/.exec(line)?.[1] ?? '');
+    expect(await differences()).toEqual([]);
+    expect(await applySchema(options)).toEqual({ applied: [], isChanged: false });
+  });
+
   it('is compared: tables that cannot be altered', async () => {
     await applySchema(options);
     await run('DROP TABLE throughline.long_traces SYNC');

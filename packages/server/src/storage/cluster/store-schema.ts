@@ -8,7 +8,8 @@ import { migrate, MIGRATIONS, pendingMigrations, type AppliedMigration } from '.
 import { missingTables } from '../migrations/schema-differences.ts';
 import { schemaSteps, type SchemaOptions } from '../migrations/schema-steps.ts';
 import { ensureStoreId, STORE_ID_TABLE } from '../store-id.ts';
-import { singleServerTables } from '../tables.ts';
+import { singleServerTables, type StoragePolicy } from '../tables.ts';
+import { checkPolicySupport, checkStoragePolicy } from './check-storage-policy.ts';
 import { ClusterEngine } from './cluster-engine.ts';
 import type { ClusterLimits } from './cluster-limits.ts';
 import { differencesOnServers, schemaOfServers, type FoundDifference, type ReachedStore } from './expect-schema.ts';
@@ -20,6 +21,8 @@ export interface StoreSchemaOptions {
   readonly urls: readonly string[];
   /** '' where each server keeps all rows itself. */
   readonly cluster: string;
+  /** Where the servers keep what grows; by their default otherwise. */
+  readonly policy?: StoragePolicy;
   /** Files with the password and the certificates. */
   readonly files?: StoreFiles;
   readonly log: Logger;
@@ -37,7 +40,11 @@ export const NEWEST_VERSION = '26.7';
 /** The statements for a store on these servers, as SQL for clickhouse-client. Rejects with `EngineError`. */
 export async function printSchema(options: StoreSchemaOptions, from: number): Promise<string> {
   return await onServers(options, ({ engine, capabilities, quorum }) => {
-    const where = options.cluster === '' ? '' : ` on the cluster ${options.cluster}`;
+    const { cluster, policy } = options;
+    const where = [
+      cluster === '' ? '' : ` on the cluster ${cluster}`,
+      policy === undefined ? '' : `, under the storage policy ${policy.name}`,
+    ].join('');
     const schema = schemaOfServers(capabilities, engine.tables);
     return Promise.resolve(schemaText(schema, { from, quorum, where }));
   });
@@ -100,7 +107,11 @@ function sessionSettings({ lowCardinality, parallelQuorum }: Capabilities, quoru
 export async function applySchema(
   options: StoreSchemaOptions,
 ): Promise<{ readonly applied: readonly AppliedMigration[]; readonly isChanged: boolean }> {
-  return await onServers(options, async ({ engine, capabilities }) => {
+  return await onServers(options, async ({ engine, capabilities, servers }) => {
+    const { policy } = options;
+    if (policy !== undefined) {
+      for (const server of servers) await checkStoragePolicy(server.engine, capabilities, policy);
+    }
     const { ownTables } = schemaOfServers(capabilities, engine.tables);
     const missing = await missingTables(
       engine,
@@ -137,14 +148,17 @@ export async function applySchema(
 /** Compares what each server has with what it should have. Rejects with `EngineError` where one does not answer. */
 export async function checkSchema(options: StoreSchemaOptions): Promise<readonly FoundDifference[]> {
   return await onServers(options, async (store) => {
-    const { differences, unreachable } = await unlessAborted(differencesOnServers(store), options.signal);
+    const { differences, unreachable } = await unlessAborted(
+      differencesOnServers(store, options.policy),
+      options.signal,
+    );
     if (unreachable.length > 0) throw new EngineError('unavailable', unreachable.join('; '));
     return differences;
   });
 }
 
 async function onServers<T>(options: StoreSchemaOptions, work: (store: ReachedStore) => Promise<T>): Promise<T> {
-  const { urls, cluster, files, log, limits, signal } = options;
+  const { urls, cluster, policy, files, log, limits, signal } = options;
   signal.throwIfAborted();
   const engine = new ClusterEngine({
     urls,
@@ -153,10 +167,13 @@ async function onServers<T>(options: StoreSchemaOptions, work: (store: ReachedSt
     registry: new Registry(),
     limits,
     ...(files !== undefined && { files }),
+    ...(policy !== undefined && { policy }),
     ...(cluster !== '' && { cluster }),
   });
   try {
-    return await work(await unlessAborted(engine.reach(), signal));
+    const reached = await unlessAborted(engine.reach(), signal);
+    if (policy !== undefined) checkPolicySupport(reached.capabilities);
+    return await work(reached);
   } finally {
     await engine.close();
   }

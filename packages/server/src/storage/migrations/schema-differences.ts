@@ -26,6 +26,7 @@ type AskedEngine = Pick<Engine, 'query' | 'tables'>;
 const TIMEOUT_MS = 10_000;
 const PRINT = '"throughline schema print"';
 const ANEW = `it cannot be altered: create the table anew with its statement of ${PRINT}`;
+const POLICY = 'storage_policy';
 /** Of a table. The others decide how fast it is, and follow from the version that has created it. */
 const SETTINGS = new Set([
   'index_granularity',
@@ -168,6 +169,7 @@ function tableDifferences(name: string, shape: TableShape, shown: ShownTable, co
     ...keyDifferences(table, shape, found),
     ...indexDifferences(table, name, shape, found, context),
     ...settingDifferences(table, name, shape, found, context),
+    ...policyDifferences(table, name, shape, found, context),
   ];
 }
 
@@ -259,6 +261,33 @@ function settingDifferences(
     const message = `${table} has ${setting} = ${actual ?? 'the default'}, expected ${value}; ${isAlterable ? alter : ANEW}`;
     return [{ message, isInTheWay: false }];
   });
+}
+
+/** Where the rows are kept, of tables that are to be kept by a policy: any other one is left to whoever made it. */
+function policyDifferences(
+  table: string,
+  name: string,
+  { engine }: TableShape,
+  found: FoundTable,
+  { tables }: Context,
+): SchemaDifference[] {
+  const policy = engine.settings.get(POLICY);
+  if (policy === undefined) return [];
+  const alter = `run: ALTER TABLE ${tables.named(name).everywhere}`;
+  const { ttl, settings } = found.engine;
+  const actual = settings.get(POLICY);
+  const differences: string[] = [];
+  if (actual !== policy) {
+    differences.push(
+      `${table} has the storage policy ${actual ?? "'default'"}, expected ${policy}; ${alter} MODIFY SETTING ${POLICY} = ${policy}`,
+    );
+  }
+  if (!isAlike(ttl, engine.ttl)) {
+    const [is, expected] = [ttl, engine.ttl].map((text) => (text === '' ? 'none' : text));
+    const change = engine.ttl === '' ? 'REMOVE TTL' : `MODIFY TTL ${engine.ttl}`;
+    differences.push(`${table} has the TTL ${is}, expected ${expected}; ${alter} ${change}`);
+  }
+  return differences.map((message) => ({ message, isInTheWay: false }));
 }
 
 function isAlike(one: string, other: string): boolean {

@@ -67,15 +67,21 @@ describe('the shapes of the tables', () => {
 
 describe('an engine as a server shows it', () => {
   it('is without what Keeper knows it by', () => {
-    const shown = `ReplicatedSummingMergeTree('/a,b/{shard}', '{replica}', (spans, weight)) PARTITION BY toDate(time) ORDER BY (a, b) SETTINGS index_granularity = 8192, storage_policy = 'a, b'`;
+    const shown = `ReplicatedSummingMergeTree('/a,b/{shard}', '{replica}', (spans, weight)) PARTITION BY toDate(time) ORDER BY (a, b) TTL toDate(time) + toIntervalDay(7) TO VOLUME 'cold' SETTINGS index_granularity = 8192, storage_policy = 'a, b'`;
     const { settings, ...engine } = engineShape(shown);
-    expect(engine).toEqual({ family: 'SummingMergeTree', isReplicated: true, args: ['(spans, weight)'] });
+    expect(engine).toEqual({
+      family: 'SummingMergeTree',
+      isReplicated: true,
+      args: ['(spans, weight)'],
+      ttl: "toDate(time) + toIntervalDay(7) TO VOLUME 'cold'",
+    });
     expect([...settings]).toEqual([
       ['index_granularity', '8192'],
       ['storage_policy', "'a, b'"],
     ]);
     expect(engineShape('SharedMergeTree ORDER BY a')).toMatchObject({ family: 'MergeTree', isReplicated: true });
-    expect(engineShape('')).toMatchObject({ family: '', args: [] });
+    expect(engineShape('MergeTree ORDER BY a TTL b')).toMatchObject({ ttl: 'b' });
+    expect(engineShape('')).toMatchObject({ family: '', args: [], ttl: '' });
   });
 
   it('has its skip indexes', () => {

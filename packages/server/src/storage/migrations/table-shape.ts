@@ -24,6 +24,8 @@ export interface EngineShape {
   readonly isReplicated: boolean;
   /** Without those that name the path and the replica in Keeper. */
   readonly args: readonly string[];
+  /** Where its rows go by their age; '' where they stay. */
+  readonly ttl: string;
   readonly settings: ReadonlyMap<string, string>;
 }
 
@@ -101,8 +103,10 @@ export function engineShape(text: string): EngineShape {
   const end = text[begin] === '(' ? endOfBrackets(text, begin) : begin;
   const args = splitAtCommas(text.slice(begin + 1, Math.max(begin + 1, end - 1)));
   const [, settings = ''] = /\sSETTINGS (.*)$/s.exec(text.slice(end)) ?? [];
+  const [, ttl = ''] = /\sTTL (.*?)(?:\sSETTINGS .*)?$/s.exec(text.slice(end)) ?? [];
   return {
     family,
+    ttl,
     isReplicated: kind !== '',
     args: kind === '' ? args : args.filter((arg) => !arg.startsWith("'")),
     settings: new Map(
