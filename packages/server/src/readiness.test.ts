@@ -121,7 +121,7 @@ const SINCE = new Date('2026-11-30T16:04:05.678Z');
 
 function aNode(node: string, state: NodeStatus['state'], ...codes: NodeTroubleCode[]): NodeStatus {
   const troubles = codes.map((code) => ({ code, message: `${code} at http://ann:s3cret@${node}`, since: SINCE }));
-  return { node, shard: null, state, since: SINCE, troubles };
+  return { node, shard: null, replica: null, version: null, state, since: SINCE, troubles };
 }
 
 const ONE_AWAY = {

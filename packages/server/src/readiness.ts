@@ -72,8 +72,9 @@ export function readiness(findings: Findings): Readiness {
   problems.push(...shardsDown(nodes?.shardsDown ?? []));
   if (lostLease !== null) problems.push({ code: 'store_not_leased', message: lostLease });
   if (spool.blockedBy !== null) problems.push({ code: 'spool_blocked', message: spool.blockedBy });
-  // What keeps the engine from everything is said once.
-  const failure = engine.kind === 'ready' ? (loader?.failure ?? null) : null;
+  // What keeps this collector from storing anything is said once.
+  const mayStore = engine.kind === 'ready' && lostLease === null;
+  const failure = mayStore ? (loader?.failure ?? null) : null;
   if (failure !== null && !failure.isAboutData) {
     problems.push({
       code: 'inserts_failing',
@@ -84,7 +85,7 @@ export function readiness(findings: Findings): Readiness {
     ...nodeTroubles(nodes, engine),
     ...(failure?.isAboutData === true ? [segmentFails([], failure)] : []),
     ...passed(loader),
-    ...countsFail(engine.kind === 'ready' ? countsLoader : null),
+    ...countsFail(mayStore ? countsLoader : null),
     ...quarantined(spool.quarantinedSegments, 'spool/rejected'),
     ...quarantined(counts.quarantinedSegments, 'counts/spool/rejected'),
   ];

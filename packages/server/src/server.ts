@@ -228,13 +228,17 @@ async function openScope(
   const leaseOptions = {
     session: randomUUID(),
     collector: new NotedId(join(dataDirectory.path, 'collector-id')).ensure(),
-    description: `host ${hostname()}, process ${process.pid}, data directory ${dataDirectory.path}`,
+    description: `host ${hostname()}, process ${process.pid}, data directory ${dataDirectory.path}, version ${VERSION}`,
     log,
     limits: limits.cluster,
     signal: leasing.signal,
   };
-  const storeLease = new StoreLease({ ...leaseOptions, isShared: isFleet });
-  const fleet = isFleet
+  const storeLease: StoreLease = new StoreLease({
+    ...leaseOptions,
+    isShared: isFleet,
+    mayHold: () => fleet?.isOutdated !== true,
+  });
+  const fleet: CollectorFleet | null = isFleet
     ? new CollectorFleet({
         ...leaseOptions,
         storedUntil: () => later.storedUntil(),
@@ -469,6 +473,7 @@ function createStore(scope: Scope, { visibility, time, notedDays, hasBacklog }: 
 async function openApi(scope: Scope, ingestion: Ingestion, receivers: Receivers, store: Store): Promise<AddressInfo> {
   const { config, log, options, registry, limitCounter, shutdown, dataDirectory, lease, access, hostNames, later } =
     scope;
+  const { fleet } = scope;
   const { limits, retentionDays, retentionDiskShare } = config;
   const { spool, time, ingest, counts, sampling } = ingestion;
   const { formats, otlpHttpAddress, otlpGrpcAddress } = receivers;
@@ -497,6 +502,7 @@ async function openApi(scope: Scope, ingestion: Ingestion, receivers: Receivers,
     limitsReached: () => limitCounter.status,
     engineState: () => engine.state,
     nodes: () => (engine instanceof ClusterEngine ? engine.nodes.nodes : []),
+    collectors: () => fleet?.collectors ?? [],
     spool: () => spool.status,
     readiness: collectorReadiness,
     // Whoever asks how the collector is wants to hear it when the store does not answer, too.

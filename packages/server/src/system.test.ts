@@ -13,6 +13,7 @@ function aSystem(clock: Clock, overrides: Partial<SystemOptions> = {}): System {
     ingest: () => ({ acceptedSpans: 0, rejectedSpans: new Map() }),
     limitsReached: () => [],
     nodes: () => [],
+    collectors: () => [],
     engineState: () => ({ kind: 'ready' }),
     spool: () => ({
       backlogSegments: 1,
@@ -63,6 +64,7 @@ describe('what the system answers', () => {
         firstDay: '2026-11-22',
         lastDay: '2026-11-23',
         nodes: [],
+        collectors: [],
       },
       ingest: {
         spansPerSecond: 70,
@@ -112,6 +114,7 @@ describe('what the system answers', () => {
       firstDay: null,
       lastDay: null,
       nodes: [],
+      collectors: [],
     });
   });
 
@@ -121,8 +124,16 @@ describe('what the system answers', () => {
     const system = aSystem(new Clock(), {
       storeKind: 'clickhouse',
       nodes: () => [
-        { node: 'a:8123', shard: 1, state: 'down', since, troubles: [{ code: 'store_node_away', message, since }] },
-        { node: 'b:8123', shard: null, state: 'unknown', since, troubles: [] },
+        {
+          node: 'a:8123',
+          shard: 1,
+          replica: 'r1',
+          version: '26.7.1.1',
+          state: 'down',
+          since,
+          troubles: [{ code: 'store_node_away', message, since }],
+        },
+        { node: 'b:8123', shard: null, replica: null, version: null, state: 'unknown', since, troubles: [] },
       ],
     });
     const shown = { code: 'store_node_away', message: 'http://ann:***@a:8123 cannot be reached' };
@@ -130,11 +141,28 @@ describe('what the system answers', () => {
       {
         node: 'a:8123',
         shard: 1,
+        replica: 'r1',
+        version: '26.7.1.1',
         state: 'down',
         since: '2026-11-30T16:04:05.678Z',
         troubles: [{ ...shown, since: '2026-11-30T16:04:05.678Z' }],
       },
-      { node: 'b:8123', shard: null, state: 'unknown', since: '2026-11-30T16:04:05.678Z', troubles: [] },
+      {
+        node: 'b:8123',
+        shard: null,
+        replica: null,
+        version: null,
+        state: 'unknown',
+        since: '2026-11-30T16:04:05.678Z',
+        troubles: [],
+      },
     ]);
+  });
+
+  it('names the collectors beside which it stores, and when each was seen last', async () => {
+    const seen = new Date('2026-11-30T16:04:05.000Z');
+    const own = { collector: 'a', description: 'host a', isUp: true, seen, isLeader: false, isSelf: true };
+    const system = aSystem(new Clock(), { storeKind: 'clickhouse', collectors: () => [own] });
+    expect((await system.answer(signal)).store.collectors).toEqual([{ ...own, seen: '2026-11-30T16:04:05.000Z' }]);
   });
 });

@@ -4,7 +4,7 @@ import type { IngestStatus } from './ingest/ingest.ts';
 import type { SpoolStatus } from './spool/spool-status.ts';
 import type { StoreFacts } from './query/store-facts.ts';
 import type { EngineState } from './storage/engine.ts';
-import type { NodeStatus } from './storage/store-node.ts';
+import type { NodeStatus, StoreCollector } from './storage/store-node.ts';
 import { withoutPasswords } from './without-passwords.ts';
 
 export interface SystemOptions {
@@ -16,6 +16,8 @@ export interface SystemOptions {
   readonly engineState: () => EngineState;
   /** None where the store is embedded. */
   readonly nodes: () => readonly NodeStatus[];
+  /** None where no other collector may store into the store. */
+  readonly collectors: () => readonly StoreCollector[];
   readonly spool: () => SpoolStatus;
   readonly readiness: () => Readiness;
   /** Null where the store does not answer in time. */
@@ -57,14 +59,21 @@ export class System {
   }
 
   async answer(signal: AbortSignal): Promise<SystemResponse> {
-    const { version, storeKind, retention, engineState, readiness, storeFacts, limitsReached, nodes } = this.#options;
+    const { version, storeKind, retention, engineState, readiness, storeFacts, limitsReached } = this.#options;
+    const { nodes, collectors } = this.#options;
     const { problems, warnings } = readiness();
     // A request for the state of the collector does not wait for a store that hangs.
     const facts = await storeFacts(AbortSignal.any([signal, AbortSignal.timeout(STORE_TIMEOUT_MS)]));
     return {
       version,
       uptimeSeconds: Math.floor((this.#now() - this.#startedMs) / 1000),
-      store: { kind: storeKind, state: engineState().kind, ...(facts ?? NO_FACTS), nodes: nodes().map(shown) },
+      store: {
+        kind: storeKind,
+        state: engineState().kind,
+        ...(facts ?? NO_FACTS),
+        nodes: nodes().map(shown),
+        collectors: collectors().map(({ seen, ...collector }) => ({ ...collector, seen: seen.toISOString() })),
+      },
       ingest: this.#ingest(),
       retention,
       limitsReached: limitsReached(),
@@ -89,11 +98,9 @@ export class System {
   }
 }
 
-function shown({ node, shard, state, since, troubles }: NodeStatus): SystemResponse['store']['nodes'][number] {
+function shown({ since, troubles, ...node }: NodeStatus): SystemResponse['store']['nodes'][number] {
   return {
-    node,
-    shard,
-    state,
+    ...node,
     since: since.toISOString(),
     troubles: troubles.map(({ code, message, since: from }) => ({
       code,

@@ -9,6 +9,11 @@ const storeNode = named(
     {
       node: Type.String({ description: '`host:port`, as in `--store`.' }),
       shard: nullable(count(), 'Its number in the cluster; null without one, or before the server has said it.'),
+      replica: nullable(
+        Type.String(),
+        'Its macro `replica`; null without a cluster, or before the server has said it.',
+      ),
+      version: nullable(Type.String(), 'Of ClickHouse, as the server has said it last; null before.'),
       state: oneOf(['unknown', 'up', 'down']),
       since: Type.String({ description: 'When it came into this state, such as `2026-11-30T16:04:05.678Z`.' }),
       troubles: Type.Array(
@@ -20,6 +25,24 @@ const storeNode = named(
       ),
     },
     'A ClickHouse server of `--store`. One that is not `up` is asked behind all others.',
+  ),
+);
+
+const storeCollector = named(
+  'StoreCollector',
+  closed(
+    {
+      collector: Type.String({ description: 'Its id, which stays that of its data directory.' }),
+      description: Type.String({ description: 'Host, process, data directory and version.' }),
+      isUp: Type.Boolean({ description: 'Whether it may be storing now.' }),
+      seen: Type.String({
+        description:
+          'Its last sign of life, such as `2026-11-30T16:04:05.000Z`. Of one that is not up: when it left, or `cluster.leaseMs` after it was last heard of.',
+      }),
+      isLeader: Type.Boolean({ description: 'Whether it runs the jobs of the store for all collectors.' }),
+      isSelf: Type.Boolean({ description: 'Whether it is the one that answers.' }),
+    },
+    'A collector that stores into the same cluster.',
   ),
 );
 
@@ -39,6 +62,10 @@ const systemStore = named(
       lastDay: nullable(Type.String(), 'The last one.'),
       partial,
       nodes: Type.Array(storeNode, { description: 'The servers; none where the store is embedded.' }),
+      collectors: Type.Array(storeCollector, {
+        description:
+          'The collectors of the last day, as of the last sign of life of this one, with this one first; none without `--store-cluster`.',
+      }),
     },
     'Where the collector stores spans: its embedded ClickHouse, or servers.',
   ),

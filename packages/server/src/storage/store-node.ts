@@ -26,6 +26,10 @@ export interface NodeStatus {
   readonly node: string;
   /** Its number in the cluster; null where there is no cluster, or it has not said it yet. */
   readonly shard: number | null;
+  /** Its macro `replica`; null where there is no cluster, or it has not said it yet. */
+  readonly replica: string | null;
+  /** Of ClickHouse, as it has said last; null before. */
+  readonly version: string | null;
   /** `unknown` before it was asked first. One that is not `up` is asked behind all others. */
   readonly state: 'unknown' | 'up' | 'down';
   /** When it came into this state. */
@@ -40,4 +44,22 @@ export interface StoreNodes {
   readonly shardsDown: readonly number[];
   /** What is wrong with the files of the password and the certificates, in words. */
   readonly fileProblems: readonly string[];
+}
+
+/** A collector that stores beside others, as its rows in the store have it. */
+export interface StoreCollector {
+  /** Stays that of a data directory. */
+  readonly collector: string;
+  /** Where to find it, for people. */
+  readonly description: string;
+  readonly isUp: boolean;
+  /**
+   * Its last sign of life, by the clock of the store. Of one that is gone: when its membership ended, which is when it
+   * left, or `cluster.leaseMs` after it was last heard of.
+   */
+  readonly seen: Date;
+  /** It runs the jobs of the store. */
+  readonly isLeader: boolean;
+  /** It is the one that says so. */
+  readonly isSelf: boolean;
 }

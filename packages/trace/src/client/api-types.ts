@@ -431,6 +431,11 @@ export interface SystemStore {
   readonly partial?: PartialAnswer;
   /** The servers; none where the store is embedded. */
   readonly nodes: readonly StoreNode[];
+  /**
+   * The collectors of the last day, as of the last sign of life of this one, with this one first; none without
+   * `--store-cluster`.
+   */
+  readonly collectors: readonly StoreCollector[];
 }
 
 /** A ClickHouse server of `--store`. One that is not `up` is asked behind all others. */
@@ -439,6 +444,10 @@ export interface StoreNode {
   readonly node: string;
   /** Its number in the cluster; null without one, or before the server has said it. */
   readonly shard: number | null;
+  /** Its macro `replica`; null without a cluster, or before the server has said it. */
+  readonly replica: string | null;
+  /** Of ClickHouse, as the server has said it last; null before. */
+  readonly version: string | null;
   readonly state: 'unknown' | 'up' | 'down';
   /** When it came into this state, such as `2026-11-30T16:04:05.678Z`. */
   readonly since: string;
@@ -450,6 +459,25 @@ export interface StoreNode {
     /** When it began. */
     readonly since: string;
   }[];
+}
+
+/** A collector that stores into the same cluster. */
+export interface StoreCollector {
+  /** Its id, which stays that of its data directory. */
+  readonly collector: string;
+  /** Host, process, data directory and version. */
+  readonly description: string;
+  /** Whether it may be storing now. */
+  readonly isUp: boolean;
+  /**
+   * Its last sign of life, such as `2026-11-30T16:04:05.000Z`. Of one that is not up: when it left, or
+   * `cluster.leaseMs` after it was last heard of.
+   */
+  readonly seen: string;
+  /** Whether it runs the jobs of the store for all collectors. */
+  readonly isLeader: boolean;
+  /** Whether it is the one that answers. */
+  readonly isSelf: boolean;
 }
 
 /** What the collector receives. */

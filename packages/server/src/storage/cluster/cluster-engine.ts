@@ -24,6 +24,7 @@ import { underLease, type StoreLease } from './lease.ts';
 import type { LeaseEngine } from './lease-claims.ts';
 import { expectSchema, type ReachedStore } from './expect-schema.ts';
 import { askCapabilities, migrate, pendingMigrations } from '../migrations/migrate.ts';
+import type { Migration } from '../migrations/migration.ts';
 import { findStoreId } from '../store-id.ts';
 import { insertMissingSpans, SPAN_STRUCTURE } from '../insert-missing-spans.ts';
 import { acquireQuerySlot } from '../acquire-query-slot.ts';
@@ -63,6 +64,8 @@ export interface ClusterEngineOptions {
   readonly fleet?: CollectorFleet;
   /** `external`: somebody else makes and alters the tables, and a start only looks at them; `managed` by default. */
   readonly schema?: 'managed' | 'external';
+  /** What makes and alters the tables; those of this program by default. */
+  readonly migrations?: readonly Migration[];
   /** Tells the store that is meant from others; without it, each URL is believed. */
   readonly check?: StoreCheck;
   /** Files with the password and the certificates; the URLs and Node say them otherwise. */
@@ -183,8 +186,8 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
   /** What is known of each server. */
   get nodes(): StoreNodes {
     const nodes = this.#servers.map((server) => {
-      const { node, state, since, troubles } = this.#healthOf(server);
-      return { node, shard: this.#shards?.numberOf(server) ?? null, state, since, troubles };
+      const { node, replica, version, state, since, troubles } = this.#healthOf(server);
+      return { node, shard: this.#shards?.numberOf(server) ?? null, replica, version, state, since, troubles };
     });
     const isDown = (number: number): boolean => {
       const ofShard = nodes.filter(({ shard }) => shard === number);
@@ -252,7 +255,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
   }
 
   async #open(): Promise<void> {
-    const { lease, fleet, check, policy } = this.#options;
+    const { lease, fleet, check, policy, migrations } = this.#options;
     const reached = await this.reach();
     if (policy !== undefined) await checkStoragePolicy(reached.engine, reached.capabilities, policy);
     await this.#sharded?.replicas();
@@ -262,10 +265,10 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     if (fleet === undefined) {
       await lease?.take(direct);
       await check?.settle(engine);
-      if (!this.#isExternal) await migrate(engine);
+      if (!this.#isExternal) await migrate(engine, migrations);
     } else {
       await lease?.follow(direct);
-      await this.#settleWithOthers(direct, engine, lease);
+      await this.#settleWithOthers(direct, engine, fleet, lease);
       await fleet.join(direct);
     }
     const { version, deduplicationTokens } = reached.capabilities;
@@ -281,27 +284,43 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     this.#becomes(null);
   }
 
-  /** The collector with the lease makes the tables; the others wait until they are there. */
-  async #settleWithOthers(direct: LeaseEngine, leased: LeaseEngine, lease?: StoreLease): Promise<void> {
+  /**
+   * The collector with the lease makes the tables; the others wait until they are there. Nobody alters them while a
+   * collector stores that does not know what comes: it is told, and stores nothing from then on.
+   */
+  async #settleWithOthers(
+    direct: LeaseEngine,
+    leased: LeaseEngine,
+    fleet: CollectorFleet,
+    lease?: StoreLease,
+  ): Promise<void> {
     const { signal } = this.#closing;
-    const { check, log } = this.#options;
-    for (let looks = 0; !signal.aborted; looks++) {
-      if (lease === undefined || lease.lostBecause === null) {
-        await check?.settle(leased);
-        if (!this.#isExternal) await migrate(leased);
-        return;
+    const { check, log, migrations } = this.#options;
+    try {
+      for (let looks = 0; !signal.aborted; looks++) {
+        const isChanging = !this.#isExternal && (await pendingMigrations(direct, migrations)).length > 0;
+        const older = isChanging ? await fleet.announcement.members(direct) : [];
+        const isLeading = lease === undefined || lease.lostBecause === null;
+        if (isLeading && older.length === 0) {
+          await check?.settle(leased);
+          if (!this.#isExternal) await migrate(leased, migrations);
+          return;
+        }
+        const hasId = check === undefined || (await findStoreId(direct)) !== null;
+        if (hasId && (await pendingMigrations(direct, migrations)).length === 0) {
+          // It has an id: nothing is written.
+          await check?.settle(direct);
+          return;
+        }
+        if (looks === LOOKS_TO_TELL) {
+          const reason =
+            older.length === 0 ? lease?.lostBecause : `collectors of an older version store yet: ${older.join('; ')}`;
+          log.warn(`waiting for the schema of the store: ${reason}; if that lasts, stop those of an older version`);
+        }
+        await delay(this.#limits.startRetryMs, undefined, { signal }).catch(() => {});
       }
-      const hasId = check === undefined || (await findStoreId(direct)) !== null;
-      if (hasId && (await pendingMigrations(direct)).length === 0) {
-        // It has an id: nothing is written.
-        await check?.settle(direct);
-        return;
-      }
-      if (looks === LOOKS_TO_TELL) {
-        const sentence = `waiting for the schema of the store: ${lease.lostBecause}; if that is an older version, stop it`;
-        log.warn(sentence);
-      }
-      await delay(this.#limits.startRetryMs, undefined, { signal }).catch(() => {});
+    } finally {
+      await fleet.announcement.end(direct);
     }
   }
 

@@ -6,7 +6,10 @@ import type { Lease, LeaseLimits } from './lease.ts';
 import { registerGauge } from '../../register-gauge.ts';
 import { rowsOf } from '../rows-of.ts';
 import { sqlString, sqlUInt64 } from '../sql.ts';
-import type { TableDefinition } from '../tables.ts';
+import { MIGRATIONS } from '../migrations/migrate.ts';
+import type { StoreCollector } from '../store-node.ts';
+import { FLEET_TABLE } from './fleet-table.ts';
+import { announcedIn, SchemaAnnouncement } from './schema-announcement.ts';
 
 export interface CollectorFleetOptions {
   /** One for each process, and never the same. */
@@ -29,6 +32,8 @@ export interface CollectorFleetOptions {
    * behind would hold up the others.
    */
   readonly startAfter: (arrival: number) => void;
+  /** The number of the newest schema that this collector knows; that of this program by default. */
+  readonly schema?: number;
   /** The session of whoever runs the jobs, as far as it is known. */
   readonly leader?: () => string | null;
   /** Milliseconds of a clock that never jumps, from any beginning. */
@@ -37,13 +42,6 @@ export interface CollectorFleetOptions {
   readonly now?: () => number;
 }
 
-/** A row for each sign of life of a collector beside others. */
-export const FLEET_TABLE: TableDefinition = {
-  columns:
-    '  session String, renewal UInt64, collector String, description String, stored_until UInt64, expires_at DateTime',
-  engine: 'ReplacingMergeTree(renewal)',
-  orderBy: 'session',
-};
 /**
  * DateTime has whole seconds, so that a membership may end one earlier than it should; and the check is not the write.
  */
@@ -54,6 +52,9 @@ const TIMEOUT_MS = 5_000;
  */
 const AHEAD_US_MAX = 600_000_000;
 const LEAVE_TIMEOUT_MS = 500;
+/** Collectors that have been gone for longer are not listed, nor are more than so many. */
+const LISTED_SECONDS = 86_400;
+const LISTED_MAX = 200;
 const BESIDE_STRANGER =
   'the store is in use by a collector that does not share it, of an older version or without --store-cluster: stop that one, or give it this --store-cluster; spans wait in the spool until then';
 
@@ -70,12 +71,18 @@ export class CollectorFleet implements Lease {
   readonly #options: CollectorFleetOptions;
   readonly #elapsed: () => number;
   readonly #now: () => number;
+  readonly #schema: number;
+  /** What this one says to the others before it brings the store to its schema. */
+  readonly announcement: SchemaAnnouncement;
   #engine: LeaseEngine | null = null;
   #renewal = 0;
   #joins = 0;
   #held: { readonly elapsedMs: number; readonly nowMs: number } | null = null;
   #hasLeft = false;
   #size = 0;
+  #others: readonly Other[] = [];
+  /** The schema that the store has or is about to get, where this collector does not know it. */
+  #newerSchema: number | null = null;
   #publishedUntil = 0;
   /** Since when a collector that is none of these runs the jobs. */
   #strangeSinceMs: number | null = null;
@@ -84,9 +91,22 @@ export class CollectorFleet implements Lease {
     this.#options = options;
     this.#elapsed = options.elapsed ?? (() => performance.now());
     this.#now = options.now ?? Date.now;
+    this.#schema = options.schema ?? MIGRATIONS.length;
+    this.announcement = new SchemaAnnouncement({ ...options, schema: this.#schema });
+  }
+
+  /**
+   * Whether the store has a schema that this collector does not know, or is about to get it: it may store nothing, and
+   * do nothing for others.
+   */
+  get isOutdated(): boolean {
+    return this.#newerSchema !== null;
   }
 
   get lostBecause(): string | null {
+    if (this.#newerSchema !== null) {
+      return `a newer version brings the store to schema ${this.#newerSchema}, and this collector supports schemas up to ${this.#schema}: replace it by that version; spans wait in the spool until then`;
+    }
     if (this.#isMember) return this.#isBesideStranger ? BESIDE_STRANGER : null;
     return this.#joins === 0
       ? 'this collector has not joined the others of the cluster yet'
@@ -94,12 +114,42 @@ export class CollectorFleet implements Lease {
   }
 
   get term(): number | null {
-    return this.#isMember && !this.#isBesideStranger ? this.#joins : null;
+    return this.#isMember && !this.isOutdated && !this.#isBesideStranger ? this.#joins : null;
   }
 
   /** Collectors that store into the cluster, this one included, as of the last renewal. */
   get size(): number {
     return this.#size;
+  }
+
+  /** This one, and those that it has seen last, the ones that are there first. */
+  get collectors(): readonly StoreCollector[] {
+    const { collector, description, session, leader } = this.#options;
+    const leading = leader?.() ?? null;
+    const own = {
+      collector,
+      description,
+      isUp: this.#isMember,
+      seen: new Date(this.#held?.nowMs ?? 0),
+      isLeader: leading === session,
+      isSelf: true,
+    };
+    const others = this.#others
+      .map((one) => ({
+        collector: one.collector,
+        description: one.description,
+        isUp: one.isUp,
+        seen: one.seen,
+        isLeader: leading === one.session,
+        isSelf: false,
+      }))
+      .toSorted((x, y) => Number(y.isUp) - Number(x.isUp) || y.seen.getTime() - x.seen.getTime());
+    // Of the processes on a data directory the last one counts.
+    const listed = new Map<string, StoreCollector>();
+    for (const one of [...(this.#joins === 0 ? [] : [own]), ...others]) {
+      if (!listed.has(one.collector)) listed.set(one.collector, one);
+    }
+    return [...listed.values()].slice(0, LISTED_MAX);
   }
 
   /** The last arrival that this collector has said to be stored. */
@@ -117,17 +167,40 @@ export class CollectorFleet implements Lease {
     if (isFirst) void this.#renewAgainAndAgain();
   }
 
-  /** One sign of life. Rejects with the engine's error. */
+  /**
+   * One sign of life. A collector that is outdated gives none, and looks whether it still is. Rejects with the engine's
+   * error.
+   */
   async renew(): Promise<void> {
+    if (this.isOutdated) await this.#look();
+    if (this.isOutdated) return;
     const begin = { elapsedMs: this.#elapsed(), nowMs: this.#now() };
     this.#options.startAfter(await this.#present());
     await this.#write(Math.ceil(this.#options.limits.leaseMs / 1_000));
     if (this.#hasLeft) return;
+    await this.#look();
+    // What an older version must not store into may have been announced before it came back.
+    if (this.isOutdated || this.#hasLeft) return;
     if (!this.#isMember) this.#joins += 1;
     this.#held = begin;
-    const others = await this.#others();
-    this.#size = others.length + 1;
-    this.#lookForStranger(others.map(({ session }) => session));
+  }
+
+  async #look(): Promise<void> {
+    const { others, announced } = await this.#ask();
+    this.#others = others;
+    const up = others.filter(({ isUp }) => isUp);
+    this.#size = up.length + (this.isOutdated ? 0 : 1);
+    this.#lookForStranger([...up, ...announced].map(({ session }) => session));
+    const schemas = [await this.#storedSchema(), ...announced.map(({ schema }) => schema)];
+    const newest = Math.max(...schemas);
+    this.#newerSchema = newest > this.#schema ? newest : null;
+  }
+
+  async #storedSchema(): Promise<number> {
+    if (this.#engine === null) return 0;
+    const { read } = this.#engine.tables.schema_migrations;
+    const [[newest] = [0]] = await rowsOf(this.#engine, `SELECT toUInt32(max(number)) FROM ${read}`, TIMEOUT_MS);
+    return Number(newest);
   }
 
   /**
@@ -139,7 +212,9 @@ export class CollectorFleet implements Lease {
     const own = this.#options.storedUntil();
     // Whoever counts goes by it, as the others by what is written.
     this.#publishedUntil = Math.max(this.#publishedUntil, own);
-    return Math.min(own, ...(await this.#others()).map(({ storedUntil }) => storedUntil), present + AHEAD_US_MAX);
+    const { others } = await this.#ask();
+    const untils = others.filter(({ isUp }) => isUp).map(({ storedUntil }) => storedUntil);
+    return Math.min(own, ...untils, present + AHEAD_US_MAX);
   }
 
   /** As an arrival, by the clock of the server that is asked. */
@@ -195,18 +270,37 @@ export class CollectorFleet implements Lease {
     this.#strangeSinceMs = isKnown ? null : (this.#strangeSinceMs ?? this.#elapsed());
   }
 
-  /** Up to where those that are alive have stored everything. */
-  async #others(): Promise<{ readonly session: string; readonly storedUntil: number }[]> {
+  /** Those that were there within a day, and what is announced. */
+  async #ask(): Promise<{ readonly others: readonly Other[]; readonly announced: readonly Announced[] }> {
     const engine = this.#engine;
-    if (engine === null) return [];
+    if (engine === null) return { others: [], announced: [] };
     const rows = await rowsOf(
       engine,
-      `SELECT session, argMax(stored_until, renewal), argMax(toUInt32(expires_at), renewal) AS ends
+      `SELECT session, argMax(collector, renewal), argMax(description, renewal), argMax(stored_until, renewal),
+  argMax(toUInt32(expires_at), renewal) AS ends, toUInt32(now())
 FROM ${engine.tables.collectors.read} WHERE session != ${sqlString(this.#options.session)}
-GROUP BY session HAVING ends > toUInt32(now())`,
+GROUP BY session HAVING ends + ${LISTED_SECONDS} > toUInt32(now())`,
       TIMEOUT_MS,
     );
-    return rows.map(([session, storedUntil]) => ({ session: String(session), storedUntil: Number(storedUntil) }));
+    const others: Other[] = [];
+    const announced: Announced[] = [];
+    for (const [of, collector, description, storedUntil, ends, now] of rows) {
+      const session = String(of);
+      const isUp = Number(ends) > Number(now);
+      const announcement = announcedIn(session);
+      if (announcement !== null && isUp) announced.push(announcement);
+      if (announcement !== null) continue;
+      const leaseSeconds = isUp ? Math.ceil(this.#options.limits.leaseMs / 1_000) : 0;
+      others.push({
+        session,
+        collector: String(collector),
+        description: String(description),
+        storedUntil: Number(storedUntil),
+        isUp,
+        seen: new Date((Number(ends) - leaseSeconds) * 1_000),
+      });
+    }
+    return { others, announced };
   }
 
   async #write(seconds: number): Promise<void> {
@@ -226,6 +320,14 @@ SELECT ${values}, ${sqlUInt64(this.#renewal)}, ${sqlUInt64(storedUntil)}, now() 
     );
   }
 }
+
+/** Another member, as its rows have it. */
+interface Other extends Omit<StoreCollector, 'isLeader' | 'isSelf'> {
+  readonly session: string;
+  readonly storedUntil: number;
+}
+
+type Announced = NonNullable<ReturnType<typeof announcedIn>>;
 
 /** `fleet`: null where the store has one collector. */
 export function registerFleet(

@@ -7,7 +7,7 @@ import type { SchemaOptions } from '../migrations/schema-steps.ts';
 import { STORE_ID_TABLE } from '../store-id.ts';
 import type { StoragePolicy, Tables } from '../tables.ts';
 import { policyProblem } from './check-storage-policy.ts';
-import { FLEET_TABLE } from './collector-fleet.ts';
+import { FLEET_TABLE } from './fleet-table.ts';
 import { LEASE_TABLE, type LeaseEngine } from './lease-claims.ts';
 
 /** A store on ClickHouse servers that answer, whether it has tables or not. */

@@ -44,6 +44,8 @@ export interface StoreLeaseOptions {
   readonly signal: AbortSignal;
   /** One for each process, and never the same. */
   readonly session?: string;
+  /** Whether this collector may hold the lease at all; it gives it up where it may not any more. */
+  readonly mayHold?: () => boolean;
   /** Others store as well: the lease is the right to do what one collector does for all, and who has it not waits. */
   readonly isShared?: boolean;
 }
@@ -161,10 +163,16 @@ export class StoreLease implements Lease {
     await Promise.race([withdrawn, delay(RELEASE_TIMEOUT_MS, undefined, { ref: false })]);
   }
 
+  get #mayHold(): boolean {
+    return this.#options.mayHold?.() !== false;
+  }
+
   get #isHeld(): boolean {
     const untilMs = this.#options.limits.leaseMs - MARGIN_MS;
     const held = this.#held;
-    return held !== null && this.#elapsed() < held.elapsedMs + untilMs && this.#now() < held.nowMs + untilMs;
+    return (
+      held !== null && this.#mayHold && this.#elapsed() < held.elapsedMs + untilMs && this.#now() < held.nowMs + untilMs
+    );
   }
 
   async #renewAgainAndAgain(): Promise<void> {
@@ -196,7 +204,11 @@ export class StoreLease implements Lease {
   /** Null when it is held now. */
   async #renew(): Promise<string | null> {
     const claims = this.#claims as LeaseClaims;
-    if (this.#isHeld) {
+    if (!this.#mayHold) {
+      if (this.#held !== null) await claims.withdraw();
+      this.#held = null;
+      this.#other = mostUrgent(await claims.others());
+    } else if (this.#isHeld) {
       const begin = this.#moment;
       await claims.renew();
       // One of a lesser term was stopped, and gives way when it looks.

@@ -29,7 +29,9 @@ const JITTER = 0.1;
 /** A timer that is so much late says that it was we who stood still. */
 const LATE_MS = 1_000;
 
-const PING = 'SELECT toUInt32(now()) FORMAT CSV';
+const PING = 'SELECT toUInt32(now()), version() FORMAT TabSeparated';
+
+const REPLICA = "SELECT any(substitution) FROM system.macros WHERE macro = 'replica' FORMAT TabSeparated";
 
 /**
  * Of replicas alone, and of what a server knows without Keeper: it must answer while Keeper is away.
@@ -63,12 +65,16 @@ export class NodeChecks {
 
   async #check(server: ClickHouseHttp, health: NodeHealth): Promise<void> {
     const { signal, admit, onChecked, isReplicated } = this.#options;
+    const { pingTimeoutMs } = this.#options.limits;
     let isSilent = false;
     try {
       await this.#ping(server, health);
       await admit(server);
       health.noteUp();
-      if (isReplicated) await this.#askReplicas(server, health);
+      if (isReplicated) {
+        health.replica ??= await ask(server, REPLICA, pingTimeoutMs).catch(() => null);
+        await this.#askReplicas(server, health);
+      }
     } catch (error) {
       if (signal.aborted || error instanceof StoodStillError) return;
       if (error instanceof OtherStoreError) {
@@ -95,8 +101,10 @@ export class NodeChecks {
     }
     const tookMs = performance.now() - begin;
     // What the server says it was at some moment in between, and at some part of the second.
-    if (!/^\d+$/.test(answer)) return;
-    const aheadMs = Number(answer) * 1_000 + 500 - (sentMs + tookMs / 2);
+    const [now = '', version = ''] = answer.split('\t');
+    if (!/^\d+$/.test(now)) return;
+    if (version !== '') health.version = version;
+    const aheadMs = Number(now) * 1_000 + 500 - (sentMs + tookMs / 2);
     health.noteOffset(aheadMs / 1_000);
     const isApart = Math.abs(aheadMs) - 500 - tookMs / 2 > clockOffsetMsMax;
     const seconds = Math.round(Math.abs(aheadMs) / 1_000);

@@ -29,6 +29,9 @@ export class NodeHealth {
   readonly #troubles = new Map<NodeTroubleCode, NodeTrouble>();
   #state: NodeStatus['state'] = 'unknown';
   #since = new Date();
+  /** As it has said last; null before. */
+  version: string | null = null;
+  replica: string | null = null;
   /** Of `performance.now()`; null while its disk is not known to be full. */
   #diskFullAt: number | null = null;
 

@@ -14,6 +14,7 @@ import { ClusterEngine } from './cluster-engine.ts';
 import type { ClusterLimits } from './cluster-limits.ts';
 import { differencesOnServers, schemaOfServers, type FoundDifference, type ReachedStore } from './expect-schema.ts';
 import { StoreLease, underLease } from './lease.ts';
+import { SchemaAnnouncement } from './schema-announcement.ts';
 import type { StoreFiles } from './store-files.ts';
 
 export interface StoreSchemaOptions {
@@ -121,15 +122,22 @@ export async function applySchema(
     if (missing.length === 0 && (await pendingMigrations(engine)).length === 0)
       return { applied: [], isChanged: false };
     const session = randomUUID();
-    const lease = new StoreLease({
-      ...options,
+    const identity = {
       collector: session,
       session,
       description: `throughline schema apply, host ${hostname()}, process ${process.pid}`,
-    });
+    };
+    const lease = new StoreLease({ ...options, ...identity });
+    // A collector that starts meanwhile, and knows nothing of the schema that comes, stores nothing either.
+    const announcement =
+      options.cluster === '' ? null : new SchemaAnnouncement({ ...options, ...identity, schema: NEWEST_SCHEMA });
     const held = underLease(engine, lease);
     const bringUpToDate = async (): Promise<readonly AppliedMigration[]> => {
       await lease.take(engine);
+      const members = (await announcement?.members(engine)) ?? [];
+      if (members.length > 0) {
+        throw new EngineError('rejected', `the store is in use by ${members.join('; ')}: stop them first`);
+      }
       await ensureStoreId(held);
       for (const [name, definition] of ownTables) {
         for (const statement of engine.tables.create(name, definition)) await held.command(statement);
@@ -140,7 +148,7 @@ export async function applySchema(
       return { applied: await unlessAborted(bringUpToDate(), options.signal), isChanged: true };
     } finally {
       // Whoever is interrupted keeps nobody from the store, and sends no further statement.
-      await lease.release();
+      await Promise.all([lease.release(), announcement?.end(engine)]);
     }
   });
 }
