@@ -5,7 +5,7 @@ import { startClickHouseCluster, type ClickHouseCluster } from './support/clickh
 import { isSpoolEmpty, readyz, startCollector, type Collector } from './support/collector.ts';
 import { eventually } from './support/processes.ts';
 import { metricOf } from './support/prometheus.ts';
-import { NOTHING_WRONG, SpanLedger } from './support/span-ledger.ts';
+import { NOTHING_WRONG, SpanLedger, traceIdOfRequest } from './support/span-ledger.ts';
 import { isCounted, wrongTables } from './support/wrong-tables.ts';
 
 const SPANS_PER_REQUEST = 20;
@@ -53,8 +53,7 @@ describe.skipIf(isMissing)('under load, what was acknowledged is stored once on 
 
   /** Whether a trace of the ledger is found by its id. */
   async function isFound(request: number): Promise<boolean> {
-    const id = request.toString(16).padStart(8, '0').padStart(32, '0');
-    return (await fetch(`${collector.apiUrl}/api/v1/traces/${id}`)).status === 200;
+    return (await fetch(`${collector.apiUrl}/api/v1/traces/${traceIdOfRequest(request)}`)).status === 200;
   }
 
   it.each([

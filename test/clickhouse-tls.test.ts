@@ -77,7 +77,7 @@ it('tells a server nothing whose certificate is not trusted', async () => {
   const ports = ['--http-port', '0', '--otlp-http-port', '0', '--otlp-grpc-port', '0'];
   const store = ['--store', server.urlOf('default', 'secret'), '--data-dir', dataDirectory];
   const command = runCommand(['up', ...ports, ...store]);
-  await eventually('the log says why', () => /self-signed certificate/.test(command.output()));
+  await eventually('the log says why', () => /self-signed certificate.*--store-ca-file/.test(command.output()));
   expect(command.output()).not.toContain('secret');
   expect(server.seen).toHaveLength(before);
   process.kill(command.pid, 'SIGTERM');
@@ -217,6 +217,12 @@ describe.skipIf(program === undefined)('a ClickHouse server that asks for certif
       code: 2,
       output: expect.stringMatching(/^.*caConfig.*\n$/) as string,
     });
+  });
+
+  it('is not taken for one where it speaks no TLS', async () => {
+    const command = runCommand(['schema', 'check', '--store', clickHouse.url.replace('http:', 'https:')]);
+    expect(await command.exited).toMatchObject({ code: 2 });
+    expect(command.output()).toMatch(/^[^\n]*https_port[^\n]*\n$/);
   });
 
   it('stores spans, and a collector without a certificate waits, says why, and keeps what comes', async () => {

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { clusterTables } from '../../packages/server/src/storage/cluster/cluster-tables.ts';
 import { freePorts, startClickHouseServer, type ClickHousePorts, type ClickHouseServer } from './clickhouse-server.ts';
@@ -15,6 +18,8 @@ export interface ClickHouseCluster {
    * server.
    */
   readonly rows: (sql: string) => Promise<unknown[][]>;
+  /** Tells all servers of the second shard, of a cluster that began without it; resolves when they know it. */
+  readonly addShard: () => Promise<void>;
   /** Resolves when each replica has what the others have. */
   readonly settled: () => Promise<void>;
   readonly stop: () => Promise<void>;
@@ -29,13 +34,17 @@ const SHARDS = [1, 1, 2];
 
 /**
  * Three ClickHouse servers in two shards, of which one has two replicas, and the ZooKeeper between them. `profile`:
- * settings of their default profile, as XML. `firstDataFolder`: where the
- * data of the first server is.
+ * settings of their default profile, as XML. `firstDataFolder`: where the data of the first server is. `isSmaller`: the
+ * cluster is the first shard alone, until `addShard`; the server of the second one runs beside it.
  */
 export async function startClickHouseCluster(
   program: string,
   zooKeeperJar: string,
-  { profile = '', firstDataFolder }: { readonly profile?: string; readonly firstDataFolder?: string } = {},
+  {
+    profile = '',
+    firstDataFolder,
+    isSmaller = false,
+  }: { readonly profile?: string; readonly firstDataFolder?: string; readonly isSmaller?: boolean } = {},
 ): Promise<ClickHouseCluster> {
   const zooKeeper = await startZooKeeper(zooKeeperJar);
   const ports = await freePorts(SHARDS.length * 3);
@@ -50,6 +59,12 @@ export async function startClickHouseCluster(
         .map((node) => `<replica><host>127.0.0.1</host><port>${node.ports.tcp}</port></replica>`)
         .join('')}</shard>`,
   );
+  // All servers read it, and again when it changes.
+  const folder = mkdtempSync(join(tmpdir(), 'throughline-cluster-'));
+  const clustersFile = join(folder, 'clusters.xml');
+  const writeClusters = (known: readonly string[]): void =>
+    writeFileSync(clustersFile, `<yandex><clusters><${NAME}>${known.join('')}</${NAME}></clusters></yandex>`);
+  writeClusters(isSmaller ? shards.slice(0, 1) : shards);
   // A killed server of few parts finds half of them unknown to ZooKeeper, and would wait for a person.
   const start = (node: (typeof nodes)[number]): Promise<ClickHouseServer> =>
     startClickHouseServer(program, {
@@ -59,7 +74,7 @@ export async function startClickHouseCluster(
       more: `
   <interserver_http_port>${node.interserver}</interserver_http_port><interserver_http_host>127.0.0.1</interserver_http_host>
   <zookeeper><node><host>127.0.0.1</host><port>${zooKeeper.port}</port></node><session_timeout_ms>5000</session_timeout_ms></zookeeper>
-  <remote_servers><${NAME}>${shards.join('')}</${NAME}></remote_servers>
+  <include_from>${clustersFile}</include_from><remote_servers incl="clusters"/>
   <macros><shard>${node.shard}</shard><replica>${node.replica}</replica></macros>
   <distributed_ddl><path>/clickhouse/task_queue/ddl</path></distributed_ddl>
   <merge_tree><replicated_max_ratio_of_wrong_parts>1</replicated_max_ratio_of_wrong_parts></merge_tree>`,
@@ -80,6 +95,13 @@ export async function startClickHouseCluster(
     servers,
     zooKeeper,
     rows: (sql) => servers[0].rows(sql.replaceAll(/throughline\.(\w+)/g, (_, name: string) => TABLES.named(name).read)),
+    addShard: async () => {
+      writeClusters(shards);
+      const known = `SELECT toUInt32(count()) FROM system.clusters WHERE cluster = '${NAME}'`;
+      for (const { rows } of servers) {
+        await eventually('the server knows the new shard', async () => (await rows(known))[0]?.[0] === SHARDS.length);
+      }
+    },
     settled: async () => {
       for (const server of servers) {
         const tables = await server.rows(
@@ -97,6 +119,7 @@ export async function startClickHouseCluster(
     stop: async () => {
       for (const server of servers) await server.stop();
       await zooKeeper.stop();
+      rmSync(folder, { recursive: true, force: true });
     },
   };
 }

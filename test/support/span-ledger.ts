@@ -122,7 +122,7 @@ export function dayOfSpans(): string {
 }
 
 /**
- * One trace a request: the trace id is its number, a span's id its number and the span's. Every third has no root, and three of four last longer
+ * One trace a request: the trace id is made of its number, a span's id is its number and the span's. Every third has no root, and three of four last longer
  * than an hour: by their starts, by one span, or by a start and the end of another.
  */
 function aNumberedRequest(number: number, spans: number): string {
@@ -141,7 +141,7 @@ function aNumberedRequest(number: number, spans: number): string {
               // Of those without a root nothing has the id that their first span is below.
               const parentSpanId = index > 0 ? spanId(0) : number % 3 === 0 ? spanId(spans) : '';
               return {
-                traceId: id.padStart(32, '0'),
+                traceId: traceIdOfRequest(number),
                 spanId: spanId(index),
                 parentSpanId,
                 name: 'operation',
@@ -156,6 +156,16 @@ function aNumberedRequest(number: number, spans: number): string {
       },
     ],
   });
+}
+
+/**
+ * The id of the trace of a request. Its last bytes are the number, the lowest first: a cluster parts traces by them, and
+ * one request goes to one shard, the next one to another.
+ */
+export function traceIdOfRequest(number: number): string {
+  const bytes = Buffer.alloc(16);
+  bytes.writeUInt32LE(number, 12);
+  return bytes.toString('hex');
 }
 
 /** From when to when the first spans of a request last, from the moment on when it is sent; all others are at that moment. */

@@ -55,8 +55,13 @@ async function print({ config, from, serverVersion }: SchemaOptions, stop: Abort
 
 async function apply({ config }: SchemaOptions, stop: AbortSignal): Promise<void> {
   const servers = serversOf(config, stop) as StoreSchemaOptions;
-  const { applied, isChanged } = await applySchema(servers);
-  const lines = applied.map(({ number, name }) => `schema ${number}: ${name}`);
+  const { joined, applied, isChanged } = await applySchema(servers);
+  const lines = [
+    ...joined.map(
+      ({ origin, tables }) => `${origin}: made ${countOf(tables.length, 'table')} as the other servers have them`,
+    ),
+    ...applied.map(({ number, name }) => `schema ${number}: ${name}`),
+  ];
   const end = `the store has schema ${NEWEST_SCHEMA}`;
   process.stdout.write([...lines, isChanged ? end : `nothing to do: ${end}`].map((line) => `${line}\n`).join(''));
 }

@@ -87,6 +87,7 @@ const WRONG_CONFIGS: readonly (readonly [args: readonly string[], env?: Record<s
   [['--query-trace-bytes-max', '512MiB']],
   [['--store', 'http://u:p4ss@h', '--store-password-file', '/run/password']],
   [['--store-password-file', '/run/password']],
+  [['--store', 'http://host:8123,http://ann:p4ss@host:8123']],
   [['--store', 'http://host', '--store-ca-file', '/run/ca.pem']],
   [['--store', 'https://host', '--store-cert-file', '/run/client.pem']],
   [['--store', 'https://host', '--store-key-file', '/run/client.key']],

@@ -183,6 +183,7 @@ function checkStore(config: Config): void {
       `${source} is external, but the collector makes the tables of the embedded store itself; it is for --store URL`,
     );
   }
+  checkTwice(config);
   checkPolicy(config);
   checkCertificates(config);
   if (storePasswordFile === '') return;
@@ -195,6 +196,15 @@ function checkStore(config: Config): void {
       `${source} is set, and ${sources.get(SETTINGS.store.key)} has a password as well; use one of the two`,
     );
   }
+}
+
+/** Of one server under two URLs, nothing would be known twice. */
+function checkTwice({ store, sources }: Config): void {
+  if (store === 'embedded') return;
+  const origins = store.map((url) => new URL(url).origin);
+  const twice = origins.find((origin, index) => origins.indexOf(origin) !== index);
+  if (twice === undefined) return;
+  throw new ConfigError(`${sources.get(SETTINGS.store.key)} names ${twice} twice; name each server once`);
 }
 
 function checkCertificates(config: Config): void {

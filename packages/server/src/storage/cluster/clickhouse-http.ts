@@ -8,6 +8,7 @@ import { createGzip } from 'node:zlib';
 import { readClickhouseResponse } from './read-clickhouse-response.ts';
 import { certificateRejection } from './certificate-rejection.ts';
 import { loginOf } from './clickhouse-login.ts';
+import { connectionWords } from './connection-words.ts';
 import type { ClientCertificate } from './client-certificate.ts';
 import { EngineError } from '../engine.ts';
 import { isLoginError } from './login-error.ts';
@@ -111,9 +112,8 @@ export class ClickHouseHttp {
       if (error instanceof EngineError) throw error;
       const rejection = certificateRejection(error, this.origin, this.#certificate !== null);
       if (rejection !== null) throw rejection;
-      // OpenSSL's own end with a line break.
-      const message = (error instanceof Error ? error.message : String(error)).trim();
-      throw new UnreachableError(`${this.origin} cannot be reached: ${message}`, !sent.isSent, { cause: error });
+      const message = `${this.origin} cannot be reached: ${connectionWords(error)}`;
+      throw new UnreachableError(message, !sent.isSent, { cause: error });
     } finally {
       this.#running.delete(end);
       clearTimeout(timer);

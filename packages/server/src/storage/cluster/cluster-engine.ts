@@ -249,7 +249,8 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
       // Rows that somebody has put in by hand may have no quorum.
       const settings = this.#cluster?.always ?? {};
       const query = (sql: string, options: QueryOptions) => this.#select(sql, options, run, settings);
-      return { origin: server.origin, engine: { tables: this.tables, query } };
+      const command = (sql: string) => this.#command(sql, this.#limits.commandTimeoutMs, run);
+      return { origin: server.origin, engine: { tables: this.tables, query, command } };
     });
     return { engine, capabilities, quorum: this.#cluster?.quorum ?? 0, servers };
   }

@@ -51,7 +51,7 @@ export class ClusterSettings {
     if (missing.length > 0) {
       throw new EngineError(
         'rejected',
-        `the server's configuration lacks the macro ${missing.join(', and ')}, which replicated tables are named by`,
+        `the server's configuration lacks the ${missing.length === 1 ? 'macro' : 'macros'} ${missing.join(' and ')}, which replicated tables are named by`,
       );
     }
     // Of one server nobody else has to know.

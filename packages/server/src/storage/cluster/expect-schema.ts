@@ -20,9 +20,9 @@ export interface ReachedStore {
   readonly servers: readonly ReachedServer[];
 }
 
-interface ReachedServer {
+export interface ReachedServer {
   readonly origin: string;
-  readonly engine: Pick<Engine, 'query' | 'tables'>;
+  readonly engine: Pick<Engine, 'query' | 'command' | 'tables'>;
 }
 
 /** A difference, and the servers that have it. */

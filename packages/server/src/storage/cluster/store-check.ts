@@ -51,7 +51,11 @@ export class StoreCheck {
     const shown = found === null ? 'has no store id' : `is the store ${found}`;
     const message = `${server.origin} ${shown}, but this collector stores into ${this.#expected}; not using it`;
     if (this.#others.get(server) !== message) {
-      this.#options.log.error(`${message}; all URLs in --store must serve the same tables`);
+      const advice =
+        found === null
+          ? 'if it was added to the cluster, make its tables with "throughline schema apply"'
+          : 'all URLs in --store must serve the same tables';
+      this.#options.log.error(`${message}; ${advice}`);
     }
     this.#others.set(server, message);
     this.#admitted.delete(server);

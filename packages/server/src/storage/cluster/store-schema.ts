@@ -13,6 +13,7 @@ import { checkPolicySupport, checkStoragePolicy } from './check-storage-policy.t
 import { ClusterEngine } from './cluster-engine.ts';
 import type { ClusterLimits } from './cluster-limits.ts';
 import { differencesOnServers, schemaOfServers, type FoundDifference, type ReachedStore } from './expect-schema.ts';
+import { joinServers, type JoinedServer } from './join-servers.ts';
 import { StoreLease, underLease } from './lease.ts';
 import { SchemaAnnouncement } from './schema-announcement.ts';
 import type { StoreFiles } from './store-files.ts';
@@ -102,17 +103,18 @@ function sessionSettings({ lowCardinality, parallelQuorum }: Capabilities, quoru
 
 /**
  * Brings the schema of the store up to date, as the start of a collector does, and under the same lease. Returns what
- * this took, and whether there was anything to do. Rejects with `EngineError`: while a collector uses the store, or
+ * this took, and whether there was anything to do. Servers that were added to the cluster get the tables of the others,
+ * whether a collector runs or not. Rejects with `EngineError`: while a collector uses the store, or
  * where a newer version has written it (`rejected`), and where no server answers (`unavailable`).
  */
-export async function applySchema(
-  options: StoreSchemaOptions,
-): Promise<{ readonly applied: readonly AppliedMigration[]; readonly isChanged: boolean }> {
-  return await onServers(options, async ({ engine, capabilities, servers }) => {
+export async function applySchema(options: StoreSchemaOptions): Promise<AppliedSchema> {
+  return await onServers(options, async (store) => {
+    const { engine, capabilities, servers } = store;
     const { policy } = options;
     if (policy !== undefined) {
       for (const server of servers) await checkStoragePolicy(server.engine, capabilities, policy);
     }
+    const joined = options.cluster === '' ? [] : await unlessAborted(joinServers(store), options.signal);
     const { ownTables } = schemaOfServers(capabilities, engine.tables);
     const missing = await missingTables(
       engine,
@@ -120,7 +122,7 @@ export async function applySchema(
     );
     // A collector may be running where there is nothing to do.
     if (missing.length === 0 && (await pendingMigrations(engine)).length === 0)
-      return { applied: [], isChanged: false };
+      return { joined, applied: [], isChanged: joined.length > 0 };
     const session = randomUUID();
     const identity = {
       collector: session,
@@ -145,12 +147,18 @@ export async function applySchema(
       return await migrate(held);
     };
     try {
-      return { applied: await unlessAborted(bringUpToDate(), options.signal), isChanged: true };
+      return { joined, applied: await unlessAborted(bringUpToDate(), options.signal), isChanged: true };
     } finally {
       // Whoever is interrupted keeps nobody from the store, and sends no further statement.
       await Promise.all([lease.release(), announcement?.end(engine)]);
     }
   });
+}
+
+export interface AppliedSchema {
+  readonly joined: readonly JoinedServer[];
+  readonly applied: readonly AppliedMigration[];
+  readonly isChanged: boolean;
 }
 
 /** Compares what each server has with what it should have. Rejects with `EngineError` where one does not answer. */
