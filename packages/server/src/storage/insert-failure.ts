@@ -43,6 +43,7 @@ const ADVICE: Readonly<Record<number, string>> = {
   242: 'the table is read-only: check Keeper and the disks of the server',
   243: 'the disk of the store is full: free space on it, or shorten the retention',
   252: 'the table has too many parts: merging has fallen behind; check the load and the disks of the server',
+  285: 'too few servers of the cluster are up: what collectors note has to be on a majority of all its servers; bring one back',
   319: 'the server cannot reach Keeper: check Keeper',
   439: 'the server cannot start a thread: check its limits',
   497: 'the user of --store lacks a privilege: grant it INSERT and SELECT on the database throughline, and CREATE TABLE and DROP TABLE unless --store-schema is external',

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { EngineError } from '../engine.ts';
 import { CollectorFleet } from './collector-fleet.ts';
 import { StoreLease } from './lease.ts';
 import { eventually, silentLog, startEngine, type StartedEngine } from '../testing/start-engine.ts';
@@ -121,6 +122,24 @@ test('a collector that was stopped for longer than its membership may store noth
   expect([member.fleet.term, typeof member.fleet.lostBecause]).toEqual([null, 'string']);
   await eventually(() => member.fleet.lostBecause === null);
   expect(member.fleet.term).not.toBe(term);
+});
+
+test('a collector that cannot renew says why', async () => {
+  const member = aMember('without a majority', 100);
+  let problem: EngineError | null = null;
+  const { tables } = store.engine;
+  await member.fleet.join({
+    tables,
+    query: (sql, options) => store.engine.query(sql, options),
+    command: async (sql) => {
+      if (problem !== null) throw problem;
+      await store.engine.command(sql);
+    },
+  });
+  problem = new EngineError('unavailable', 'one replica is alive', { clickhouseCode: 285 });
+  member.pausedMs = LIMITS.leaseMs;
+  await eventually(() => member.fleet.lostBecause?.includes('one replica is alive') === true);
+  expect(member.fleet.lostBecause).toContain('majority');
 });
 
 test('of collectors that follow one lease one has it, and the next one takes it over when that one has ended', async () => {

@@ -10,6 +10,7 @@ import { MIGRATIONS } from '../migrations/migrate.ts';
 import type { StoreCollector } from '../store-node.ts';
 import { FLEET_TABLE } from './fleet-table.ts';
 import { announcedIn, SchemaAnnouncement } from './schema-announcement.ts';
+import { wordsOf } from './words-of.ts';
 
 export interface CollectorFleetOptions {
   /** One for each process, and never the same. */
@@ -79,6 +80,8 @@ export class CollectorFleet implements Lease {
   #joins = 0;
   #held: { readonly elapsedMs: number; readonly nowMs: number } | null = null;
   #hasLeft = false;
+  /** Why the last sign of life was not given. */
+  #failure: string | null = null;
   #size = 0;
   #others: readonly Other[] = [];
   /** The schema that the store has or is about to get, where this collector does not know it. */
@@ -108,9 +111,9 @@ export class CollectorFleet implements Lease {
       return `a newer version brings the store to schema ${this.#newerSchema}, and this collector supports schemas up to ${this.#schema}: replace it by that version; spans wait in the spool until then`;
     }
     if (this.#isMember) return this.#isBesideStranger ? BESIDE_STRANGER : null;
-    return this.#joins === 0
-      ? 'this collector has not joined the others of the cluster yet'
-      : 'this collector could not renew its membership of the cluster in time; spans wait in the spool until it has joined again';
+    if (this.#joins === 0) return 'this collector has not joined the others of the cluster yet';
+    const why = this.#failure === null ? '' : `: ${this.#failure}`;
+    return `this collector could not renew its membership of the cluster in time; spans wait in the spool until it has joined again${why}`;
   }
 
   get term(): number | null {
@@ -248,13 +251,10 @@ export class CollectorFleet implements Lease {
     for (;;) {
       await delay(intervalMs, undefined, { signal, ref: false }).catch(() => {});
       if (signal.aborted || this.#hasLeft) return;
-      const reason = await this.renew().then(
-        () => null,
-        (error: unknown) => (error instanceof Error ? error.message : String(error)),
-      );
+      this.#failure = await this.renew().then(() => null, wordsOf);
       const { lostBecause } = this;
       if (lostBecause === null && wasLost) log.info('joined the other collectors of the cluster again');
-      if (lostBecause !== null && !wasLost) log.error({ reason }, lostBecause);
+      if (lostBecause !== null && !wasLost) log.error(lostBecause);
       wasLost = lostBecause !== null;
     }
   }
