@@ -228,7 +228,7 @@ async function openScope(
   const leaseOptions = {
     session: randomUUID(),
     collector: new NotedId(join(dataDirectory.path, 'collector-id')).ensure(),
-    description: `host ${hostname()}, process ${process.pid}, data directory ${dataDirectory.path}, version ${VERSION}`,
+    description: `host ${hostname()}, version ${VERSION}, process ${process.pid}, data directory ${dataDirectory.path}`,
     log,
     limits: limits.cluster,
     signal: leasing.signal,

@@ -33,7 +33,7 @@ const storeCollector = named(
   closed(
     {
       collector: Type.String({ description: 'Its id, which stays that of its data directory.' }),
-      description: Type.String({ description: 'Host, process, data directory and version.' }),
+      description: Type.String({ description: 'Host, version, process and data directory.' }),
       isUp: Type.Boolean({ description: 'Whether it may be storing now.' }),
       seen: Type.String({
         description:

@@ -465,7 +465,7 @@ export interface StoreNode {
 export interface StoreCollector {
   /** Its id, which stays that of its data directory. */
   readonly collector: string;
-  /** Host, process, data directory and version. */
+  /** Host, version, process and data directory. */
   readonly description: string;
   /** Whether it may be storing now. */
   readonly isUp: boolean;

@@ -51,11 +51,8 @@ export class StoreCheck {
     const shown = found === null ? 'has no store id' : `is the store ${found}`;
     const message = `${server.origin} ${shown}, but this collector stores into ${this.#expected}; not using it`;
     if (this.#others.get(server) !== message) {
-      const advice =
-        found === null
-          ? 'if it was added to the cluster, make its tables with "throughline schema apply"'
-          : 'all URLs in --store must serve the same tables';
-      this.#options.log.error(`${message}; ${advice}`);
+      const added = found === null ? '; one that was added to the cluster gets them by "throughline schema apply"' : '';
+      this.#options.log.error(`${message}; all URLs in --store must serve the same tables${added}`);
     }
     this.#others.set(server, message);
     this.#admitted.delete(server);
