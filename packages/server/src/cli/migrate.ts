@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import { storagePolicyOf, type Config } from '../config/config.ts';
-import { storeCa, storePassword, storeUrls } from '../config/store-urls.ts';
+import { openStoreFiles, storeUrls } from '../config/store-urls.ts';
 import { countOf } from '../count-of.ts';
 import { openUnlessTaken } from '../maintenance/check-stopped.ts';
 import { listFiles, readSnapshotList, type FileList } from '../maintenance/file-list.ts';
@@ -14,7 +14,6 @@ import { moveSpans, planMove, type MovePlan, type MoveReport, type Progress } fr
 import { Pace } from '../moving/pace.ts';
 import { Source, type LeftInSpool } from '../moving/source.ts';
 import { Target } from '../moving/target.ts';
-import { StoreFiles } from '../storage/cluster/store-files.ts';
 import { CommandError } from './command-error.ts';
 import { expectFolder } from './expect-folder.ts';
 import { LeasedSnapshot } from './leased-snapshot.ts';
@@ -168,20 +167,13 @@ async function openData(
 
 /** Throws a ConfigError for a file that cannot be used. */
 function targetOptions(config: Config, log: Logger, signal: AbortSignal): TargetOptions {
-  const [password, ca] = [storePassword(config), storeCa(config)];
-  const files = new StoreFiles({
-    ...(password !== null && { password: { path: config.storePasswordFile, contents: password } }),
-    ...(ca !== null && { ca: { path: config.storeCaFile, contents: ca } }),
-    log,
-    registry: new Registry(),
-  });
   return {
     urls: storeUrls(config) as readonly string[],
     cluster: config.storeCluster,
     limits: config.limits.cluster,
     schema: config.storeSchema,
     ...storagePolicyOf(config),
-    files,
+    files: openStoreFiles(config, log, new Registry()),
     log,
     signal,
   };
