@@ -73,7 +73,10 @@ export interface Incident {
 }
 
 export interface IncidentOptions {
-  /** Traces that start in each window, about; the load of the services follows from it. Default: 400. */
+  /**
+   * Requests from outside that start in each window, about, sampled or not; jobs and health checks come on top. More
+   * make the windows longer, not the load higher. Default: 400.
+   */
   readonly tracesPerWindow?: number;
   /** The same for the baseline alone. Default: `tracesPerWindow`. */
   readonly baselineTraces?: number;
@@ -81,6 +84,8 @@ export interface IncidentOptions {
   readonly plain?: boolean;
   /** The probability, above 0 up to 1, with which a trace is kept: consistent by its id. Default: 1. */
   readonly sampling?: number;
+  /** When the baseline begins, in nanoseconds since 1970. Default: a moment of November 2026 that follows from the seed. */
+  readonly fromUnixNano?: bigint;
 }
 
 /** A kind of fault, or of traffic that is none. */
@@ -90,6 +95,11 @@ export interface Fault {
   readonly group: string;
   /** The same seed and options make the same incident. */
   readonly generate: (seed: number, options?: IncidentOptions) => Incident;
+}
+
+export interface QuietOptions extends Omit<IncidentOptions, 'baselineTraces'> {
+  /** Default: 5. With `tracesPerWindow` it makes the load. */
+  readonly windowMinutes?: number;
 }
 
 /** Traffic of a part of a quiet time. */

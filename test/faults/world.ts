@@ -1,0 +1,422 @@
+import type { Random } from './random.ts';
+import { Slots } from './simulation.ts';
+import type { OperationPlan, PeerPlan, ServicePlan, Step, TopicPlan, Topology } from './topology.ts';
+
+/** A request from outside or a job, with what its spans have in common. */
+export interface Request {
+  readonly traceId: string;
+  readonly person: Person;
+  /** Which window it belongs to. */
+  readonly window: number;
+  /** Nobody waits for its result any more. */
+  isCancelled: boolean;
+}
+
+/** On whose behalf a request is. */
+export interface Person {
+  readonly tenant: string;
+  readonly country: string;
+  readonly paymentMethod: string;
+  readonly plan: string;
+}
+
+/** Why something did not work. */
+export interface Failure {
+  /** As in `error.type`. */
+  readonly type: string;
+  readonly message: string;
+  /** The HTTP status that a service answers with. */
+  readonly status: number;
+  /** What its spans show: an error with an exception, the exception alone, or the error alone. */
+  readonly shows?: 'all' | 'exception' | 'status';
+  /** How long it takes to fail; by default no longer than it takes to answer. */
+  readonly afterMs?: number;
+}
+
+/** An operation of one version of a service. */
+export interface Operation {
+  readonly name: string;
+  steps: readonly Step[];
+  errorRate: number;
+  notFoundRate: number;
+  /** Multiplies its own work. */
+  slowness: (request: Request) => number;
+  /** Decides before the first step whether it fails. */
+  failure: (request: Request) => Failure | null;
+  /** Returns at once, successfully, without its steps. */
+  skips: (request: Request) => boolean;
+}
+
+export interface Version {
+  readonly name: string;
+  readonly operations: ReadonlyMap<string, Operation>;
+}
+
+export interface Host {
+  readonly name: string;
+  readonly zone: string;
+  /** How far its clock is ahead. */
+  clockMs: number;
+  cpuFactor: number;
+  networkDelayMs: number;
+  failure: (request: Request) => Failure | null;
+}
+
+export interface Instance {
+  id: string;
+  readonly service: string;
+  readonly host: Host;
+  version: Version;
+  readonly workers: Slots;
+  /** Connections by the address of a database. */
+  readonly pools: Map<string, Slots>;
+  readonly cores: number;
+  active: number;
+  cpuFactor: number;
+  pausedUntilMs: number;
+  /** Its garbage collector: the mean time between pauses, and their median. */
+  pauseEveryMs: number;
+  pauseMs: number;
+  failure: (request: Request) => Failure | null;
+  isRefusing: boolean;
+  isHanging: boolean;
+  /** The load balancer leaves it out. */
+  isDraining: boolean;
+  /** Its process has ended. */
+  isGone: boolean;
+}
+
+export class Service {
+  readonly name: string;
+  readonly plan: ServicePlan;
+  instances: Instance[];
+  /** Whether its spans have the tenant. */
+  readonly knowsPerson: boolean;
+  /** Adds to each call that it makes: looking up a name. */
+  nameLookupMs: () => number;
+  /** Decides on arrival, such as a limit of the rate. */
+  refusal: (request: Request) => Failure | null;
+  /** The probability with which it keeps its spans, where that is its own. */
+  sampling: number | null = null;
+  #next: number;
+
+  constructor(name: string, plan: ServicePlan, knowsPerson: boolean, first: number) {
+    this.name = name;
+    this.plan = plan;
+    this.instances = [];
+    this.knowsPerson = knowsPerson;
+    this.nameLookupMs = () => 0;
+    this.refusal = () => null;
+    this.#next = first;
+  }
+
+  /** In turn. */
+  nextInstance(): Instance {
+    const ready = this.instances.filter(({ isDraining }) => !isDraining);
+    const among = ready.length > 0 ? ready : this.instances;
+    this.#next += 1;
+    return among[this.#next % among.length] as Instance;
+  }
+
+  get version(): Version {
+    return (this.instances[0] as Instance).version;
+  }
+
+  operation(name: string): Operation {
+    return operationOf(this.version, name);
+  }
+}
+
+/** What one service asks one peer for. */
+export interface Use {
+  readonly service: string;
+  readonly peer: string;
+  readonly name: string;
+  slowness: (request: Request) => number;
+  failure: (request: Request) => Failure | null;
+  /** Of a cache: what its plan's ratio is multiplied by. */
+  hitFactor: () => number;
+}
+
+export interface Peer {
+  readonly address: string;
+  readonly plan: PeerPlan;
+  readonly slots: Slots;
+  slowness: () => number;
+  failure: (request: Request) => Failure | null;
+}
+
+/** The way from a service to another, or to a peer. */
+export interface Edge {
+  readonly from: string;
+  readonly to: string;
+  readonly oneWayMs: number;
+  /** Adds to each direction. */
+  delayMs: () => number;
+  /** Fails at once, such as a refused connection. */
+  failure: (request: Request) => Failure | null;
+  /** The request never arrives. */
+  loses: () => boolean;
+  /** Replaces the timeout of the caller. */
+  timeoutMs: number | null;
+  /** Replaces the attempts after the first. */
+  retries: number | null;
+}
+
+export interface Message {
+  readonly request: Request;
+  readonly spanId: string;
+  readonly sentMs: number;
+  deliveries: number;
+  /** Its processing fails each time. */
+  readonly isPoison: boolean;
+}
+
+export interface Topic {
+  readonly name: string;
+  readonly plan: TopicPlan;
+  readonly waiting: Message[];
+  readonly idle: (() => void)[];
+  /** Copies of each message. */
+  copies: number;
+  poisonRate: number;
+  isStopped: boolean;
+}
+
+export interface Entry {
+  readonly service: string;
+  readonly operation: string;
+  weight: number;
+  cancelRate: number;
+}
+
+export interface Shares {
+  readonly name: string;
+  weight: number;
+}
+
+/** A system at work: what the traffic asks at every step, and what faults change. */
+export class World {
+  readonly topology: Topology;
+  readonly services = new Map<string, Service>();
+  readonly peers = new Map<string, Peer>();
+  readonly topics = new Map<string, Topic>();
+  readonly hosts: Host[] = [];
+  readonly locks = new Map<string, Slots>();
+  readonly entries: Entry[];
+  readonly tenants: Shares[];
+  readonly countries: Shares[];
+  readonly paymentMethods: Shares[];
+  /** Multiplies the requests from outside. */
+  load = 1;
+  readonly #edges = new Map<string, Edge>();
+  readonly #uses = new Map<string, Use>();
+  readonly #random: Random;
+  #watch: (instance: Instance) => void = () => undefined;
+
+  constructor(topology: Topology, random: Random) {
+    this.topology = topology;
+    this.#random = random;
+    this.entries = topology.entries.map((entry) => ({ ...entry, cancelRate: 0.004 }));
+    this.tenants = someShares(random, TENANTS, random.integer(6, 14));
+    this.countries = someShares(random, COUNTRIES, 8);
+    this.paymentMethods = someShares(random, PAYMENT_METHODS, 4);
+    this.#makeHosts();
+    for (const [name, plan] of Object.entries(topology.services))
+      this.services.set(name, this.#makeService(name, plan));
+    for (const [address, plan] of Object.entries(topology.peers)) {
+      this.peers.set(address, {
+        address,
+        plan,
+        slots: new Slots(plan.capacity),
+        slowness: () => 1,
+        failure: () => null,
+      });
+    }
+    for (const [name, plan] of Object.entries(topology.topics)) {
+      this.topics.set(name, { name, plan, waiting: [], idle: [], copies: 1, poisonRate: 0, isStopped: false });
+    }
+  }
+
+  /** @throws Error for a name that the topology does not have; so do the three below */
+  service(name: string): Service {
+    return known(this.services, name);
+  }
+
+  peer(address: string): Peer {
+    return known(this.peers, address);
+  }
+
+  topic(name: string): Topic {
+    return known(this.topics, name);
+  }
+
+  edge(from: string, to: string): Edge {
+    const key = `${from}>${to}`;
+    let edge = this.#edges.get(key);
+    if (!edge) {
+      // Half of a round trip in a zone, or between two.
+      const oneWayMs = this.#random.fork(key).between(0.1, 0.7);
+      edge = {
+        from,
+        to,
+        oneWayMs,
+        delayMs: () => 0,
+        failure: () => null,
+        loses: () => false,
+        timeoutMs: null,
+        retries: null,
+      };
+      this.#edges.set(key, edge);
+    }
+    return edge;
+  }
+
+  use(service: string, peer: string, name: string): Use {
+    const key = `${service}>${peer}>${name}`;
+    let use = this.#uses.get(key);
+    if (!use) {
+      use = { service, peer, name, slowness: () => 1, failure: () => null, hitFactor: () => 1 };
+      this.#uses.set(key, use);
+    }
+    return use;
+  }
+
+  lock(name: string): Slots {
+    let lock = this.locks.get(name);
+    if (!lock) {
+      lock = new Slots(1);
+      this.locks.set(name, lock);
+    }
+    return lock;
+  }
+
+  /** A version of a service with operations of its own, which runs nowhere yet. */
+  newVersion(service: Service): Version {
+    return { name: nextVersion(service.version.name, this.#random), operations: operationsOf(service.plan) };
+  }
+
+  /** Calls back with each instance, now or once it is made. */
+  watchInstances(watch: (instance: Instance) => void): void {
+    this.#watch = watch;
+    for (const { instances } of this.services.values()) for (const instance of instances) watch(instance);
+  }
+
+  /** One more instance, which gets requests from now on. */
+  addInstance(service: Service, version = service.version): Instance {
+    const instance = this.#makeInstance(service, version, this.#random.pick(this.hosts));
+    service.instances.push(instance);
+    this.#watch(instance);
+    return instance;
+  }
+
+  /** An instance ends; what it works on is still finished. */
+  removeInstance(service: Service, instance: Instance): void {
+    instance.isGone = true;
+    service.instances = service.instances.filter((each) => each !== instance);
+  }
+
+  /** The same instance of a new process: the id is new, and whatever it held is gone. */
+  restart(service: Service, instance: Instance, version = instance.version): Instance {
+    const fresh = this.#makeInstance(service, version, instance.host);
+    service.instances = service.instances.map((each) => (each === instance ? fresh : each));
+    instance.isGone = true;
+    this.#watch(fresh);
+    return fresh;
+  }
+
+  #makeHosts(): void {
+    const count = Math.max(2, Math.ceil(Object.keys(this.topology.services).length / 4) + 1);
+    for (let at = 0; at < count; at += 1) {
+      this.hosts.push({
+        name: `node-${this.#random.hex(8).slice(0, 5)}`,
+        zone: `zone-${'abc'.charAt(at % 3)}`,
+        clockMs: this.#random.logNormal(0.3, 1) * (this.#random.chance(0.5) ? 1 : -1),
+        cpuFactor: 1,
+        networkDelayMs: 0,
+        failure: () => null,
+      });
+    }
+  }
+
+  #makeService(name: string, plan: ServicePlan): Service {
+    const isEntry = this.topology.entries.some((entry) => entry.service === name);
+    const service = new Service(name, plan, isEntry || this.#random.chance(0.4), this.#random.integer(0, 9));
+    const version: Version = { name: plan.version, operations: operationsOf(plan) };
+    const start = this.#random.integer(0, this.hosts.length - 1);
+    for (let at = 0; at < plan.instances; at += 1) {
+      const host = this.hosts[(start + at) % this.hosts.length] as Host;
+      service.instances.push(this.#makeInstance(service, version, host));
+    }
+    return service;
+  }
+
+  #makeInstance(service: Service, version: Version, host: Host): Instance {
+    const collects = service.plan.language === 'java' || service.plan.language === 'nodejs';
+    return {
+      id: `${service.name}-${this.#random.hex(8).slice(0, 6)}`,
+      service: service.name,
+      host,
+      version,
+      workers: new Slots(service.plan.workers),
+      pools: new Map(),
+      cores: 4,
+      active: 0,
+      cpuFactor: this.#random.between(0.95, 1.08),
+      pausedUntilMs: 0,
+      pauseEveryMs: collects ? 15_000 : 60_000,
+      pauseMs: collects ? 14 : 2,
+      failure: () => null,
+      isRefusing: false,
+      isHanging: false,
+      isDraining: false,
+      isGone: false,
+    };
+  }
+}
+
+export function operationOf(version: Version, name: string): Operation {
+  return known(version.operations, name);
+}
+
+function operationsOf(plan: ServicePlan): Map<string, Operation> {
+  return new Map(Object.entries(plan.operations).map(([name, operation]) => [name, operationFrom(name, operation)]));
+}
+
+function operationFrom(name: string, plan: OperationPlan): Operation {
+  return {
+    name,
+    steps: plan.steps,
+    errorRate: plan.errorRate ?? 0.0008,
+    notFoundRate: plan.notFoundRate ?? 0,
+    slowness: () => 1,
+    failure: () => null,
+    skips: () => false,
+  };
+}
+
+function known<T>(map: ReadonlyMap<string, T>, name: string): T {
+  const found = map.get(name);
+  if (found === undefined) throw new Error(`the system has no ${name}`);
+  return found;
+}
+
+function nextVersion(version: string, random: Random): string {
+  const [major = '1', minor = '0', patch = '0'] = version.split('.');
+  return random.chance(0.6) ? `${major}.${minor}.${Number(patch) + 1}` : `${major}.${Number(minor) + 1}.0`;
+}
+
+const TENANTS =
+  'acme bluebird cobalt delta-foods elmwood fjord globex harbor initech juniper kestrel lumen mistral nimbus orchid'.split(
+    ' ',
+  );
+const COUNTRIES = ['DE', 'US', 'FR', 'GB', 'NL', 'SE', 'JP', 'BR', 'IN', 'CH'];
+const PAYMENT_METHODS = ['card', 'wallet', 'invoice', 'transfer'];
+
+/** Names with shares that fall from the first to the last. */
+function someShares(random: Random, names: readonly string[], count: number): Shares[] {
+  return random
+    .shuffled(names)
+    .slice(0, count)
+    .map((name, at) => ({ name, weight: 1 / (at + 1.5) }));
+}
