@@ -66,6 +66,13 @@ export class TrafficShares {
     this.topics = [...this.#topics.values()];
   }
 
+  /** Spans of a request, about. */
+  get spansPerRequest(): number {
+    return [this.operations, this.uses, this.edges, this.topics]
+      .flat()
+      .reduce((sum, { perRequest }) => sum + perRequest, 0);
+  }
+
   #visit(service: string, operation: string, times: number): void {
     const plan = planOf(this.#topology.services[service], operation);
     if (!plan) throw new Error(`${this.#topology.name} has no ${service} ${operation}`);

@@ -24,6 +24,8 @@ export interface FaultPlan {
   readonly prepare?: () => void;
   /** When it happens. */
   readonly begin: () => void;
+  /** Services besides those of the truth that nothing else may change. */
+  readonly touches?: readonly string[];
   /** What the simulation then knows of itself. */
   readonly effects: readonly Effect[];
 }
@@ -97,7 +99,12 @@ function stageOf(topology: Topology, random: Random, options: IncidentOptions): 
     { originUnixNano, plain, sampling },
     { normal: baseline, faulty: { fromMs: sinceMs, toMs: incident.toMs } },
   );
-  const site = new Site(scene, new TrafficShares(topology), random.fork('place'), { incident, sinceMs });
+  const site = new Site(scene, new TrafficShares(topology), random.fork('place'), {
+    baseline,
+    incident,
+    sinceMs,
+    ratePerSecond,
+  });
   return { site, scene, random, topology, ratePerSecond, baseline, incident, sinceMs, originUnixNano, isPlain: plain };
 }
 
@@ -144,9 +151,10 @@ function visibleResource(resource: Truth['resource'], isPlain: boolean): Truth['
 }
 
 /** Services that the fault has nothing to do with get new versions now and then, which change nothing. */
-function deployHarmlessly({ scene, random, baseline, incident }: Stage, { truth }: FaultPlan): void {
+function deployHarmlessly({ scene, random, baseline, incident }: Stage, { truth, touches = [] }: FaultPlan): void {
+  const busy = new Set([...truth.services, ...touches]);
   const deploys = random.fork('harmless deploys');
-  const others = [...scene.world.services.values()].filter(({ name }) => !truth.services.includes(name));
+  const others = [...scene.world.services.values()].filter(({ name }) => !busy.has(name));
   for (const [{ fromMs, toMs }, probability] of [
     [baseline, 0.3],
     [incident, 0.3],

@@ -2,10 +2,21 @@ import type { Interval } from './ledger.ts';
 import type { Random } from './random.ts';
 import type { Scene } from './scene.ts';
 import type { EdgeShare, OperationShare, TopicShare, TrafficShares, UseShare } from './shares.ts';
+import type { Process, Slots } from './simulation.ts';
+import { innerOf } from './steps.ts';
+import type { Step } from './topology.ts';
 import type { Edge, Instance, Service, Use, World } from './world.ts';
 
 /** Less often than this for each request, a fault would be too rare to be seen. */
 const SHARE_MIN = 0.12;
+
+function workIn(steps: readonly Step[]): number {
+  return steps.reduce((sum, step) => {
+    if (step.kind === 'work') return sum + step.latency.medianMs;
+    const times = step.kind === 'repeat' ? (step.min + step.max) / 2 : step.kind === 'maybe' ? step.probability : 1;
+    return sum + times * workIn(innerOf(step));
+  }, 0);
+}
 
 /** Where a fault can happen: a system that runs, and choices among its parts that are busy enough. */
 export class Site {
@@ -13,21 +24,31 @@ export class Site {
   readonly random: Random;
   readonly scene: Scene;
   readonly shares: TrafficShares;
+  readonly baseline: Interval;
   readonly incident: Interval;
   readonly sinceMs: number;
+  /** Requests from outside. */
+  readonly ratePerSecond: number;
 
   constructor(
     scene: Scene,
     shares: TrafficShares,
     random: Random,
-    times: { readonly incident: Interval; readonly sinceMs: number },
+    times: {
+      readonly baseline: Interval;
+      readonly incident: Interval;
+      readonly sinceMs: number;
+      readonly ratePerSecond: number;
+    },
   ) {
     this.scene = scene;
     this.world = scene.world;
     this.shares = shares;
     this.random = random;
+    this.baseline = times.baseline;
     this.incident = times.incident;
     this.sinceMs = times.sinceMs;
+    this.ratePerSecond = times.ratePerSecond;
   }
 
   get nowMs(): number {
@@ -80,6 +101,69 @@ export class Site {
     const found = this.service((service) => service.instances.length > 1 && isMeant(service));
     if (!found || found.perRequest < 2.5 * SHARE_MIN) return null;
     return { service: found.service, instance: this.random.pick(found.service.instances) };
+  }
+
+  /** While the fault lasts, again and again. */
+  repeatedly(everyMs: number, action: () => void): void {
+    action();
+    this.scene.simulation.after(everyMs, () => {
+      if (this.nowMs < this.incident.toMs) this.repeatedly(everyMs, action);
+    });
+  }
+
+  /** Something holds what requests need, most of the time: about `holdMs` long, then a quarter of that not. */
+  hold(slots: Slots, holdMs: number): void {
+    this.scene.simulation.start(this.#hold(slots, holdMs));
+  }
+
+  *#hold(slots: Slots, holdMs: number): Process {
+    while (this.nowMs < this.incident.toMs) {
+      yield* slots.acquire();
+      yield this.random.between(0.5, 1.5) * holdMs;
+      slots.release();
+      yield this.random.between(0.5, 1.5) * (holdMs / 4);
+    }
+  }
+
+  /** Its own work for a request, as planned. */
+  workMs(service: string, operation: string): number {
+    return workIn(this.world.service(service).plan.operations[operation]?.steps ?? []);
+  }
+
+  /** What steps take if nobody else is there and nothing is slow, without the network. */
+  nominalMs(steps: readonly Step[]): number {
+    return steps.reduce((sum, step) => {
+      switch (step.kind) {
+        case 'work':
+        case 'query':
+          return sum + step.latency.medianMs;
+        case 'call': {
+          const { operations } = this.world.service(step.service).plan;
+          return sum + this.nominalMs(operations[step.operation]?.steps ?? []);
+        }
+        case 'cached':
+          return sum + step.query.latency.medianMs + (1 - step.hitRatio) * this.nominalMs(step.miss);
+        case 'parallel':
+          return sum + Math.max(...step.steps.map((each) => this.nominalMs([each])));
+        case 'repeat':
+          return sum + ((step.min + step.max) / 2) * this.nominalMs(step.steps);
+        case 'maybe':
+          return sum + step.probability * this.nominalMs(step.steps);
+        default:
+          return sum + this.nominalMs(innerOf(step));
+      }
+    }, 0);
+  }
+
+  /** Of the fastest of a service's operations. */
+  nominalMsOf(service: string): number {
+    const { operations } = this.world.service(service).plan;
+    return Math.min(...Object.values(operations).map(({ steps }) => this.nominalMs(steps)));
+  }
+
+  /** How much longer an operation's own work has to take for so many milliseconds more, and at least this factor. */
+  factorFor(service: string, operation: string, addedMs: number, min: number): number {
+    return Math.max(min, 1 + addedMs / Math.max(0.3, this.workMs(service, operation)));
   }
 
   isEntry(service: string): boolean {

@@ -3,8 +3,7 @@ import type { Ledger } from './ledger.ts';
 import type { Random } from './random.ts';
 import type { OpenSpan, Recorder } from './recorder.ts';
 import { Kind } from './recorder.ts';
-import type { Process, Simulation } from './simulation.ts';
-import { Slots } from './simulation.ts';
+import type { Process, Simulation, Slots } from './simulation.ts';
 import type { CallStep, JobPlan, Latency, QueryStep, Step } from './topology.ts';
 import type {
   Edge,
@@ -19,7 +18,7 @@ import type {
   Topic,
   World,
 } from './world.ts';
-import { operationOf } from './world.ts';
+import { connectionsOf, operationOf } from './world.ts';
 
 /** What a service answers. */
 interface Outcome {
@@ -195,7 +194,6 @@ export class Traffic {
     this.#ledger.add(`handling ${name}/${operation.name}`, this.#simulation.now - fromMs, fromMs);
     this.#ledger.add(`handling ${name}`, this.#simulation.now - fromMs, fromMs);
     this.#ledger.add(`handling by ${instance.id}`, this.#simulation.now - fromMs, fromMs);
-    this.#ledger.add(`handling ${name} ${instance.version.name}`, this.#simulation.now - fromMs, fromMs);
     this.#ledger.add(`failed ${name}`, isFailed, fromMs);
     this.#ledger.add(`failed ${name}/${operation.name}`, isFailed, fromMs);
     this.#ledger.add(`failed by ${instance.id}`, isFailed, fromMs);
@@ -421,7 +419,7 @@ export class Traffic {
     const { request, service, instance } = frame;
     const peer = this.#world.peer(step.peer);
     const edge = this.#world.edge(service.name, step.peer);
-    const pool = peer.plan.type === 'database' ? poolOf(instance, step.peer, service.plan.connections) : null;
+    const pool = peer.plan.type === 'database' ? connectionsOf(instance, step.peer, service) : null;
     const waitFromMs = this.#simulation.now;
     if (pool) {
       const isConnected = yield* pool.acquire(this.#simulation, POOL_TIMEOUT_MS);
@@ -532,11 +530,12 @@ export class Traffic {
   *#consume(topic: Topic): Process {
     const service = this.#world.service(topic.plan.service);
     for (;;) {
-      const message = topic.isStopped ? undefined : topic.waiting.shift();
+      const message = topic.busy < topic.busyMax ? topic.waiting.shift() : undefined;
       if (!message) {
         yield (resume) => topic.idle.push(resume);
         continue;
       }
+      topic.busy += 1;
       this.#ledger.add(`lag of ${topic.name}`, this.#simulation.now - message.sentMs, message.sentMs);
       const isLinked = topic.plan.trace === 'linked';
       const { request: sent, spanId } = message;
@@ -551,6 +550,7 @@ export class Traffic {
         links: isLinked ? [{ traceId: sent.traceId, spanId }] : [],
         failure: message.isPoison ? POISON : undefined,
       });
+      topic.busy -= 1;
       if (outcome.failure && message.deliveries + 1 < DELIVERIES_MAX) {
         this.#deliver(topic, { ...message, deliveries: message.deliveries + 1 }, 150);
       }
@@ -606,15 +606,6 @@ export class Traffic {
 
 const BRIEF: Latency = { medianMs: 0.6, sigma: 0.3, tail: 0 };
 const NEVER = (): void => undefined;
-
-function poolOf(instance: Instance, peer: string, connections: number): Slots {
-  let pool = instance.pools.get(peer);
-  if (!pool) {
-    pool = new Slots(connections);
-    instance.pools.set(peer, pool);
-  }
-  return pool;
-}
 
 function usualFailure({ plan: { language } }: Service): Failure {
   const [type, message] =

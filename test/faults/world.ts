@@ -49,7 +49,7 @@ export interface Operation {
 
 export interface Version {
   readonly name: string;
-  readonly operations: ReadonlyMap<string, Operation>;
+  readonly operations: Map<string, Operation>;
 }
 
 export interface Host {
@@ -177,10 +177,12 @@ export interface Topic {
   readonly plan: TopicPlan;
   readonly waiting: Message[];
   readonly idle: (() => void)[];
+  /** Messages that consumers work on, and how many they may at once. */
+  busy: number;
+  busyMax: number;
   /** Copies of each message. */
   copies: number;
   poisonRate: number;
-  isStopped: boolean;
 }
 
 export interface Entry {
@@ -234,7 +236,16 @@ export class World {
       });
     }
     for (const [name, plan] of Object.entries(topology.topics)) {
-      this.topics.set(name, { name, plan, waiting: [], idle: [], copies: 1, poisonRate: 0, isStopped: false });
+      this.topics.set(name, {
+        name,
+        plan,
+        waiting: [],
+        idle: [],
+        busy: 0,
+        busyMax: Infinity,
+        copies: 1,
+        poisonRate: 0,
+      });
     }
   }
 
@@ -375,6 +386,16 @@ export class World {
   }
 }
 
+/** An instance's connections to a database. */
+export function connectionsOf(instance: Instance, peer: string, service: Service): Slots {
+  let pool = instance.pools.get(peer);
+  if (!pool) {
+    pool = new Slots(service.plan.connections);
+    instance.pools.set(peer, pool);
+  }
+  return pool;
+}
+
 export function operationOf(version: Version, name: string): Operation {
   return known(version.operations, name);
 }
@@ -383,7 +404,8 @@ function operationsOf(plan: ServicePlan): Map<string, Operation> {
   return new Map(Object.entries(plan.operations).map(([name, operation]) => [name, operationFrom(name, operation)]));
 }
 
-function operationFrom(name: string, plan: OperationPlan): Operation {
+/** An operation as planned, without any fault. */
+export function operationFrom(name: string, plan: OperationPlan): Operation {
   return {
     name,
     steps: plan.steps,

@@ -80,7 +80,7 @@ export const ticketOffice: Topology = {
           work(3),
           query('travel-db', 'SELECT trips', 12),
           parallel(call('ticket-info', 'POST /ticket-info'), call('order', 'POST /order/sold-tickets')),
-          repeat(2, 4, call('seat', 'POST /seat/left'), call('basic', 'POST /basic/travel')),
+          repeat(1, 2, call('seat', 'POST /seat/left'), call('basic', 'POST /basic/travel')),
           work(4),
         ],
         'GET /travel/trip/{id}': [work(2), query('travel-db', 'SELECT trip', 5)],
