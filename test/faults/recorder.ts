@@ -98,7 +98,7 @@ export class Recorder {
   end(span: OpenSpan): void {
     const { request, service } = span;
     if (request.window < 0) return;
-    const threshold = thresholdOf(service.sampling ?? this.#options.sampling);
+    const threshold = thresholdOf(service.samplingFactor * this.#options.sampling);
     if (request.traceId.slice(-14) < threshold) return;
     const spans = this.#windows.get(request.window) ?? [];
     this.#windows.set(request.window, spans);

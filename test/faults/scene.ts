@@ -78,7 +78,7 @@ export class Scene {
 
   *#requests(toMs: number, ratePerSecond: number, windowAt: (ms: number) => number): Process {
     for (;;) {
-      const rate = ratePerSecond * this.world.load * this.#shareOfDay();
+      const rate = ratePerSecond * this.world.load * this.shareOfDay(this.simulation.now);
       yield this.#random.exponential(1000 / rate);
       if (this.simulation.now >= toMs) return;
       this.#traffic.arrive(windowAt(this.simulation.now));
@@ -94,8 +94,8 @@ export class Scene {
   }
 
   /** More in the afternoon than at night. */
-  #shareOfDay(): number {
-    const sinceMidnight = Number((this.#originUnixNano / 1_000_000n) % BigInt(DAY_MS)) + this.simulation.now;
+  shareOfDay(ms: number): number {
+    const sinceMidnight = Number((this.#originUnixNano / 1_000_000n) % BigInt(DAY_MS)) + ms;
     return 1 + 0.35 * Math.sin((2 * Math.PI * (sinceMidnight - 9 * 3_600_000)) / DAY_MS);
   }
 }

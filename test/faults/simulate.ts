@@ -49,7 +49,7 @@ export interface SimulatedIncident {
 
 const WARM_UP_MS = 8000;
 /** What still runs at the end of a window has this long to end. */
-const DRAIN_MS = 30_000;
+const DRAIN_MS = 300_000;
 const TRACES = 400;
 
 /** @throws RangeError for options that are out of range, and Error for a kind that no system has a place for */
@@ -109,7 +109,9 @@ function stageOf(topology: Topology, random: Random, options: IncidentOptions): 
 }
 
 function run(kind: FaultKind, seed: number, stage: Stage, plan: FaultPlan): SimulatedIncident {
-  const { scene, baseline, incident, sinceMs, ratePerSecond } = stage;
+  const { scene, baseline, incident, sinceMs } = stage;
+  // At any time of the day, a window has the traces that are asked for.
+  const ratePerSecond = stage.ratePerSecond / scene.shareOfDay(baseline.fromMs);
   const windowAt = (ms: number): number =>
     ms >= incident.fromMs && ms < incident.toMs ? 1 : ms >= baseline.fromMs && ms < baseline.toMs ? 0 : -1;
   plan.prepare?.();

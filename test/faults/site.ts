@@ -183,6 +183,11 @@ export class Site {
     return [...new Set(callers)].map((from) => this.world.edge(from, to));
   }
 
+  /** A peer by its address, if any span names it. */
+  visible(peer: string): string[] {
+    return this.usersOf(peer).some((user) => this.world.service(user).plan.querySpans) ? [peer] : [];
+  }
+
   /** The services that ask a peer. */
   usersOf(peer: string): string[] {
     return [...new Set(this.shares.uses.filter(({ query }) => query.peer === peer).map(({ service }) => service))];

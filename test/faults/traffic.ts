@@ -12,6 +12,7 @@ import type {
   Instance,
   Message,
   Operation,
+  Peer,
   Person,
   Request,
   Service,
@@ -74,7 +75,13 @@ export class Traffic {
       const loops = instances.length * topic.plan.consumers;
       for (let loop = 0; loop < loops; loop += 1) simulation.start(this.#consume(topic));
     }
-    world.watchInstances((instance) => simulation.start(this.#pauses(instance)));
+    for (const peer of world.peers.values()) {
+      if (peer.plan.type === 'database') simulation.start(this.#upkeep(peer));
+    }
+    world.watchInstances((instance) => {
+      if (simulation.now > 0) instance.startedMs = simulation.now;
+      simulation.start(this.#pauses(instance));
+    });
   }
 
   /** One request from outside. */
@@ -147,6 +154,16 @@ export class Traffic {
       const pauseMs = this.#random.logNormal(instance.pauseMs, 0.4);
       instance.pausedUntilMs = Math.max(instance.pausedUntilMs, this.#simulation.now + pauseMs);
       this.#ledger.add(`pauses of ${instance.service}`, pauseMs / instance.pauseEveryMs);
+    }
+  }
+
+  /** A database writes a checkpoint, compacts, or makes statistics. */
+  *#upkeep(peer: Peer): Process {
+    for (;;) {
+      yield this.#random.between(20_000, 60_000);
+      peer.upkeepFactor = this.#random.between(1.4, 2.4);
+      yield this.#random.between(500, 1800);
+      peer.upkeepFactor = 1;
     }
   }
 
@@ -300,7 +317,12 @@ export class Traffic {
     const { instance, operation, request, service } = frame;
     instance.active += 1;
     const contention = Math.max(1, instance.active / instance.cores);
-    const factor = operation.slowness(request) * instance.cpuFactor * instance.host.cpuFactor * contention;
+    const factor =
+      operation.slowness(request) *
+      instance.cpuFactor *
+      instance.host.cpuFactor *
+      contention *
+      this.#warmUpFactor(instance);
     const ms = this.#sample(latency) * factor;
     const fromMs = this.#simulation.now;
     yield ms;
@@ -311,6 +333,13 @@ export class Traffic {
     this.#ledger.add(`work of ${service.name}`, tookMs / latency.medianMs, fromMs);
     this.#ledger.add(`work by ${instance.id}`, tookMs / latency.medianMs, fromMs);
     this.#ledger.add(`work on ${instance.host.name}`, tookMs / latency.medianMs, fromMs);
+  }
+
+  /** What is compiled at run time is slow at first. */
+  #warmUpFactor({ startedMs, service }: Instance): number {
+    const { language } = this.#world.service(service).plan;
+    if (language === 'go' || language === 'python') return 1;
+    return 1 + 0.8 * Math.exp((startedMs - this.#simulation.now) / 4000);
   }
 
   /** Nothing of an instance goes on before its pause is over. */
@@ -490,7 +519,7 @@ export class Traffic {
       if (!isHeld) return { type: 'LockTimeout', message: 'lock wait timeout exceeded', status: 500 };
     }
     yield* peer.slots.acquire();
-    yield this.#sample(step.latency) * use.slowness(request) * peer.slowness();
+    yield this.#sample(step.latency) * use.slowness(request) * peer.slowness() * peer.upkeepFactor;
     peer.slots.release();
     yield this.#onTheWayMs(edge, instance.host, null);
     return null;

@@ -74,6 +74,8 @@ export interface Instance {
   active: number;
   cpuFactor: number;
   pausedUntilMs: number;
+  /** When its process began. */
+  startedMs: number;
   /** Its garbage collector: the mean time between pauses, and their median. */
   pauseEveryMs: number;
   pauseMs: number;
@@ -96,8 +98,8 @@ export class Service {
   nameLookupMs: () => number;
   /** Decides on arrival, such as a limit of the rate. */
   refusal: (request: Request) => Failure | null;
-  /** The probability with which it keeps its spans, where that is its own. */
-  sampling: number | null = null;
+  /** It keeps fewer of its spans than the others by this factor. */
+  samplingFactor = 1;
   #next: number;
 
   constructor(name: string, plan: ServicePlan, knowsPerson: boolean, first: number) {
@@ -143,6 +145,8 @@ export interface Peer {
   readonly plan: PeerPlan;
   readonly slots: Slots;
   slowness: () => number;
+  /** The same from time to time in a healthy one, such as a checkpoint of a database. */
+  upkeepFactor: number;
   failure: (request: Request) => Failure | null;
 }
 
@@ -232,6 +236,7 @@ export class World {
         plan,
         slots: new Slots(plan.capacity),
         slowness: () => 1,
+        upkeepFactor: 1,
         failure: () => null,
       });
     }
@@ -373,8 +378,10 @@ export class World {
       pools: new Map(),
       cores: 4,
       active: 0,
-      cpuFactor: this.#random.between(0.95, 1.08),
+      // Some are slower than their siblings at all times.
+      cpuFactor: this.#random.chance(0.1) ? this.#random.between(1.12, 1.3) : this.#random.between(0.95, 1.06),
       pausedUntilMs: 0,
+      startedMs: -Infinity,
       pauseEveryMs: collects ? 15_000 : 60_000,
       pauseMs: collects ? 14 : 2,
       failure: () => null,

@@ -30,7 +30,7 @@ function both(name: string, first: string, second: string): FaultKind {
         const other = plannedAt(site, second);
         if (
           other &&
-          ![...other.truth.services, ...(other.touches ?? [])].some((name) => one.truth.services.includes(name))
+          ![...other.truth.services, ...(other.touches ?? [])].some((service) => one.truth.services.includes(service))
         ) {
           return merged(one, other);
         }

@@ -31,17 +31,21 @@ function statementTruth(
   { service, query: step, operations }: UseShare,
   description: string,
 ): FaultPlan['truth'] {
-  const { querySpans } = site.world.service(service).plan;
   return {
-    services: [service, step.peer],
-    operations: querySpans ? [step.name, ...operations] : operations,
+    services: [service, ...site.visible(step.peer)],
+    operations: operationsOf(site, { service, query: step, operations }),
     description,
   };
 }
 
+function operationsOf(site: Site, use: Pick<UseShare, 'service' | 'query' | 'operations'>): readonly string[] {
+  const { querySpans } = site.world.service(use.service).plan;
+  return querySpans ? [use.query.name, ...use.operations] : use.operations;
+}
+
 /** All who ask a database see that it is ill; none of their statements is to blame. */
 export function peerTruth(site: Site, peer: string, description: string): FaultPlan['truth'] {
-  return { services: [peer, ...site.usersOf(peer)], operations: [], description };
+  return { services: [...site.visible(peer), ...site.usersOf(peer)], operations: [], description };
 }
 
 export function queryKey({ service, query: step }: UseShare): string {
@@ -76,7 +80,7 @@ const lockContention: FaultKind = {
         operations: [
           ...sharers.map(({ name }) => name),
           ...site.shares.uses.flatMap((use) =>
-            use.service === service && use.query.name.endsWith(' FOR UPDATE') ? [use.query.name] : [],
+            use.service === service && use.query.name.endsWith(' FOR UPDATE') ? operationsOf(site, use) : [],
           ),
         ],
         description: `${rare.operation} of ${service} keeps its rows locked, for which others wait`,
@@ -298,8 +302,8 @@ export const databaseFaults: readonly FaultKind[] = [
       const writes = site.shares.uses.filter((use) => use.query.peer === peer && isWrite(use));
       return {
         truth: {
-          services: [peer, ...new Set(writes.map(({ service }) => service))],
-          operations: writes.flatMap((use) => [use.query.name, ...use.operations]),
+          services: [...site.visible(peer), ...new Set(writes.map(({ service }) => service))],
+          operations: writes.flatMap((use) => operationsOf(site, use)),
           description: `the disk of ${peer} is full: it rejects what is written`,
         },
         begin: () => {
@@ -338,7 +342,7 @@ export const databaseFaults: readonly FaultKind[] = [
       const uses = site.shares.uses.filter((use) => use.service === service && use.query.peer === step.peer);
       return {
         truth: {
-          services: [service, step.peer],
+          services: [service, ...site.visible(step.peer)],
           operations: [],
           description: `${service} has an old password of ${step.peer}`,
         },

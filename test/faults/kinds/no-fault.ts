@@ -210,7 +210,7 @@ export const noFaults: readonly FaultKind[] = [
   noFault('parents-sampled-away', (site) => ({
     what: 'the first service keeps a quarter of its spans, so that others lack their parents',
     begin: () => {
-      for (const entry of site.world.entries) site.world.service(entry.service).sampling = 0.25;
+      for (const entry of site.world.entries) site.world.service(entry.service).samplingFactor = 0.25;
     },
   })),
 ];

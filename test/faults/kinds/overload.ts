@@ -118,7 +118,7 @@ export const overloadFaults: readonly FaultKind[] = [
       const { from, to } = found;
       const caller = site.world.service(from);
       // So that the callers of the caller wait for a thread two thirds of the time.
-      const addedMs = Math.min(3500, (1000 * 1.6 * caller.instances.length) / (found.perRequest * site.ratePerSecond));
+      const addedMs = Math.min(3500, (1000 * 1.2 * caller.instances.length) / (found.perRequest * site.ratePerSecond));
       return {
         truth: {
           services: [to],
