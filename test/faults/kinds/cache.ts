@@ -1,9 +1,8 @@
 import type { UseShare } from '../shares.ts';
 import type { FaultKind } from '../simulate.ts';
 import type { Site } from '../site.ts';
-import { refused } from '../traffic.ts';
 import { peerTruth, queryKey } from './database.ts';
-import { always } from './failures.ts';
+import { always, refused } from '../failures.ts';
 
 function hitKey({ service, query }: UseShare): string {
   return `hit ${service}>${query.peer}>${query.name}`;

@@ -3,9 +3,8 @@ import type { FaultKind, FaultPlan } from '../simulate.ts';
 import type { Site } from '../site.ts';
 import { changeSteps, hasStep } from '../steps.ts';
 import { query, repeat, work } from '../topology.ts';
-import { refused } from '../traffic.ts';
 import { connectionsOf, operationFrom } from '../world.ts';
-import { always, BAD_CREDENTIALS, DEADLOCK, NO_SPACE, sometimes } from './failures.ts';
+import { always, BAD_CREDENTIALS, DEADLOCK, NO_SPACE, sometimes, refused } from '../failures.ts';
 
 export function slowStatement(name: string, factor: number): FaultKind {
   return {

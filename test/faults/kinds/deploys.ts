@@ -6,7 +6,7 @@ import type { Step } from '../topology.ts';
 import { call, query, repeat } from '../topology.ts';
 import type { Operation, Service, Version } from '../world.ts';
 import { operationOf } from '../world.ts';
-import { NULL_POINTER, sometimes } from './failures.ts';
+import { NULL_POINTER, sometimes } from '../failures.ts';
 
 interface Change {
   readonly service: Service;

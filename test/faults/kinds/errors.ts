@@ -1,7 +1,7 @@
 import type { FaultKind, FaultPlan } from '../simulate.ts';
 import type { Site } from '../site.ts';
 import type { Failure, Operation, Person, Service } from '../world.ts';
-import { NULL_POINTER, sometimes, SWALLOWED, TOO_MANY_REQUESTS, UNAUTHORIZED, UNAVAILABLE } from './failures.ts';
+import { NULL_POINTER, sometimes, SWALLOWED, TOO_MANY_REQUESTS, UNAUTHORIZED, UNAVAILABLE } from '../failures.ts';
 
 function inOperation(
   name: string,

@@ -1,7 +1,7 @@
 import type { FaultKind } from '../simulate.ts';
 import type { Site } from '../site.ts';
 import type { Service } from '../world.ts';
-import { OUT_OF_MEMORY, READ_ONLY, sometimes } from './failures.ts';
+import { OUT_OF_MEMORY, READ_ONLY, sometimes } from '../failures.ts';
 import { servicesOn } from './network.ts';
 
 /** The factor that makes a typical request of a service so much slower by its own work. */

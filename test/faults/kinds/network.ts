@@ -1,9 +1,8 @@
 import type { EdgeShare } from '../shares.ts';
 import type { FaultKind, FaultPlan } from '../simulate.ts';
 import type { Site } from '../site.ts';
-import { refused } from '../traffic.ts';
 import type { Edge } from '../world.ts';
-import { always, EXPIRED_CERTIFICATE } from './failures.ts';
+import { always, EXPIRED_CERTIFICATE, refused } from '../failures.ts';
 
 /** On the way between two services, either end is right. */
 function between({ from, to }: EdgeShare, description: string): FaultPlan['truth'] {

@@ -2,7 +2,7 @@ import type { FaultKind } from '../simulate.ts';
 import type { Site } from '../site.ts';
 import type { EdgeShare } from '../shares.ts';
 import { work } from '../topology.ts';
-import { always, sometimes, UNAVAILABLE } from './failures.ts';
+import { always, sometimes, UNAVAILABLE } from '../failures.ts';
 
 /** What happens to a service by what it is asked for, or by what it asks: only the first cause is right. */
 function busyOperationsOf(site: Site, service: string): string[] {

@@ -2,9 +2,8 @@ import type { TopicShare } from '../shares.ts';
 import type { FaultKind, FaultPlan } from '../simulate.ts';
 import type { Site } from '../site.ts';
 import { work } from '../topology.ts';
-import { refused } from '../traffic.ts';
 import type { Topic } from '../world.ts';
-import { always } from './failures.ts';
+import { always, refused } from '../failures.ts';
 
 function onTopic(name: string, plan: (site: Site, topic: Topic, share: TopicShare) => FaultPlan): FaultKind {
   return {

@@ -3,7 +3,7 @@ import type { FaultKind, FaultPlan } from '../simulate.ts';
 import type { Site } from '../site.ts';
 import type { Peer } from '../world.ts';
 import { peerTruth, queryKey } from './database.ts';
-import { sometimes, TOO_MANY_REQUESTS, UNAVAILABLE } from './failures.ts';
+import { sometimes, TOO_MANY_REQUESTS, UNAVAILABLE } from '../failures.ts';
 
 function onPeer(
   name: string,

@@ -1,5 +1,5 @@
-import type { Random } from '../random.ts';
-import type { Failure } from '../world.ts';
+import type { Random } from './random.ts';
+import type { Failure, Service } from './world.ts';
 
 /** Fails with this probability. */
 export function sometimes(random: Random, probability: number, failure: Failure): () => Failure | null {
@@ -54,3 +54,27 @@ export const SWALLOWED: Failure = {
 };
 
 export const OUT_OF_MEMORY: Failure = { type: 'ENOMEM', message: 'cannot allocate memory', status: 500 };
+
+export const CANCELLED: Failure = { type: 'cancelled', message: 'the client has gone', status: 499 };
+
+export const POISON: Failure = { type: 'ParseError', message: 'unexpected end of message', status: 500 };
+
+export function usualFailure({ plan: { language } }: Service): Failure {
+  const [type, message] =
+    language === 'java'
+      ? ['java.lang.IllegalStateException', 'unexpected state']
+      : language === 'python'
+        ? ['KeyError', "'items'"]
+        : ['Error', 'internal error'];
+  return { type, message, status: 500 };
+}
+
+export function timeoutFailure(protocol: 'http' | 'grpc', timeoutMs: number): Failure {
+  return protocol === 'grpc'
+    ? { type: 'DEADLINE_EXCEEDED', message: `deadline of ${Math.round(timeoutMs)} ms exceeded`, status: 504 }
+    : { type: 'timeout', message: `no answer within ${Math.round(timeoutMs)} ms`, status: 504 };
+}
+
+export function refused(address: string): Failure {
+  return { type: 'ECONNREFUSED', message: `connect ECONNREFUSED ${address}`, status: 503 };
+}
