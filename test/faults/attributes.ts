@@ -1,6 +1,6 @@
 import type { OpenSpan } from './recorder.ts';
 import type { CallStep, QueryStep } from './topology.ts';
-import type { Service } from './world.ts';
+import type { Service } from './parts.ts';
 
 export function clientName(target: Service, { operation }: CallStep): string {
   return target.plan.protocol === 'grpc' ? operation : (operation.split(' ')[0] ?? operation);

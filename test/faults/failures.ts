@@ -1,5 +1,5 @@
 import type { Random } from './random.ts';
-import type { Failure, Service } from './world.ts';
+import type { Failure, Service } from './parts.ts';
 
 /** Fails with this probability. */
 export function sometimes(random: Random, probability: number, failure: Failure): () => Failure | null {

@@ -1,7 +1,7 @@
 import type { GeneratedEvent, GeneratedLink, GeneratedSpan } from './incident.ts';
 import type { Random } from './random.ts';
 import type { Simulation } from './simulation.ts';
-import type { Failure, Instance, Request, Service } from './world.ts';
+import type { Failure, Instance, Request, Service } from './parts.ts';
 
 export const Kind = { internal: 1, server: 2, client: 3, producer: 4, consumer: 5 } as const;
 

@@ -6,7 +6,8 @@ import { Recorder } from './recorder.ts';
 import type { Process } from './simulation.ts';
 import type { Simulation } from './simulation.ts';
 import { Traffic } from './traffic.ts';
-import type { Service, World } from './world.ts';
+import type { Service } from './parts.ts';
+import type { World } from './world.ts';
 
 /** Requests of the orchestrator to each instance of the first service. */
 const HEALTH_CHECK_EVERY_MS = 15_000;

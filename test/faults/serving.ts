@@ -15,8 +15,9 @@ import type { OpenSpan, Recorder } from './recorder.ts';
 import { Kind } from './recorder.ts';
 import type { Process, Simulation, Slots } from './simulation.ts';
 import type { CallStep, Latency, QueryStep, Step } from './topology.ts';
-import type { Edge, Failure, Host, Instance, Message, Operation, Request, Service, Topic, World } from './world.ts';
-import { connectionsOf, operationOf } from './world.ts';
+import type { Edge, Failure, Host, Instance, Message, Operation, Request, Service, Topic } from './parts.ts';
+import type { World } from './world.ts';
+import { connectionsOf, operationOf } from './parts.ts';
 
 export interface Outcome {
   readonly status: number;
@@ -93,7 +94,6 @@ export class Serving {
     const isFailed = Number(outcome.failure !== null && outcome.status !== 499);
     this.#ledger.add(`handling ${name}/${operation.name}`, this.#simulation.now - fromMs, fromMs);
     this.#ledger.add(`handling ${name}`, this.#simulation.now - fromMs, fromMs);
-    this.#ledger.add(`handling by ${instance.id}`, this.#simulation.now - fromMs, fromMs);
     this.#ledger.add(`failed ${name}`, isFailed, fromMs);
     this.#ledger.add(`failed ${name}/${operation.name}`, isFailed, fromMs);
     this.#ledger.add(`failed by ${instance.id}`, isFailed, fromMs);

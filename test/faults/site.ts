@@ -5,7 +5,8 @@ import type { EdgeShare, OperationShare, TopicShare, TrafficShares, UseShare } f
 import type { Process, Slots } from './simulation.ts';
 import { innerOf } from './steps.ts';
 import type { Step } from './topology.ts';
-import type { Edge, Instance, Service, Use, World } from './world.ts';
+import type { Edge, Instance, Service, Use } from './parts.ts';
+import type { World } from './world.ts';
 
 /** Less often than this for each request, a fault would be too rare to be seen. */
 const SHARE_MIN = 0.12;

@@ -6,7 +6,8 @@ import { Kind } from './recorder.ts';
 import { Serving } from './serving.ts';
 import type { Process, Simulation } from './simulation.ts';
 import type { JobPlan } from './topology.ts';
-import type { Instance, Peer, Person, Request, Service, Topic, World } from './world.ts';
+import type { Instance, Peer, Person, Request, Service, Topic } from './parts.ts';
+import type { World } from './world.ts';
 
 /** How often a message comes to a consumer that fails. */
 const DELIVERIES_MAX = 5;
@@ -47,7 +48,6 @@ export class Traffic {
     const entry = this.#random.weighted(world.entries);
     const service = world.service(entry.service);
     const request = this.#newRequest(window);
-    const { tenant, country, paymentMethod } = request.person;
     const startMs = this.#simulation.now;
     const task = this.#simulation.start(
       this.#serving.serve({
@@ -61,11 +61,7 @@ export class Traffic {
     );
     task.whenDone(() => {
       const ms = this.#simulation.now - startMs;
-      const isFailed = Number(task.result.failure !== null && task.result.status >= 500);
-      for (const who of [`tenant ${tenant}`, `country ${country}`, `payment ${paymentMethod}`, 'anybody']) {
-        this.#ledger.add(`request of ${who}`, ms, startMs);
-        this.#ledger.add(`failed request of ${who}`, isFailed, startMs);
-      }
+      this.#ledger.add('request of anybody', ms, startMs);
       this.#ledger.add('cancelled request', Number(task.result.status === 499), startMs);
       this.#ledger.add('request not found', Number(task.result.status === 404), startMs);
     });

@@ -3,7 +3,8 @@ import type { FaultKind, FaultPlan } from '../simulate.ts';
 import type { Site } from '../site.ts';
 import { changeSteps, hasStep } from '../steps.ts';
 import { query, repeat, work } from '../topology.ts';
-import { connectionsOf, operationFrom } from '../world.ts';
+import { connectionsOf } from '../parts.ts';
+import { operationFrom } from '../world.ts';
 import { always, BAD_CREDENTIALS, DEADLOCK, NO_SPACE, sometimes, refused } from '../failures.ts';
 
 export function slowStatement(name: string, factor: number): FaultKind {
@@ -287,7 +288,7 @@ export const databaseFaults: readonly FaultKind[] = [
         begin: () => {
           site.world.peer(peer).failure = () => (site.progress < share ? refused(peer) : null);
         },
-        effects: [{ kind: 'mean-adds', key: `failed query of ${peer}`, by: 0.15 }],
+        effects: [{ kind: 'mean-adds', key: `failed query of ${peer}`, by: 0.08 }],
       };
     },
   },
@@ -308,7 +309,7 @@ export const databaseFaults: readonly FaultKind[] = [
         begin: () => {
           for (const use of writes) site.useOf(use).failure = always(NO_SPACE);
         },
-        effects: [{ kind: 'mean-adds', key: `failed ${queryKey(found)}`, by: 0.9 }],
+        effects: [{ kind: 'mean-adds', key: `failed query of ${peer}`, by: 0.02 }],
       };
     },
   },

@@ -4,8 +4,8 @@ import type { Site } from '../site.ts';
 import { changeSteps } from '../steps.ts';
 import type { Step } from '../topology.ts';
 import { call, query, repeat } from '../topology.ts';
-import type { Operation, Service, Version } from '../world.ts';
-import { operationOf } from '../world.ts';
+import type { Operation, Service, Version } from '../parts.ts';
+import { operationOf } from '../parts.ts';
 import { NULL_POINTER, sometimes } from '../failures.ts';
 
 interface Change {
@@ -194,7 +194,10 @@ export const deployFaults: readonly FaultKind[] = [
   ),
   newVersion(
     'serial-instead-of-parallel',
-    (site, service, operation) => savedInParallelMs(site, service, operation) > 6,
+    (site, service, operation) => {
+      const savedMs = savedInParallelMs(site, service, operation);
+      return savedMs > 6 && savedMs > 0.4 * site.nominalMs(site.world.service(service).operation(operation).steps);
+    },
     (site, { service, operation }) => {
       const savedMs = savedInParallelMs(site, service.name, operation.name);
       operation.steps = changeSteps(operation.steps, (step) => (step.kind === 'parallel' ? step.steps : undefined));
@@ -211,7 +214,7 @@ export const deployFaults: readonly FaultKind[] = [
     return {
       what: `calls ${edge.to} again and again`,
       right: [callee],
-      effects: [{ kind: 'rate-rises', key: `call ${edge.from}>${edge.to}`, factor: 1.8 }],
+      effects: [{ kind: 'rate-rises', key: `call ${edge.from}>${edge.to}`, factor: 1.4 }],
     };
   }),
   canary(

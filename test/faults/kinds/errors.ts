@@ -1,6 +1,6 @@
 import type { FaultKind, FaultPlan } from '../simulate.ts';
 import type { Site } from '../site.ts';
-import type { Failure, Operation, Person, Service } from '../world.ts';
+import type { Failure, Operation, Person, Service } from '../parts.ts';
 import { NULL_POINTER, sometimes, SWALLOWED, TOO_MANY_REQUESTS, UNAUTHORIZED, UNAVAILABLE } from '../failures.ts';
 
 function inOperation(

@@ -1,6 +1,6 @@
 import type { FaultKind } from '../simulate.ts';
 import type { Site } from '../site.ts';
-import type { Service } from '../world.ts';
+import type { Service } from '../parts.ts';
 import { OUT_OF_MEMORY, READ_ONLY, sometimes } from '../failures.ts';
 import { servicesOn } from './network.ts';
 
@@ -252,7 +252,7 @@ export const instanceFaults: readonly FaultKind[] = [
     name: 'thread-pool-starvation',
     group: 'instance',
     plan: (site) => {
-      const found = site.service(({ name }) => !site.isEntry(name));
+      const found = site.service(({ name }) => !site.isEntry(name) && site.edgesInto(name).length > 0);
       if (!found) return null;
       const { service } = found;
       const holdMs = site.random.between(300, 900);

@@ -1,7 +1,7 @@
 import type { EdgeShare } from '../shares.ts';
 import type { FaultKind, FaultPlan } from '../simulate.ts';
 import type { Site } from '../site.ts';
-import type { Edge } from '../world.ts';
+import type { Edge } from '../parts.ts';
 import { always, EXPIRED_CERTIFICATE, refused } from '../failures.ts';
 
 /** On the way between two services, either end is right. */

@@ -2,7 +2,7 @@ import type { TopicShare } from '../shares.ts';
 import type { FaultKind, FaultPlan } from '../simulate.ts';
 import type { Site } from '../site.ts';
 import { work } from '../topology.ts';
-import type { Topic } from '../world.ts';
+import type { Topic } from '../parts.ts';
 import { always, refused } from '../failures.ts';
 
 function onTopic(name: string, plan: (site: Site, topic: Topic, share: TopicShare) => FaultPlan): FaultKind {

@@ -1,7 +1,7 @@
 import type { UseShare } from '../shares.ts';
 import type { FaultKind, FaultPlan } from '../simulate.ts';
 import type { Site } from '../site.ts';
-import type { Peer } from '../world.ts';
+import type { Peer } from '../parts.ts';
 import { peerTruth, queryKey } from './database.ts';
 import { sometimes, TOO_MANY_REQUESTS, UNAVAILABLE } from '../failures.ts';
 
