@@ -84,7 +84,7 @@ export interface IncidentOptions {
   readonly plain?: boolean;
   /** The probability, above 0 up to 1, with which a trace is kept: consistent by its id. Default: 1. */
   readonly sampling?: number;
-  /** When the baseline begins, in nanoseconds since 1970. Default: a moment of November 2026 that follows from the seed. */
+  /** When the baseline begins, in nanoseconds since 1970. Default: a moment of November 2026, by the seed. */
   readonly fromUnixNano?: bigint;
 }
 

@@ -42,7 +42,7 @@ export class Scene {
     this.#traffic = new Traffic(simulation, world, this.recorder, this.ledger, random.fork('traffic'));
   }
 
-  /** Everything that comes from outside or by the clock in that time; `windowAt` says where it belongs, below 0 nowhere. */
+  /** All that comes from outside or by the clock in that time; `windowAt` says to which window, below 0 to none. */
   live({ fromMs, toMs }: Interval, ratePerSecond: number, windowAt: (ms: number) => number): void {
     this.simulation.at(fromMs, () => {
       this.simulation.start(this.#requests(toMs, ratePerSecond, windowAt));
