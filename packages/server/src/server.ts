@@ -8,6 +8,7 @@ import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import { healthRoutes } from './api/health-routes.ts';
 import { ApiServer } from './api/api-server.ts';
+import { insightRoutes } from './api/insight-routes.ts';
 import { maintenanceRoutes } from './api/maintenance-routes.ts';
 import { openApiRoute } from './api/openapi-route.ts';
 import { apiRoutes } from './api/api-routes.ts';
@@ -28,6 +29,7 @@ import { Ingest } from './ingest/ingest.ts';
 import { Loader } from './spool/loader.ts';
 import type { Segment } from './spool/segment-recovery.ts';
 import { Spool } from './spool/spool.ts';
+import { IncidentReader } from './insight/incident-reader.ts';
 import { Headlines } from './query/headlines.ts';
 import { findStoreFacts } from './query/store-facts.ts';
 import { TraceReader } from './query/trace-reader.ts';
@@ -522,6 +524,7 @@ async function openApi(scope: Scope, ingestion: Ingestion, receivers: Receivers,
   });
   shutdown.register('maintenance', () => maintenance.stop());
   const traceReader = new TraceReader({ registry, limits: limits.query });
+  const incidents = new IncidentReader({ registry, limits: limits.insight });
   const answers = new StoreAnswers({
     query,
     registry,
@@ -537,6 +540,7 @@ async function openApi(scope: Scope, ingestion: Ingestion, receivers: Receivers,
       registry,
       endpoints: { otlpGrpcPort: otlpGrpcAddress?.port ?? null, otlpHttpPort: otlpHttpAddress.port },
     }),
+    ...insightRoutes(answers, incidents, limits.insight.requestBytesMax),
     samplingRoute(sampling.control, Date.now),
     ...samplingSettingsRoutes(sampling.control, limits.sampling.settingsBytesMax),
     systemRoute((signal) => system.answer(signal), answers),
@@ -562,7 +566,10 @@ async function openApi(scope: Scope, ingestion: Ingestion, receivers: Receivers,
     limits: limits.http,
   });
   const uiAddress = await listen(api, config, 'httpPort');
-  shutdown.register('api', () => api.close(limits.http.closeTimeoutMs).then(() => traceReader.close()));
+  shutdown.register('api', async () => {
+    await api.close(limits.http.closeTimeoutMs);
+    await Promise.all([traceReader.close(), incidents.close()]);
+  });
   dataDirectory.notePorts({
     ...(otlpGrpcAddress !== null && { 'OTLP/gRPC': otlpGrpcAddress.port }),
     'OTLP/HTTP': otlpHttpAddress.port,

@@ -576,6 +576,23 @@ export const LIMIT_BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyo
     headlinesMax: [0, 10_000_000, 'Headlines that are remembered', null],
     headlineConcurrency: [1, 64, 'Traces whose headlines are computed concurrently', null],
   },
+  insight: {
+    windowSpansMax: [
+      1_000,
+      10_000_000,
+      'Spans of a window above which a sample of its traces is compared, with about so many',
+      'throughline_insight_sampled_windows_total',
+    ],
+    traceLengthMs: [SECOND, HOUR, 'Length up to which traces are compared; longer ones are left out', null],
+    heapBytesMax: [
+      64 * MIB,
+      64 * GIB,
+      'Memory of the thread that compares windows; a comparison that needs more gets 422',
+      'throughline_insight_comparisons_total{outcome="too_large"}',
+    ],
+    threadIdleMs: [SECOND, 24 * HOUR, 'Idle time after which that thread ends', null],
+    requestBytesMax: [KIB, MIB, 'Size of a request for an explanation; a larger one gets 413'],
+  },
   http: {
     concurrentQueries: [1, 64, 'Concurrent queries over the API; further ones wait', 'throughline_api_queries_waiting'],
     queuedQueriesMax: [

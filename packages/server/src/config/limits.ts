@@ -8,6 +8,7 @@ import {
   type LoaderLimits,
   type SpoolLimits,
 } from '../spool/limits.ts';
+import { INSIGHT_LIMITS, type InsightLimits } from '../insight/insight-limits.ts';
 import { INGEST_LIMITS, type IngestLimits } from '../ingest/limits.ts';
 import { MAINTENANCE_LIMITS, type MaintenanceLimits } from '../maintenance/limits.ts';
 import { QUERY_LIMITS, type QueryLimits } from '../query/limits.ts';
@@ -49,6 +50,7 @@ export interface Limits {
   readonly counts: CountsLimits;
   readonly maintenance: MaintenanceLimits;
   readonly query: QueryLimits;
+  readonly insight: InsightLimits;
   /** Of the UI and the API. */
   readonly http: ApiLimits;
 }
@@ -70,5 +72,6 @@ export const DEFAULT_LIMITS: Limits = {
   counts: COUNTS_LIMITS,
   maintenance: MAINTENANCE_LIMITS,
   query: QUERY_LIMITS,
+  insight: INSIGHT_LIMITS,
   http: API_LIMITS,
 };

@@ -315,6 +315,80 @@ export interface TraceSamplingDecision {
  */
 export type SamplingReason = 'default' | 'fixed' | 'target' | 'errors';
 
+/**
+ * What differs between two windows of traces, and which service is the likeliest cause. A sound comparison of counts
+ * and durations; no language model.
+ *
+ * Returned by `POST /api/v1/incidents/explain`.
+ */
+export interface ExplainResponse {
+  /**
+   * `found`: the first suspect stands out · `not-enough-evidence`: something differs, and too little speaks for one
+   * cause · `nothing-unusual`: the windows are alike.
+   */
+  readonly conclusion: 'found' | 'not-enough-evidence' | 'nothing-unusual';
+  /** One sentence. */
+  readonly text: string;
+  /** The likeliest first; at most five. */
+  readonly suspects: readonly Suspect[];
+  /** What makes the comparison less certain. */
+  readonly warnings: readonly string[];
+  readonly baseline: ComparedWindow;
+  readonly incident: ComparedWindow;
+  /** Present where shards of the store did not answer: whatever is on them is not counted or listed. */
+  readonly partial?: PartialAnswer;
+}
+
+/** A service that may be the cause. */
+export interface Suspect {
+  /** A service; or a database, queue or host that sends no spans. */
+  readonly service: string;
+  /** The name of the spans that stand out; null where the whole service does. */
+  readonly operation: string | null;
+  /** What sets the affected part of the service apart, such as `service.instance.id`; null where all is affected. */
+  readonly resource: Readonly<Record<string, string>> | null;
+  /**
+   * `slow`: its own work takes longer · `operation`: that of one operation · `network`: calls take longer on the way to
+   * it, or wait before it begins · `queue`: messages wait longer · `failures`: it fails · `calls`: it leaves out calls,
+   * or makes new ones · `more-calls`: it calls others more often.
+   */
+  readonly kind: 'slow' | 'operation' | 'network' | 'queue' | 'failures' | 'calls' | 'more-calls';
+  /** How much speaks for it; comparable within one response. */
+  readonly score: number;
+  /** One sentence. */
+  readonly text: string;
+  /** The strongest first. */
+  readonly evidence: readonly SuspectEvidence[];
+}
+
+/** What was counted at one place. */
+export interface SuspectEvidence {
+  /** One line, such as `payment SELECT cards: 12 ms → 480 ms in 78%`. */
+  readonly text: string;
+  /** Traces of the incident that show it; at most three. */
+  readonly traceIds: readonly string[];
+  /** The span in each of these traces. */
+  readonly spanIds: readonly string[];
+  /** Calls of the incident that were looked at. */
+  readonly count: number;
+  /** Calls of the baseline. */
+  readonly baselineCount: number;
+  /** Share of the calls of the incident that are unusual. */
+  readonly share: number;
+  /** The same of the baseline, or what must be reckoned with after so few calls. */
+  readonly baselineShare: number;
+}
+
+/** How much of a window was looked at: all of it, or a sample by trace ID. */
+export interface ComparedWindow {
+  /** Spans that start in it. */
+  readonly spanCount: number;
+  /** Traces that were compared. */
+  readonly readTraceCount: number;
+  /** Their spans. */
+  readonly readSpanCount: number;
+}
+
 /** Returned by `GET /api/v1/sampling?service`. */
 export interface SamplingResponse {
   /** Of one service, or of all. */

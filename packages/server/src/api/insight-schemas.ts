@@ -1,0 +1,96 @@
+import { Type } from '@sinclair/typebox';
+import { closed, count, described, members, nullable, oneOf } from '../schema/json-schema.ts';
+import { named } from '../schema/named-schema.ts';
+import { partial } from './partial-schema.ts';
+
+const share = (description: string) => Type.Number({ minimum: 0, maximum: 1, description });
+
+const moment = Type.Union([Type.String({ pattern: String.raw`^\d{1,19}$` }), Type.Integer({ minimum: 0 })], {
+  description: 'Nanoseconds since 1970, as decimal digits or as a number.',
+});
+
+const givenWindow = closed({ fromUnixNano: moment, toUnixNano: moment });
+
+export const explainRequestSchema = named(
+  'ExplainRequest',
+  closed(
+    {
+      baseline: described(givenWindow, 'When all was well: an hour or a day before, better long than short.'),
+      incident: described(givenWindow, 'When it was not; it does not overlap the baseline.'),
+    },
+    'Two windows of time to compare. A trace belongs to the window in which its root starts.',
+  ),
+);
+
+const evidence = named(
+  'SuspectEvidence',
+  closed(
+    {
+      text: Type.String({ description: 'One line, such as `payment SELECT cards: 12 ms → 480 ms in 78%`.' }),
+      traceIds: Type.Array(Type.String(), { description: 'Traces of the incident that show it; at most three.' }),
+      spanIds: Type.Array(Type.String(), { description: 'The span in each of these traces.' }),
+      count: count({ description: 'Calls of the incident that were looked at.' }),
+      baselineCount: count({ description: 'Calls of the baseline.' }),
+      share: share('Share of the calls of the incident that are unusual.'),
+      baselineShare: share('The same of the baseline, or what must be reckoned with after so few calls.'),
+    },
+    'What was counted at one place.',
+  ),
+);
+
+const suspect = named(
+  'Suspect',
+  closed(
+    {
+      service: Type.String({ description: 'A service; or a database, queue or host that sends no spans.' }),
+      operation: nullable(Type.String(), 'The name of the spans that stand out; null where the whole service does.'),
+      resource: nullable(
+        members(Type.String()),
+        'What sets the affected part of the service apart, such as `service.instance.id`; null where all is affected.',
+      ),
+      kind: described(
+        oneOf(['slow', 'operation', 'network', 'queue', 'failures', 'calls', 'more-calls']),
+        '`slow`: its own work takes longer · `operation`: that of one operation · `network`: calls take longer on ' +
+          'the way to it, or wait before it begins · `queue`: messages wait longer · `failures`: it fails · `calls`: ' +
+          'it leaves out calls, or makes new ones · `more-calls`: it calls others more often.',
+      ),
+      score: Type.Number({ minimum: 0, description: 'How much speaks for it; comparable within one response.' }),
+      text: Type.String({ description: 'One sentence.' }),
+      evidence: Type.Array(evidence, { description: 'The strongest first.' }),
+    },
+    'A service that may be the cause.',
+  ),
+);
+
+const comparedWindow = named(
+  'ComparedWindow',
+  closed(
+    {
+      spanCount: count({ description: 'Spans that start in it.' }),
+      readTraceCount: count({ description: 'Traces that were compared.' }),
+      readSpanCount: count({ description: 'Their spans.' }),
+    },
+    'How much of a window was looked at: all of it, or a sample by trace ID.',
+  ),
+);
+
+export const explanationSchema = named(
+  'ExplainResponse',
+  closed(
+    {
+      conclusion: described(
+        oneOf(['found', 'not-enough-evidence', 'nothing-unusual']),
+        '`found`: the first suspect stands out · `not-enough-evidence`: something differs, and too little speaks for ' +
+          'one cause · `nothing-unusual`: the windows are alike.',
+      ),
+      text: Type.String({ description: 'One sentence.' }),
+      suspects: Type.Array(suspect, { description: 'The likeliest first; at most five.' }),
+      warnings: Type.Array(Type.String(), { description: 'What makes the comparison less certain.' }),
+      baseline: comparedWindow,
+      incident: comparedWindow,
+      partial,
+    },
+    'What differs between two windows of traces, and which service is the likeliest cause. A sound comparison of ' +
+      'counts and durations; no language model.',
+  ),
+);

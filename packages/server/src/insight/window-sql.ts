@@ -1,0 +1,89 @@
+import { startConditions, where } from '../query/rows.ts';
+import { SPAN_DURATION, spanSources } from '../query/span-sources.ts';
+import type { SpanView } from '../storage/span-visibility.ts';
+import { sqlString, sqlUInt64 } from '../storage/sql.ts';
+import type { Tables } from '../storage/tables.ts';
+import type { TimeWindow, WindowSample } from './window-slices.ts';
+
+/** Attributes of spans that are read: those that say what was called, and how it ended. */
+export const SPAN_KEYS: readonly string[] = [
+  'error.type',
+  'http.response.status_code',
+  'http.status_code',
+  'rpc.grpc.status_code',
+  'rpc.response.status_code',
+  'service.peer.name',
+  'peer.service',
+  'db.system.name',
+  'db.system',
+  'db.namespace',
+  'db.name',
+  'messaging.destination.name',
+  'messaging.destination',
+  'messaging.system',
+  'server.address',
+  'net.peer.name',
+  'network.peer.address',
+  'net.peer.ip',
+  'server.port',
+  'net.peer.port',
+  'network.peer.port',
+  'rpc.service',
+];
+
+/** What tells the instances of a service apart; the first that a resource has. */
+export const INSTANCE_KEYS = ['service.instance.id', 'k8s.pod.name', 'container.id', 'host.name'] as const;
+
+const VERSION_KEY = 'service.version';
+const HOST_KEYS = ['host.name', 'k8s.node.name'] as const;
+
+export function windowCountSql(tables: Tables, view: SpanView, window: TimeWindow): string {
+  const counts = spanSources(tables, view).map(
+    ({ table, conditions }) =>
+      `SELECT count() AS n FROM ${table} ${where([...conditions, ...rangeConditions(window)])}`,
+  );
+  return `SELECT sum(n) FROM (${counts.join(' UNION ALL ')})`;
+}
+
+/** The spans of one slice, and of `marginNs` after it: a trace goes on after it has begun. */
+export function sliceSqls(
+  tables: Tables,
+  view: SpanView,
+  slice: TimeWindow,
+  { share }: Pick<WindowSample, 'share'>,
+  marginNs: bigint,
+): string[] {
+  const range = rangeConditions({ fromUnixNano: slice.fromUnixNano, toUnixNano: slice.toUnixNano + marginNs });
+  return spanSources(tables, view).map(
+    ({ table, conditions }) => `SELECT trace_id, span_id, parent_span_id, CAST(service, 'String') AS service_name,
+  CAST(name, 'String') AS span_name, kind, status_code, status_message, start_ns, ${SPAN_DURATION} AS duration,
+  ${keptAttributes('attrs_k')} AS keys, ${keptAttributes('attrs_v')} AS values,
+  toString(ev_v[indexOf(ev_k, 'exception.type')]) AS exception_type,
+  ${INSTANCE_KEYS.map((key, at) => `${resourceValue(key)} AS instance_${at}`).join(', ')},
+  ${resourceValue(VERSION_KEY)} AS version, ${HOST_KEYS.map((key, at) => `${resourceValue(key)} AS host_${at}`).join(', ')}
+FROM ${table}
+${where([...conditions, ...range, ...ofTraces(share)])}`,
+  );
+}
+
+/** Both windows take the same traces by ID, whatever their spans are. */
+function ofTraces(share: number): string[] {
+  if (share >= 1) return [];
+  return [`cityHash64(trace_id) < ${sqlUInt64(BigInt(Math.floor(share * 2 ** 32)) << 32n)}`];
+}
+
+function rangeConditions({ fromUnixNano, toUnixNano }: TimeWindow): string[] {
+  return startConditions({ fromUnixNano, toUnixNano: toUnixNano - 1n });
+}
+
+/** Of spans that call somebody or failed; others need none. */
+function keptAttributes(column: 'attrs_k' | 'attrs_v'): string {
+  const isKept = `has([${SPAN_KEYS.map(sqlString).join(', ')}], k)`;
+  const kept =
+    column === 'attrs_k' ? `arrayFilter(k -> ${isKept}, attrs_k)` : `arrayFilter((v, k) -> ${isKept}, attrs_v, attrs_k)`;
+  return `if(kind IN (3, 4) OR status_code = 2, CAST(${kept}, 'Array(String)'), emptyArrayString())`;
+}
+
+function resourceValue(key: string): string {
+  return `CAST(res_v[indexOf(res_k, ${sqlString(key)})], 'String')`;
+}

@@ -1,0 +1,51 @@
+/** What a span says of how it ended. */
+export interface SpanEnd {
+  /** OTLP's number: 2 for an error. */
+  readonly statusCode: number;
+  readonly statusMessage: string;
+  /** `error.type`; '' where it has none. The same for the others. */
+  readonly errorType: string;
+  /** `exception.type` of its first exception. */
+  readonly exceptionType: string;
+  /** `http.response.status_code`. */
+  readonly httpStatus: string;
+  /** `rpc.grpc.status_code`, or `rpc.response.status_code`. */
+  readonly rpcStatus: string;
+}
+
+const MESSAGE_LENGTH_MAX = 80;
+const OTHER = '_OTHER';
+
+/**
+ * One name for failures that are alike: the type of the error, the status of the protocol, or the message without what
+ * differs from one to the next. '' for a span that did not fail. An exception that a span survived counts too: it may
+ * be all that shows why work was left out.
+ *
+ * @example
+ * failureName({ statusCode: 2, statusMessage: 'order 4711 not found', errorType: '', exceptionType: '', httpStatus: '', rpcStatus: '' });
+ * // 'order # not found'
+ *
+ * @see https://opentelemetry.io/docs/specs/semconv/general/recording-errors/
+ */
+export function failureName(end: SpanEnd): string {
+  const { statusCode, errorType, exceptionType, httpStatus, rpcStatus, statusMessage } = end;
+  if (statusCode !== 2) return exceptionType === '' ? '' : `${exceptionType} (handled)`;
+  if (errorType !== '' && errorType !== OTHER) return /^[1-5]\d\d$/.test(errorType) ? `HTTP ${errorType}` : errorType;
+  if (exceptionType !== '') return exceptionType;
+  if (/^[45]\d\d$/.test(httpStatus)) return `HTTP ${httpStatus}`;
+  if (rpcStatus !== '' && rpcStatus !== '0' && rpcStatus !== 'OK') return `RPC ${rpcStatus}`;
+  return normalMessage(statusMessage) || 'error';
+}
+
+/** Without numbers, IDs and what stands in quotes, and not longer than anybody reads. */
+export function normalMessage(message: string): string {
+  return message
+    .slice(0, 4 * MESSAGE_LENGTH_MAX)
+    .replaceAll(/[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}/gi, '#')
+    .replaceAll(/(["'`])(?:(?!\1).)*\1/g, '#')
+    .replaceAll(/\b(?=[\da-f]*\d)[\da-f]{8,}\b/gi, '#')
+    .replaceAll(/\d+/g, '#')
+    .replaceAll(/\s+/g, ' ')
+    .trim()
+    .slice(0, MESSAGE_LENGTH_MAX);
+}

@@ -1,0 +1,373 @@
+import type { OutcomeRise } from './outcomes.ts';
+import type { Measured, Samples, Site } from './sites.ts';
+import { BASELINE_MIN, quantile, type Rise, riseOf, usualOf, type Usual, weightOf } from './statistics.ts';
+import type { Instance, Vocabulary } from './vocabulary.ts';
+
+/**
+ * What a suspect is suspected of: `slow`, its own work takes longer; `operation`, that of one of its operations; `network`,
+ * calls take longer on the way to it or in front of it; `queue`, messages wait longer for it; `failures`, its spans fail; `calls`, it does
+ * not do what it usually does; `more-calls`, it calls others more often.
+ */
+export type SuspectKind = 'slow' | 'operation' | 'network' | 'queue' | 'failures' | 'calls' | 'more-calls';
+
+/** One site with what was found of it. */
+export interface MeasuredSite {
+  readonly site: Site;
+  readonly usual: Usual;
+  readonly rise: Rise;
+  /** Of the values' count. */
+  readonly weight: number;
+  /** The services that it is between; the same one for a site within one. */
+  readonly from: number;
+  readonly to: number;
+  /** The peer that a client span names which nobody answered; '' for others. */
+  readonly peer: string;
+}
+
+/** Which part of a service is looked at: all of it, or the instances that have something in common. */
+export interface Part {
+  readonly key: 'service.instance.id' | 'service.version' | 'host.name';
+  readonly value: string;
+  readonly has: (instance: Instance) => boolean;
+}
+
+export interface Hypothesis {
+  readonly service: number;
+  /** A peer that sends no spans, and is suspected itself; '' for none. */
+  readonly peer: string;
+  readonly part: Part | null;
+  readonly kind: SuspectKind;
+  readonly score: number;
+  /** Those that moved, the strongest first. */
+  readonly sites: readonly MeasuredSite[];
+  readonly outcomes: readonly OutcomeRise[];
+}
+
+const MILLISECOND_NS = 1e6;
+const SLACK: Record<Site['kind'], number> = {
+  own: 2 * MILLISECOND_NS,
+  gap: 2 * MILLISECOND_NS,
+  lag: 5 * MILLISECOND_NS,
+  count: 1,
+};
+const UNIT: Record<Site['kind'], number> = {
+  own: MILLISECOND_NS,
+  gap: MILLISECOND_NS,
+  lag: 5 * MILLISECOND_NS,
+  count: 1,
+};
+
+/** Evidence from which on a site has moved as its hypothesis says. */
+const MOVED = 1.5;
+/** Share of the affected traces' time from which on an excess counts fully. */
+const IMPACT_FULL = 0.4;
+/** A part of a service is the answer where the rest of it moved at most this much as far. */
+const REST_MAX = 0.25;
+
+export class Evaluation {
+  readonly sites: readonly MeasuredSite[];
+  readonly #vocabulary: Vocabulary;
+  readonly #incident: Measured;
+  readonly #outcomes: readonly OutcomeRise[];
+
+  constructor(incident: Measured, sites: readonly Site[], outcomes: readonly OutcomeRise[]) {
+    this.#vocabulary = incident.table.vocabulary;
+    this.#incident = incident;
+    this.#outcomes = outcomes;
+    const pools = new Pools(sites, this.#vocabulary);
+    this.sites = sites.flatMap((site) => this.#measure(site, pools));
+  }
+
+  #measure(site: Site, pools: Pools): MeasuredSite[] {
+    if (site.incident.values.length === 0) return [];
+    const baseline = pools.baselineOf(site);
+    if (baseline === null) return [];
+    const vocabulary = this.#vocabulary;
+    const usual = usualOf(baseline, SLACK[site.kind]);
+    const rise = riseOf(baseline, site.incident.values, usual, UNIT[site.kind]);
+    const from = vocabulary.serviceOf(site.operation);
+    return [
+      {
+        site,
+        usual,
+        rise,
+        weight: weightOf(site.incident.values.length),
+        from,
+        to: site.callee === 0 || site.kind === 'count' ? from : vocabulary.serviceOf(site.callee),
+        peer: site.kind === 'own' ? vocabulary.operations[site.operation]!.peer : '',
+      },
+    ];
+  }
+
+  /** The best explanation by each service and peer, the best first; `without`: those that are explained already. */
+  hypotheses(without: ReadonlySet<string>): Hypothesis[] {
+    const isFree = ({ from, to, peer }: MeasuredSite): boolean =>
+      !without.has(nameOf(from, '')) && !without.has(nameOf(to, '')) && (peer === '' || !without.has(nameOf(0, peer)));
+    const sites = this.sites.filter(isFree);
+    const outcomes = this.#outcomes.filter(
+      ({ operation }) => !without.has(nameOf(this.#vocabulary.serviceOf(operation), '')),
+    );
+    const found: Hypothesis[] = [];
+    for (const [service, own] of groupSites(sites)) {
+      const best = this.#bestOf(service, own, outcomes);
+      if (best !== null) found.push(best);
+    }
+    found.push(...this.#peers(sites));
+    return found.toSorted((a, b) => b.score - a.score);
+  }
+
+  #bestOf(service: number, sites: readonly MeasuredSite[], outcomes: readonly OutcomeRise[]): Hypothesis | null {
+    const base = { service, peer: '' };
+    const all: Hypothesis[] = this.#latencies(service, sites).map((one) => ({
+      ...base,
+      part: null,
+      outcomes: [],
+      ...one,
+    }));
+    for (const part of this.#partsOf(service)) {
+      const ofPart = sites.flatMap((site) => this.#within(site, service, part));
+      for (const one of this.#latencies(service, ofPart)) {
+        if (this.#isAlone(one.sites, service, part)) all.push({ ...base, part, outcomes: [], ...one });
+      }
+    }
+    const own = outcomes.filter(({ operation }) => this.#vocabulary.serviceOf(operation) === service);
+    const failed = own.filter(({ failure }) => failure !== 0).toSorted((a, b) => b.evidence - a.evidence);
+    const changed = own.filter(({ failure }) => failure === 0).toSorted((a, b) => b.evidence - a.evidence);
+    if (failed[0] !== undefined) {
+      all.push({ ...base, part: null, kind: 'failures', score: failed[0].evidence, sites: [], outcomes: failed });
+    }
+    if (changed[0] !== undefined) {
+      all.push({ ...base, part: null, kind: 'calls', score: changed[0].evidence, sites: [], outcomes: changed });
+    }
+    return all.reduce<Hypothesis | null>((best, one) => (best === null || one.score > best.score ? one : best), null);
+  }
+
+  #latencies(service: number, sites: readonly MeasuredSite[]): Pick<Hypothesis, 'kind' | 'score' | 'sites'>[] {
+    const own = sites.filter(({ site, from }) => site.kind === 'own' && from === service);
+    const into = sites.filter(({ site, to }) => site.kind === 'gap' && to === service);
+    const out = sites.filter(({ site, from }) => site.kind === 'gap' && from === service);
+    const lags = sites.filter(({ site, to }) => site.kind === 'lag' && to === service);
+    const counts = sites.filter(({ site, from }) => site.kind === 'count' && from === service);
+    const scored: Pick<Hypothesis, 'kind' | 'score' | 'sites'>[] = [];
+    const add = (kind: SuspectKind, score: number, from: readonly MeasuredSite[], hasImpact = true): void => {
+      const moved = from.filter(({ rise }) => rise.evidence > 0).toSorted((a, b) => strength(b) - strength(a));
+      if (score > 0) scored.push({ kind, score: score * (hasImpact ? this.#impact(moved) : 1), sites: moved });
+    };
+    add('network', sum(into) * precision(into), into);
+    add('slow', sum([...own, ...out]) * precision([...own, ...out]) + sum(into) * precision(into), [
+      ...own,
+      ...out,
+      ...into,
+    ]);
+    for (const [kind, some, hasImpact] of [
+      ['operation', own, true],
+      ['queue', lags, false],
+      ['more-calls', counts, true],
+    ] as const) {
+      const best = strongest(some);
+      if (best !== undefined) add(kind, strength(best), [best], hasImpact);
+    }
+    return scored;
+  }
+
+  /** A database, queue or host that sends no spans: suspected where several services wait for it. */
+  #peers(sites: readonly MeasuredSite[]): Hypothesis[] {
+    const byPeer = new Map<string, MeasuredSite[]>();
+    for (const site of sites) {
+      if (site.peer === '') continue;
+      const same = byPeer.get(site.peer);
+      if (same === undefined) byPeer.set(site.peer, [site]);
+      else same.push(site);
+    }
+    return [...byPeer].flatMap(([peer, own]) => {
+      if (new Set(own.map(({ from }) => from)).size < 2) return [];
+      const moved = own.filter(({ rise }) => rise.evidence > 0).toSorted((a, b) => strength(b) - strength(a));
+      if (new Set(moved.map(({ from }) => from)).size < 2) return [];
+      const score = sum(own) * precision(own) * this.#impact(moved);
+      return [{ service: 0, peer, part: null, kind: 'slow', score, sites: moved, outcomes: [] }];
+    });
+  }
+
+  /** How much of the affected traces' time the excess of some sites makes up, from 0 to 1. */
+  #impact(sites: readonly MeasuredSite[]): number {
+    const { table } = this.#incident;
+    const excess = new Map<number, number>();
+    for (const { site, usual } of sites) {
+      const each = site.kind === 'count' ? this.#usualDuration(site.callee) : 1;
+      const { values, spans } = site.incident;
+      for (let at = 0; at < values.length; at++) {
+        if (values[at]! <= usual.threshold) continue;
+        const trace = table.trace[spans[at]!]!;
+        excess.set(trace, (excess.get(trace) ?? 0) + (values[at]! - usual.median) * each);
+      }
+    }
+    const shares = Float64Array.from(excess, ([trace, ns]) => ns / Math.max(1, table.traceDurationNs[trace]!)).sort();
+    return Math.min(1, quantile(shares, 0.5) / IMPACT_FULL);
+  }
+
+  /** Of a called operation: the median of its spans. */
+  #usualDuration(operation: number): number {
+    const { table } = this.#incident;
+    const durations: number[] = [];
+    for (let span = 0; span < table.count && durations.length < 1_000; span++) {
+      if (table.operation[span] === operation) durations.push(table.durationNs[span]!);
+    }
+    return quantile(Float64Array.from(durations).sort(), 0.5);
+  }
+
+  /** Instances of a service that have something in common that others of it have not. */
+  #partsOf(service: number): Part[] {
+    const { table } = this.#incident;
+    const seen = new Set<number>();
+    for (let span = 0; span < table.count; span++) {
+      const instance = table.instance[span]!;
+      if (this.#vocabulary.instances[instance]!.service === service) seen.add(instance);
+    }
+    const instances = [...seen].map((number) => this.#vocabulary.instances[number]!);
+    const parts = (key: Part['key'], valueOf: (instance: Instance) => string): Part[] => {
+      const values = new Set(instances.map(valueOf).filter((value) => value !== ''));
+      if (values.size < 2) return [];
+      return [...values].map((value) => ({ key, value, has: (instance) => valueOf(instance) === value }));
+    };
+    return [
+      ...parts('service.version', ({ version }) => version),
+      ...parts('service.instance.id', ({ id }) => id),
+      ...parts('host.name', ({ host }) => host),
+    ];
+  }
+
+  #within(measured: MeasuredSite, service: number, part: Part): MeasuredSite[] {
+    const samples = this.#samplesOf(measured, service, part, true);
+    if (samples.values.length === 0) return [];
+    const { site, usual } = measured;
+    const rise = riseOf(site.baseline.values, samples.values, usual, UNIT[site.kind]);
+    return [{ ...measured, site: { ...site, incident: samples }, rise, weight: weightOf(samples.values.length) }];
+  }
+
+  /** Values whose end in the service is in the part, or is not. */
+  #samplesOf({ site, from }: MeasuredSite, service: number, part: Part, isIn: boolean): Samples {
+    const { table, times } = this.#incident;
+    const { instances } = this.#vocabulary;
+    const values: number[] = [];
+    const spans: number[] = [];
+    for (let at = 0; at < site.incident.spans.length; at++) {
+      const span = site.incident.spans[at]!;
+      const end = site.kind === 'gap' && from !== service ? times.callee[span]! : span;
+      if (part.has(instances[table.instance[end]!]!) !== isIn) continue;
+      values.push(site.incident.values[at]!);
+      spans.push(span);
+    }
+    return { values, spans };
+  }
+
+  /** Whether the rest of the service is as usual where a part of it is not. */
+  #isAlone(sites: readonly MeasuredSite[], service: number, part: Part): boolean {
+    let ofPart = 0;
+    let ofRest = 0;
+    let restCount = 0;
+    for (const measured of sites) {
+      const full = this.sites.find(
+        ({ site }) =>
+          site.kind === measured.site.kind &&
+          site.operation === measured.site.operation &&
+          site.callee === measured.site.callee,
+      );
+      if (full === undefined) continue;
+      const { values } = this.#samplesOf(full, service, part, false);
+      const above = values.filter((value) => value > measured.usual.threshold).length;
+      const rest = values.length === 0 ? 0 : Math.max(0, above / values.length - measured.rise.usualShare);
+      ofPart += Math.max(0, measured.rise.share - measured.rise.usualShare) * measured.weight;
+      ofRest += rest * measured.weight;
+      restCount += values.length;
+    }
+    return restCount >= BASELINE_MIN && ofRest <= REST_MAX * ofPart;
+  }
+}
+
+/** Baselines for sites that have too few values of their own: those of what is most like them. */
+class Pools {
+  readonly #sorted = new Map<string, Float64Array>();
+  readonly #values = new Map<string, number[]>();
+  readonly #vocabulary: Vocabulary;
+
+  constructor(sites: readonly Site[], vocabulary: Vocabulary) {
+    this.#vocabulary = vocabulary;
+    for (const site of sites) {
+      for (const key of this.#keys(site)) {
+        const values = this.#values.get(key) ?? [];
+        for (const value of site.baseline.values) values.push(value);
+        this.#values.set(key, values);
+      }
+    }
+  }
+
+  /** In ascending order; null where nothing is like it. */
+  baselineOf(site: Site): Float64Array | null {
+    if (site.baseline.values.length >= BASELINE_MIN) return Float64Array.from(site.baseline.values).sort();
+    for (const key of this.#keys(site)) {
+      const values = this.#values.get(key) ?? [];
+      if (values.length < BASELINE_MIN) continue;
+      const sorted = this.#sorted.get(key) ?? Float64Array.from(values).sort();
+      this.#sorted.set(key, sorted);
+      return sorted;
+    }
+    return null;
+  }
+
+  #keys({ kind, operation, callee }: Site): string[] {
+    const { operations } = this.#vocabulary;
+    const { service, name } = operations[operation]!;
+    if (kind === 'own') return [`own ${service} ${name}`];
+    if (kind === 'count') return [];
+    return [
+      `${kind} to ${callee}`,
+      `${kind} into ${operations[callee]!.service}`,
+      `${kind} of ${operation}`,
+      `${kind} from ${service}`,
+    ];
+  }
+}
+
+/** A name for a suspect in a set. */
+export function nameOf(service: number, peer: string): string {
+  return peer === '' ? `service ${service}` : `peer ${peer}`;
+}
+
+export function strength({ rise, weight }: MeasuredSite): number {
+  return rise.evidence * weight;
+}
+
+function strongest(sites: readonly MeasuredSite[]): MeasuredSite | undefined {
+  return sites.reduce<MeasuredSite | undefined>(
+    (best, site) => (best === undefined || strength(site) > strength(best) ? site : best),
+    undefined,
+  );
+}
+
+function sum(sites: readonly MeasuredSite[]): number {
+  return sites.reduce((total, site) => total + strength(site), 0);
+}
+
+/** Which share of what a hypothesis predicts has happened. */
+function precision(sites: readonly MeasuredSite[]): number {
+  let moved = 0;
+  let weight = 0;
+  for (const site of sites) {
+    moved += site.weight * Math.min(1, site.rise.evidence / MOVED);
+    weight += site.weight;
+  }
+  return weight === 0 ? 0 : moved / weight;
+}
+
+/** By each service that a site begins or ends in. */
+function groupSites(sites: readonly MeasuredSite[]): Map<number, MeasuredSite[]> {
+  const groups = new Map<number, MeasuredSite[]>();
+  for (const site of sites) {
+    for (const service of new Set([site.from, site.to])) {
+      const group = groups.get(service);
+      if (group === undefined) groups.set(service, [site]);
+      else group.push(site);
+    }
+  }
+  return groups;
+}

@@ -1,0 +1,4 @@
+export { explainIncident, type Conclusion, type Explanation, type Suspect, type SuspectEvidence } from './explain.ts';
+export { type SpanRow, type SpanTable, SpanTableBuilder } from './span-table.ts';
+export { Vocabulary } from './vocabulary.ts';
+export { failureName, normalMessage, type SpanEnd } from './failure-name.ts';

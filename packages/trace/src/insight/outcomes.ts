@@ -1,0 +1,205 @@
+import { kindOf } from './own-times.ts';
+import { targetOf, type Measured } from './sites.ts';
+import type { SpanTable } from './span-table.ts';
+import { likelihoodRatio, weightOf } from './statistics.ts';
+
+/**
+ * What an operation did, under one parent operation: which operations it called, as a set, and how it failed. Where
+ * something goes wrong, calls are missing and failures appear, and a trace may well be shorter than it usually is.
+ */
+export interface OutcomeRise {
+  readonly operation: number;
+  /** The operation above it; 0 for a root. */
+  readonly parentOperation: number;
+  /** A failure of the operation itself; 0 for none. */
+  readonly failure: number;
+  /** Operations that are called otherwise and were not in this outcome. */
+  readonly lost: readonly number[];
+  /** Operations that are not called otherwise. */
+  readonly added: readonly number[];
+  /** Spans of the incident that had this outcome, of those that the change began at. */
+  readonly spans: readonly number[];
+  readonly count: number;
+  readonly share: number;
+  readonly baselineCount: number;
+  readonly usualShare: number;
+  /** From 0 on; see `Rise.evidence`, here with the weight of the count. */
+  readonly evidence: number;
+}
+
+interface Context {
+  readonly operation: number;
+  readonly parentOperation: number;
+  readonly baseline: Map<string, number[]>;
+  readonly incident: Map<string, number[]>;
+}
+
+/** z of a normal distribution's 80th percentile. */
+const Z_80 = 0.8416;
+const UNUSUAL_MAX = 0.1;
+/** A failure that is frequent already can still become more frequent. */
+const UNUSUAL_FAILURE_MAX = 0.5;
+const LIKELIHOOD_MIN = 3;
+const LIKELIHOOD_FULL = 8;
+const MAGNITUDE = 4;
+const FAILURE_MAGNITUDE = 6;
+const BASELINE_FULL = 20;
+/** Outcomes that were seen before come in bursts: a hundred of them tell little more than ten. */
+const BURST = 0.1;
+
+/** The outcomes that have become more frequent, each where it began: what is above it in its trace follows from it. */
+export function findOutcomeRises(baseline: Measured, incident: Measured): OutcomeRise[] {
+  const contexts = new Map<string, Context>();
+  collect(contexts, baseline, 'baseline');
+  collect(contexts, incident, 'incident');
+  const rises: { context: Context; outcome: string; spans: readonly number[]; usual: number; count: number }[] = [];
+  for (const context of contexts.values()) {
+    const baselineCount = countOf(context.baseline);
+    const count = countOf(context.incident);
+    if (baselineCount === 0) continue;
+    for (const [outcome, spans] of context.incident) {
+      const seen = context.baseline.get(outcome)?.length ?? 0;
+      const usual = upperBound(seen, baselineCount);
+      if (isRisen(outcome, spans.length, count, seen, baselineCount, usual)) {
+        rises.push({ context, outcome, spans, usual, count });
+      }
+    }
+  }
+  const begins = whereItBegan(
+    incident.table,
+    rises.flatMap(({ spans }) => spans),
+  );
+  return rises.flatMap(({ context, outcome, spans, usual, count }) => {
+    const own = spans.filter((span) => begins[span] === 1);
+    if (own.length === 0) return [];
+    const { failure, called } = readOutcome(outcome);
+    const usually = usuallyCalled(context);
+    const seen = context.baseline.get(outcome)?.length ?? 0;
+    const share = own.length / count;
+    const likelihood = likelihoodRatio(seen > 0 ? inBursts(count) : count, share, usual);
+    const certainty = likelihood < LIKELIHOOD_MIN ? 0 : Math.min(1, likelihood / LIKELIHOOD_FULL);
+    const baselineCount = countOf(context.baseline);
+    const rise = Math.max(0, (share - usual) / (1 - usual));
+    const magnitude = failure === 0 ? MAGNITUDE : FAILURE_MAGNITUDE;
+    return {
+      operation: context.operation,
+      parentOperation: context.parentOperation,
+      failure,
+      lost: [...usually].filter((operation) => !called.includes(operation)),
+      added: called.filter((operation) => !everCalled(context, operation)),
+      spans: own,
+      count,
+      share,
+      baselineCount,
+      usualShare: seen / baselineCount,
+      evidence: rise * certainty * magnitude * Math.min(1, baselineCount / BASELINE_FULL) * weightOf(count),
+    };
+  });
+}
+
+function collect(contexts: Map<string, Context>, { table, times }: Measured, window: 'baseline' | 'incident'): void {
+  const called: number[] = [];
+  for (let span = 0; span < table.count; span++) {
+    const operation = table.operation[span]!;
+    const parent = table.parent[span]!;
+    // Whose parent is not here, may have any.
+    if (table.isOrphan[span] === 1) continue;
+    const parentOperation = parent < 0 ? 0 : table.operation[parent]!;
+    called.length = 0;
+    for (let at = table.childrenFrom[span]!; at < table.childrenFrom[span + 1]!; at++) {
+      called.push(table.operation[targetOf(times, table.children[at]!)]!);
+    }
+    const outcome = writeOutcome(table.failure[span]!, called);
+    const key = `${operation} ${parentOperation}`;
+    let context = contexts.get(key);
+    if (context === undefined) {
+      context = { operation, parentOperation, baseline: new Map(), incident: new Map() };
+      contexts.set(key, context);
+    }
+    const spans = context[window].get(outcome);
+    if (spans === undefined) context[window].set(outcome, [span]);
+    else spans.push(span);
+  }
+}
+
+function writeOutcome(failure: number, called: number[]): string {
+  if (called.length > 1) called = [...new Set(called)].sort((a, b) => a - b);
+  return `${failure}:${called.join(',')}`;
+}
+
+function readOutcome(outcome: string): { readonly failure: number; readonly called: readonly number[] } {
+  const [failure = '', called = ''] = outcome.split(':');
+  return { failure: Number(failure), called: called === '' ? [] : called.split(',').map(Number) };
+}
+
+function isRisen(
+  outcome: string,
+  count: number,
+  of: number,
+  seen: number,
+  baselineCount: number,
+  usual: number,
+): boolean {
+  const share = count / of;
+  const usualShare = seen / baselineCount;
+  const most = outcome.startsWith('0:') ? UNUSUAL_MAX : UNUSUAL_FAILURE_MAX;
+  if (usualShare >= most || share <= usual || share < 2 * usualShare) return false;
+  return likelihoodRatio(seen > 0 ? inBursts(of) : of, share, usual) >= LIKELIHOOD_MIN;
+}
+
+function inBursts(count: number): number {
+  return count / (1 + BURST * (count - 1));
+}
+
+/** The highest share that `seen` of `count` leave likely: an outcome that 7 spans do not show may still be frequent. */
+function upperBound(seen: number, count: number): number {
+  if (seen === 0) return 1 - 0.2 ** (1 / (count + 1));
+  const share = seen / count;
+  const middle = share + Z_80 ** 2 / (2 * count);
+  const half = Z_80 * Math.sqrt((share * (1 - share)) / count + Z_80 ** 2 / (4 * count ** 2));
+  return (middle + half) / (1 + Z_80 ** 2 / count);
+}
+
+/** 1 for the spans without another one below them. */
+function whereItBegan(table: SpanTable, spans: readonly number[]): Uint8Array {
+  const begins = new Uint8Array(table.count);
+  const isAbove = new Uint8Array(table.count);
+  for (const span of spans) begins[span] = 1;
+  for (const span of spans) {
+    for (let above = table.parent[span]!; above >= 0 && isAbove[above] === 0; above = table.parent[above]!) {
+      isAbove[above] = 1;
+      begins[above] = 0;
+    }
+  }
+  return begins;
+}
+
+function countOf(outcomes: ReadonlyMap<string, readonly number[]>): number {
+  let count = 0;
+  for (const spans of outcomes.values()) count += spans.length;
+  return count;
+}
+
+/** Operations that at least half of the baseline's outcomes have. */
+function usuallyCalled(context: Context): ReadonlySet<number> {
+  const counts = new Map<number, number>();
+  for (const [outcome, spans] of context.baseline) {
+    for (const operation of readOutcome(outcome).called) {
+      counts.set(operation, (counts.get(operation) ?? 0) + spans.length);
+    }
+  }
+  const half = countOf(context.baseline) / 2;
+  return new Set([...counts].filter(([, count]) => count >= half).map(([operation]) => operation));
+}
+
+function everCalled(context: Context, operation: number): boolean {
+  for (const outcome of context.baseline.keys()) if (readOutcome(outcome).called.includes(operation)) return true;
+  return false;
+}
+
+/** Whether a span calls somebody, and is neither answered nor has spans below it. */
+export function isUnanswered({ table, times }: Measured, span: number): boolean {
+  return (
+    kindOf(table, span) === 3 && times.callee[span]! < 0 && table.childrenFrom[span] === table.childrenFrom[span + 1]
+  );
+}
