@@ -29,7 +29,7 @@ import { Ingest } from './ingest/ingest.ts';
 import { Loader } from './spool/loader.ts';
 import type { Segment } from './spool/segment-recovery.ts';
 import { Spool } from './spool/spool.ts';
-import { IncidentReader } from './insight/incident-reader.ts';
+import { WindowComparer } from './insight/window-comparer.ts';
 import { Headlines } from './query/headlines.ts';
 import { findStoreFacts } from './query/store-facts.ts';
 import { TraceReader } from './query/trace-reader.ts';
@@ -524,7 +524,7 @@ async function openApi(scope: Scope, ingestion: Ingestion, receivers: Receivers,
   });
   shutdown.register('maintenance', () => maintenance.stop());
   const traceReader = new TraceReader({ registry, limits: limits.query });
-  const incidents = new IncidentReader({ registry, limits: limits.insight });
+  const windows = new WindowComparer({ registry, limits: limits.insight });
   const answers = new StoreAnswers({
     query,
     registry,
@@ -540,7 +540,7 @@ async function openApi(scope: Scope, ingestion: Ingestion, receivers: Receivers,
       registry,
       endpoints: { otlpGrpcPort: otlpGrpcAddress?.port ?? null, otlpHttpPort: otlpHttpAddress.port },
     }),
-    ...insightRoutes(answers, incidents, limits.insight.requestBytesMax),
+    ...insightRoutes({ answers, windows, now: Date.now, bytesMax: limits.insight.requestBytesMax }),
     samplingRoute(sampling.control, Date.now),
     ...samplingSettingsRoutes(sampling.control, limits.sampling.settingsBytesMax),
     systemRoute((signal) => system.answer(signal), answers),
@@ -568,7 +568,7 @@ async function openApi(scope: Scope, ingestion: Ingestion, receivers: Receivers,
   const uiAddress = await listen(api, config, 'httpPort');
   shutdown.register('api', async () => {
     await api.close(limits.http.closeTimeoutMs);
-    await Promise.all([traceReader.close(), incidents.close()]);
+    await Promise.all([traceReader.close(), windows.close()]);
   });
   dataDirectory.notePorts({
     ...(otlpGrpcAddress !== null && { 'OTLP/gRPC': otlpGrpcAddress.port }),

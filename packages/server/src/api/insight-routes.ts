@@ -1,29 +1,80 @@
-import type { ExplainResponse } from '@throughline/trace/client';
+import type { ChangesResponse, ExplainResponse } from '@throughline/trace/client';
 import { jsonBody } from '../http/json-body.ts';
+import { anyText, integer, time } from '../http/parameters.ts';
 import { Problem } from '../http/problem.ts';
 import { route, type Route } from '../http/route.ts';
-import type { IncidentReader } from '../insight/incident-reader.ts';
+import type { WindowComparer } from '../insight/window-comparer.ts';
 import type { TimeWindow } from '../insight/window-slices.ts';
-import { explainRequestSchema, explanationSchema } from './insight-schemas.ts';
+import { changesSchema, explainRequestSchema, explanationSchema } from './insight-schemas.ts';
 import { PARTIAL_HEADERS, type StoreAnswers } from './store-answers.ts';
+
+export interface InsightRoutesOptions {
+  readonly answers: StoreAnswers;
+  readonly windows: WindowComparer;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Of a request's body. */
+  readonly bytesMax: number;
+}
 
 /** The last moment that a signed number of 64 bits holds, as spans have it. */
 const LAST_UNIX_NANO = 2n ** 63n - 1n;
+const HOUR_NS = 3_600_000_000_000n;
+const BASELINE_NS = 24n * HOUR_NS;
+const CHANGES_DEFAULT = 50;
+const CHANGES_MAX = 1_000;
 
 /** What many traces mean together. */
-export function insightRoutes(answers: StoreAnswers, incidents: IncidentReader, bytesMax: number): Route[] {
+export function insightRoutes({ answers, windows, now, bytesMax }: InsightRoutesOptions): Route[] {
   return [
+    route({
+      path: '/api/v1/changes',
+      operationId: 'listChanges',
+      summary:
+        'What has changed in a range of time against the 24 hours before it, or against a baseline that is given: ' +
+        'operations that are slower or fail more often, that are new or gone, new versions; and the likeliest cause',
+      parameters: {
+        from: time('Begin of the range; an hour before `to` when it is not given'),
+        to: time('End of the range; now when it is not given'),
+        baselineFrom: time('Begin of the baseline; 24 hours before its end when it is not given'),
+        baselineTo: time('End of the baseline; the begin of the range when it is not given'),
+        service: anyText('Only changes of this service'),
+        limit: integer(
+          { least: 1, most: CHANGES_MAX, defaultValue: CHANGES_DEFAULT },
+          'Maximum number of changes in the response',
+        ),
+      },
+      answers: { description: 'The changes, and the suspects', schema: changesSchema, headers: PARTIAL_HEADERS },
+      usesStore: true,
+      answer: ({ query: { from, to, baselineFrom, baselineTo, service, limit }, signal }) => {
+        const end = to ?? BigInt(now()) * 1_000_000n;
+        const range = windowOf('from', from ?? before(end, HOUR_NS), 'to', end);
+        const baselineEnd = baselineTo ?? range.fromUnixNano;
+        const baselineBegin = baselineFrom ?? before(baselineEnd, BASELINE_NS);
+        const baseline = windowOf('baselineFrom', baselineBegin, 'baselineTo', baselineEnd);
+        expectApart(baseline, range);
+        return answers.json(signal, async (context): Promise<ChangesResponse> => {
+          const { explanation, changes } = await windows.compare(context, baseline, range);
+          const wanted = service === null ? changes : changes.filter((change) => change.service === service);
+          return {
+            fromUnixNano: String(range.fromUnixNano),
+            toUnixNano: String(range.toUnixNano),
+            baselineFromUnixNano: String(baseline.fromUnixNano),
+            baselineToUnixNano: String(baseline.toUnixNano),
+            changes: wanted.slice(0, limit),
+            truncated: wanted.length > limit,
+            ...explanation,
+          };
+        });
+      },
+    }),
     route({
       method: 'POST',
       path: '/api/v1/incidents/explain',
       operationId: 'explainIncident',
       summary:
         'Compares an incident with a time when all was well, and names the services that are the likeliest cause',
-      body: jsonBody(explainRequestSchema, {
-        bytesMax,
-        limit: 'insight.requestBytesMax',
-        code: 'invalid_windows',
-      }),
+      body: jsonBody(explainRequestSchema, { bytesMax, limit: 'insight.requestBytesMax', code: 'invalid_windows' }),
       answers: {
         description: 'The conclusion, with the suspects',
         schema: explanationSchema,
@@ -35,30 +86,33 @@ export function insightRoutes(answers: StoreAnswers, incidents: IncidentReader, 
       },
       usesStore: true,
       answer: ({ body, signal }) => {
-        const baseline = windowOf('baseline', body.baseline);
-        const incident = windowOf('incident', body.incident);
-        if (baseline.fromUnixNano < incident.toUnixNano && incident.fromUnixNano < baseline.toUnixNano) {
-          throw new Problem(400, 'invalid_windows', 'baseline and incident overlap; expected windows apart');
-        }
-        return answers.json(signal, (context): Promise<ExplainResponse> =>
-          incidents.explain(context, baseline, incident),
+        const [baseline, incident] = (['baseline', 'incident'] as const).map((name) => {
+          const { fromUnixNano, toUnixNano } = body[name];
+          return windowOf(`${name}.fromUnixNano`, BigInt(fromUnixNano), `${name}.toUnixNano`, BigInt(toUnixNano));
+        }) as [TimeWindow, TimeWindow];
+        expectApart(baseline, incident);
+        return answers.json(
+          signal,
+          async (context): Promise<ExplainResponse> => (await windows.compare(context, baseline, incident)).explanation,
         );
       },
     }),
   ];
 }
 
-function windowOf(
-  name: string,
-  given: { readonly fromUnixNano: string | number; readonly toUnixNano: string | number },
-): TimeWindow {
-  const fromUnixNano = BigInt(given.fromUnixNano);
-  const toUnixNano = BigInt(given.toUnixNano);
+function windowOf(fromName: string, fromUnixNano: bigint, toName: string, toUnixNano: bigint): TimeWindow {
   if (toUnixNano > LAST_UNIX_NANO) {
-    throw new Problem(400, 'invalid_windows', `${name}.toUnixNano is after the year 2262; expected nanoseconds`);
+    throw new Problem(400, 'invalid_windows', `${toName} is after the year 2262; expected nanoseconds since 1970`);
   }
-  if (fromUnixNano >= toUnixNano) {
-    throw new Problem(400, 'invalid_windows', `${name}.fromUnixNano is not before ${name}.toUnixNano`);
-  }
+  if (fromUnixNano >= toUnixNano) throw new Problem(400, 'invalid_windows', `${fromName} is not before ${toName}`);
   return { fromUnixNano, toUnixNano };
+}
+
+function expectApart(baseline: TimeWindow, incident: TimeWindow): void {
+  if (baseline.fromUnixNano >= incident.toUnixNano || incident.fromUnixNano >= baseline.toUnixNano) return;
+  throw new Problem(400, 'invalid_windows', 'the baseline and the incident overlap; expected windows apart');
+}
+
+function before(unixNano: bigint, lengthNs: bigint): bigint {
+  return unixNano > lengthNs ? unixNano - lengthNs : 0n;
 }

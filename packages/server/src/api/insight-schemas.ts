@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox';
-import { closed, count, described, members, nullable, oneOf } from '../schema/json-schema.ts';
+import { closed, count, decimal, described, members, nullable, oneOf } from '../schema/json-schema.ts';
 import { named } from '../schema/named-schema.ts';
 import { partial } from './partial-schema.ts';
 
@@ -74,23 +74,82 @@ const comparedWindow = named(
   ),
 );
 
+const explained = {
+  conclusion: described(
+    oneOf(['found', 'not-enough-evidence', 'nothing-unusual']),
+    '`found`: the first suspect stands out · `not-enough-evidence`: something differs, and too little speaks for ' +
+      'one cause · `nothing-unusual`: the windows are alike.',
+  ),
+  text: Type.String({ description: 'One sentence.' }),
+  suspects: Type.Array(suspect, { description: 'The likeliest first; at most five.' }),
+  warnings: Type.Array(Type.String(), { description: 'What makes the comparison less certain.' }),
+  baseline: comparedWindow,
+  incident: comparedWindow,
+  partial,
+};
+
 export const explanationSchema = named(
   'ExplainResponse',
   closed(
+    explained,
+    'What differs between two windows of traces, and which service is the likeliest cause. A comparison of counts and ' +
+      'durations; no language model.',
+  ),
+);
+
+const change = named(
+  'Change',
+  closed(
     {
-      conclusion: described(
-        oneOf(['found', 'not-enough-evidence', 'nothing-unusual']),
-        '`found`: the first suspect stands out · `not-enough-evidence`: something differs, and too little speaks for ' +
-          'one cause · `nothing-unusual`: the windows are alike.',
+      kind: described(
+        oneOf([
+          'slower',
+          'faster',
+          'failures',
+          'fewer-failures',
+          'more-requests',
+          'fewer-requests',
+          'new-operation',
+          'gone-operation',
+          'new-version',
+        ]),
+        '`failures`, `fewer-failures`: more or fewer of the requests fail.',
       ),
-      text: Type.String({ description: 'One sentence.' }),
-      suspects: Type.Array(suspect, { description: 'The likeliest first; at most five.' }),
-      warnings: Type.Array(Type.String(), { description: 'What makes the comparison less certain.' }),
-      baseline: comparedWindow,
-      incident: comparedWindow,
-      partial,
+      service: Type.String(),
+      operation: nullable(Type.String(), 'Null for what the whole service has in common, such as its version.'),
+      score: Type.Number({
+        minimum: 0,
+        description: 'How much speaks for it, and how much it matters; comparable within one response.',
+      }),
+      before: nullable(Type.Number(), 'The measure in the baseline; null where it has none.'),
+      after: nullable(Type.Number(), 'The same in the range.'),
+      unit: nullable(
+        oneOf(['ns', 'share', 'perMinute']),
+        '`ns`: the median duration, or of the slow requests where they are fewer than half · `share`: of the requests ' +
+          'that fail, from 0 to 1 · `perMinute`: requests.',
+      ),
+      count: count({ description: 'Requests of the range that were looked at.' }),
+      baselineCount: count({ description: 'Requests of the baseline.' }),
+      text: Type.String({ description: 'One line.' }),
+      traceIds: Type.Array(Type.String(), { description: 'Traces of the range that show it; at most three.' }),
+      spanIds: Type.Array(Type.String(), { description: 'The span in each of these traces.' }),
     },
-    'What differs between two windows of traces, and which service is the likeliest cause. A sound comparison of ' +
-      'counts and durations; no language model.',
+    'Something that differs between a range of time and what was before.',
+  ),
+);
+
+export const changesSchema = named(
+  'ChangesResponse',
+  closed(
+    {
+      fromUnixNano: decimal('Begin of the range.'),
+      toUnixNano: decimal('Its end.'),
+      baselineFromUnixNano: decimal('Begin of the time that it is compared with.'),
+      baselineToUnixNano: decimal('Its end.'),
+      changes: Type.Array(change, { description: 'What matters most first.' }),
+      truncated: Type.Boolean({ description: 'Whether there are more.' }),
+      ...explained,
+    },
+    'What has changed, and which service is the likeliest cause.',
   ),
 );

@@ -80,7 +80,9 @@ function rangeConditions({ fromUnixNano, toUnixNano }: TimeWindow): string[] {
 function keptAttributes(column: 'attrs_k' | 'attrs_v'): string {
   const isKept = `has([${SPAN_KEYS.map(sqlString).join(', ')}], k)`;
   const kept =
-    column === 'attrs_k' ? `arrayFilter(k -> ${isKept}, attrs_k)` : `arrayFilter((v, k) -> ${isKept}, attrs_v, attrs_k)`;
+    column === 'attrs_k'
+      ? `arrayFilter(k -> ${isKept}, attrs_k)`
+      : `arrayFilter((v, k) -> ${isKept}, attrs_v, attrs_k)`;
   return `if(kind IN (3, 4) OR status_code = 2, CAST(${kept}, 'Array(String)'), emptyArrayString())`;
 }
 

@@ -316,12 +316,23 @@ export interface TraceSamplingDecision {
 export type SamplingReason = 'default' | 'fixed' | 'target' | 'errors';
 
 /**
- * What differs between two windows of traces, and which service is the likeliest cause. A sound comparison of counts
- * and durations; no language model.
+ * What has changed, and which service is the likeliest cause.
  *
- * Returned by `POST /api/v1/incidents/explain`.
+ * Returned by `GET /api/v1/changes?from&to&baselineFrom&baselineTo&service&limit`.
  */
-export interface ExplainResponse {
+export interface ChangesResponse {
+  /** Begin of the range. */
+  readonly fromUnixNano: string;
+  /** Its end. */
+  readonly toUnixNano: string;
+  /** Begin of the time that it is compared with. */
+  readonly baselineFromUnixNano: string;
+  /** Its end. */
+  readonly baselineToUnixNano: string;
+  /** What matters most first. */
+  readonly changes: readonly Change[];
+  /** Whether there are more. */
+  readonly truncated: boolean;
   /**
    * `found`: the first suspect stands out · `not-enough-evidence`: something differs, and too little speaks for one
    * cause · `nothing-unusual`: the windows are alike.
@@ -337,6 +348,45 @@ export interface ExplainResponse {
   readonly incident: ComparedWindow;
   /** Present where shards of the store did not answer: whatever is on them is not counted or listed. */
   readonly partial?: PartialAnswer;
+}
+
+/** Something that differs between a range of time and what was before. */
+export interface Change {
+  /** `failures`, `fewer-failures`: more or fewer of the requests fail. */
+  readonly kind:
+    | 'slower'
+    | 'faster'
+    | 'failures'
+    | 'fewer-failures'
+    | 'more-requests'
+    | 'fewer-requests'
+    | 'new-operation'
+    | 'gone-operation'
+    | 'new-version';
+  readonly service: string;
+  /** Null for what the whole service has in common, such as its version. */
+  readonly operation: string | null;
+  /** How much speaks for it, and how much it matters; comparable within one response. */
+  readonly score: number;
+  /** The measure in the baseline; null where it has none. */
+  readonly before: number | null;
+  /** The same in the range. */
+  readonly after: number | null;
+  /**
+   * `ns`: the median duration, or of the slow requests where they are fewer than half · `share`: of the requests that
+   * fail, from 0 to 1 · `perMinute`: requests.
+   */
+  readonly unit: 'ns' | 'share' | 'perMinute' | null;
+  /** Requests of the range that were looked at. */
+  readonly count: number;
+  /** Requests of the baseline. */
+  readonly baselineCount: number;
+  /** One line. */
+  readonly text: string;
+  /** Traces of the range that show it; at most three. */
+  readonly traceIds: readonly string[];
+  /** The span in each of these traces. */
+  readonly spanIds: readonly string[];
 }
 
 /** A service that may be the cause. */
@@ -387,6 +437,30 @@ export interface ComparedWindow {
   readonly readTraceCount: number;
   /** Their spans. */
   readonly readSpanCount: number;
+}
+
+/**
+ * What differs between two windows of traces, and which service is the likeliest cause. A comparison of counts and
+ * durations; no language model.
+ *
+ * Returned by `POST /api/v1/incidents/explain`.
+ */
+export interface ExplainResponse {
+  /**
+   * `found`: the first suspect stands out · `not-enough-evidence`: something differs, and too little speaks for one
+   * cause · `nothing-unusual`: the windows are alike.
+   */
+  readonly conclusion: 'found' | 'not-enough-evidence' | 'nothing-unusual';
+  /** One sentence. */
+  readonly text: string;
+  /** The likeliest first; at most five. */
+  readonly suspects: readonly Suspect[];
+  /** What makes the comparison less certain. */
+  readonly warnings: readonly string[];
+  readonly baseline: ComparedWindow;
+  readonly incident: ComparedWindow;
+  /** Present where shards of the store did not answer: whatever is on them is not counted or listed. */
+  readonly partial?: PartialAnswer;
 }
 
 /** Returned by `GET /api/v1/sampling?service`. */

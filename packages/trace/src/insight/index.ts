@@ -2,3 +2,4 @@ export { explainIncident, type Conclusion, type Explanation, type Suspect, type 
 export { type SpanRow, type SpanTable, SpanTableBuilder } from './span-table.ts';
 export { Vocabulary } from './vocabulary.ts';
 export { failureName, normalMessage, type SpanEnd } from './failure-name.ts';
+export { type Change, type ChangeKind, findChanges, type TableOfWindow } from './changes.ts';

@@ -3,12 +3,12 @@ import { JobThread } from '../job-thread.ts';
 import { queryBytes, queryRows, withView, type QueryContext } from '../query/rows.ts';
 import { EngineError } from '../storage/engine.ts';
 import type { InsightLimits } from './insight-limits.ts';
-import type { IncidentExplanation, InsightJob } from './insight-worker.ts';
+import type { Comparison, InsightJob } from './insight-worker.ts';
 import type { SliceRows, WindowRows } from './window-rows.ts';
 import { sliceSqls, windowCountSql } from './window-sql.ts';
 import { sampleOf, type TimeWindow } from './window-slices.ts';
 
-export interface IncidentReaderOptions {
+export interface WindowComparerOptions {
   readonly registry: Registry;
   readonly limits: InsightLimits;
   /** The built `insight-worker.js`. */
@@ -16,14 +16,14 @@ export interface IncidentReaderOptions {
 }
 
 /** Reads windows of traces, a sample of large ones, and has them compared in a thread. */
-export class IncidentReader {
+export class WindowComparer {
   readonly #limits: InsightLimits;
-  readonly #thread: JobThread<InsightJob, IncidentExplanation>;
+  readonly #thread: JobThread<InsightJob, Comparison>;
 
   readonly #sampled: Counter;
   readonly #comparisons: Counter<'outcome'>;
 
-  constructor({ registry, limits, workerPath }: IncidentReaderOptions) {
+  constructor({ registry, limits, workerPath }: WindowComparerOptions) {
     this.#limits = limits;
     this.#sampled = new Counter({
       name: 'throughline_insight_sampled_windows_total',
@@ -49,12 +49,12 @@ export class IncidentReader {
   }
 
   /** Rejects as queries to the engine do. */
-  async explain(context: QueryContext, baseline: TimeWindow, incident: TimeWindow): Promise<IncidentExplanation> {
+  async compare(context: QueryContext, baseline: TimeWindow, incident: TimeWindow): Promise<Comparison> {
     try {
       const job = { baseline: await this.#read(context, baseline), incident: await this.#read(context, incident) };
-      const explanation = await this.#thread.run(job, context.signal);
+      const comparison = await this.#thread.run(job, context.signal);
       this.#comparisons.inc({ outcome: 'answered' });
-      return explanation;
+      return comparison;
     } catch (error) {
       this.#comparisons.inc({ outcome: outcomeOf(error, context.signal) });
       throw error;
