@@ -17,14 +17,19 @@ const QUERIES = {
   SeriesQuery: '/api/v1/series',
   AttributesQuery: '/api/v1/attributes',
   TracesQuery: '/api/v1/traces',
+  ChangesQuery: '/api/v1/changes',
 };
+
+/** Routes whose bodies the client takes. */
+const BODIES = ['/api/v1/incidents/explain'];
 
 /** The types that answers of the API name, with their parts, and those of the parameters of queries. */
 export async function openApiTypes({ info, paths, components: { schemas } }) {
   const answers = answersOf(paths);
   const named = [...answers.keys()].filter((name) => !HAND_WRITTEN.includes(name));
   const parameters = Object.values(QUERIES).map((path) => paths[path].get.parameters);
-  const types = namesIn([...named.map((name) => answers.get(name).schema), ...parameters], schemas);
+  const bodies = BODIES.map((path) => paths[path].post.requestBody.content['application/json'].schema);
+  const types = namesIn([...named.map((name) => answers.get(name).schema), ...parameters, ...bodies], schemas);
   const text = [
     HEAD,
     comment(

@@ -1,7 +1,14 @@
-import { ApiClient, type AttributesQuery, type SeriesQuery, type TracesQuery } from '@throughline/trace/client';
+import {
+  ApiClient,
+  type AttributesQuery,
+  type ChangesQuery,
+  type SeriesQuery,
+  type TracesQuery,
+} from '@throughline/trace/client';
 import { Registry } from 'prom-client';
 import { afterEach, expect, it, vi } from 'vitest';
 import { apiRoutes } from './api-routes.ts';
+import { insightRoutes } from './insight-routes.ts';
 
 afterEach(() => void vi.unstubAllGlobals());
 
@@ -19,6 +26,7 @@ const TRACES: Required<TracesQuery> = {
   cursor: 'c',
 };
 const SERIES: Required<SeriesQuery> = { ...RANGE, service: 's', operation: 'o', groupBy: 'service', step: 1, limit: 1 };
+const CHANGES: Required<ChangesQuery> = { ...RANGE, baselineFrom: '0', baselineTo: '1', service: 's', limit: 1 };
 const ATTRIBUTES: Required<AttributesQuery> = { ...RANGE, prefix: 'p', limit: 1 };
 
 it('sends every parameter that a route has, and none that it has not', async () => {
@@ -35,11 +43,12 @@ it('sends every parameter that a route has, and none that it has not', async () 
   await client.attributes(ATTRIBUTES);
   await client.attributeValues('k', ATTRIBUTES);
   await client.headlines(['a']);
-  const routes = apiRoutes({ registry: new Registry() } as never);
+  await client.changes(CHANGES);
+  const routes = [...apiRoutes({ registry: new Registry() } as never), ...insightRoutes({ bytesMax: 1 } as never)];
   const known = (path: string): string[] =>
     Object.keys(routes.find((route) => route.path === path)?.parameters ?? {}).toSorted();
   expect(sent.map(({ pathname, searchParams }) => [pathname, [...new Set(searchParams.keys())].toSorted()])).toEqual(
     sent.map(({ pathname }) => [pathname, known(pathname)]),
   );
-  expect(new Set(sent.map(({ pathname }) => pathname)).size).toBe(7);
+  expect(new Set(sent.map(({ pathname }) => pathname)).size).toBe(8);
 });

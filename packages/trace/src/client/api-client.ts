@@ -3,7 +3,11 @@ import type {
   AttributesQuery,
   AttributesResponse,
   AttributeValuesResponse,
+  ChangesQuery,
+  ChangesResponse,
   EndpointsResponse,
+  ExplainRequest,
+  ExplainResponse,
   HeadlinesResponse,
   OperationsResponse,
   PartialAnswer,
@@ -170,6 +174,26 @@ export class ApiClient {
     return this.#get(`/traces/${encodeURIComponent(traceId)}/sampling`, {}, options);
   }
 
+  /** What has changed in a range of time, what matters most first, and the likeliest cause. */
+  changes(query: ChangesQuery = {}, options?: RequestOptions): Promise<ChangesResponse> {
+    return this.#get('/changes', { ...query }, options);
+  }
+
+  /**
+   * Compares an incident with a time when all was well. Rejects with `invalid_windows` if the windows overlap.
+   *
+   * @example
+   * const client = new ApiClient('http://127.0.0.1:4319');
+   * const { conclusion, text, suspects } = await client.explainIncident({
+   *   baseline: { fromUnixNano: '1796000000000000000', toUnixNano: '1796040000000000000' },
+   *   incident: { fromUnixNano: '1796040000000000000', toUnixNano: '1796040180000000000' },
+   * });
+   * if (conclusion === 'found') console.log(suspects[0]?.service, text);
+   */
+  async explainIncident(request: ExplainRequest, options?: RequestOptions): Promise<ExplainResponse> {
+    return (await this.#request<ExplainResponse>('/incidents/explain', {}, options, request)).body;
+  }
+
   /** Current sampling probabilities of the operations of one service, or of all, and the settings behind them. */
   sampling(service?: string, options?: RequestOptions): Promise<SamplingResponse> {
     return this.#get('/sampling', { service }, options);
@@ -189,20 +213,26 @@ export class ApiClient {
     return (await this.#request<T>(path, parameters, options)).body;
   }
 
-  async #request<T>(path: string, parameters: Parameters, options: RequestOptions = {}): Promise<Received<T>> {
+  async #request<T>(
+    path: string,
+    parameters: Parameters,
+    options: RequestOptions = {},
+    body?: object,
+  ): Promise<Received<T>> {
     const url = `${this.#baseUrl}/api/v1${path}${queryString(parameters)}`;
     const signal = options.signal;
     let status = 0;
     try {
       const response = await this.#fetch(url, {
-        headers: { accept: 'application/json' },
+        headers: { accept: 'application/json', ...(body !== undefined && { 'content-type': 'application/json' }) },
+        ...(body !== undefined && { method: 'POST', body: JSON.stringify(body) }),
         ...(signal && { signal }),
       });
       status = response.status;
       // The response is not checked against its type: for 100,000 spans that would cost time.
-      const body: T & Partial<ApiError> = await response.json();
-      if (response.ok) return { body, headers: response.headers };
-      if (body.error?.code) throw new ApiClientError(body.error.code, status, body.error.message);
+      const answer: T & Partial<ApiError> = await response.json();
+      if (response.ok) return { body: answer, headers: response.headers };
+      if (answer.error?.code) throw new ApiClientError(answer.error.code, status, answer.error.message);
       throw new ApiClientError('invalid_response', status, `${url} responded ${status} without a reason`);
     } catch (error) {
       if (error instanceof ApiClientError) throw error;

@@ -735,6 +735,24 @@ export interface DamagedPart {
  */
 export type TimeParameter = string;
 
+/** Two windows of time to compare. A trace belongs to the window in which its root starts. */
+export interface ExplainRequest {
+  /** When all was well: an hour or a day before, better long than short. */
+  readonly baseline: {
+    /** Nanoseconds since 1970, as decimal digits or as a number. */
+    readonly fromUnixNano: string | number;
+    /** Nanoseconds since 1970, as decimal digits or as a number. */
+    readonly toUnixNano: string | number;
+  };
+  /** When it was not; it does not overlap the baseline. */
+  readonly incident: {
+    /** Nanoseconds since 1970, as decimal digits or as a number. */
+    readonly fromUnixNano: string | number;
+    /** Nanoseconds since 1970, as decimal digits or as a number. */
+    readonly toUnixNano: string | number;
+  };
+}
+
 /** The parameters of `GET /api/v1/services`. */
 export interface TimeRange {
   /** Spans that start then or later; without it from the first one on. */
@@ -809,4 +827,20 @@ export interface TracesQuery {
   readonly limit?: number | undefined;
   /** Continues after an earlier page. Accepted: the nextCursor of an earlier page, unchanged. */
   readonly cursor?: string | undefined;
+}
+
+/** The parameters of `GET /api/v1/changes`. */
+export interface ChangesQuery {
+  /** Begin of the range; an hour before `to` when it is not given. */
+  readonly from?: TimeParameter | undefined;
+  /** End of the range; now when it is not given. */
+  readonly to?: TimeParameter | undefined;
+  /** Begin of the baseline; 24 hours before its end when it is not given. */
+  readonly baselineFrom?: TimeParameter | undefined;
+  /** End of the baseline; the begin of the range when it is not given. */
+  readonly baselineTo?: TimeParameter | undefined;
+  /** Only changes of this service. */
+  readonly service?: string | undefined;
+  /** Maximum number of changes in the response. 1 to 1,000. Default 50. */
+  readonly limit?: number | undefined;
 }
