@@ -115,6 +115,7 @@ function addRow(builder: SpanTableBuilder, block: Columns, row: number, traceId:
     startNs: Number(block.startNs.at(row) - base),
     durationNs: Number(block.durationNs.at(row)),
     failure: failureName({
+      kind,
       statusCode,
       statusMessage: block.statusMessage.text(row),
       errorType: text('error.type'),

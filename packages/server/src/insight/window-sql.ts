@@ -76,14 +76,14 @@ function rangeConditions({ fromUnixNano, toUnixNano }: TimeWindow): string[] {
   return startConditions({ fromUnixNano, toUnixNano: toUnixNano - 1n });
 }
 
-/** Of spans that call somebody or failed; others need none. */
+/** Of spans that call or answer somebody, or failed; others need none. */
 function keptAttributes(column: 'attrs_k' | 'attrs_v'): string {
   const isKept = `has([${SPAN_KEYS.map(sqlString).join(', ')}], k)`;
   const kept =
     column === 'attrs_k'
       ? `arrayFilter(k -> ${isKept}, attrs_k)`
       : `arrayFilter((v, k) -> ${isKept}, attrs_v, attrs_k)`;
-  return `if(kind IN (3, 4) OR status_code = 2, CAST(${kept}, 'Array(String)'), emptyArrayString())`;
+  return `if(kind IN (2, 3, 4) OR status_code = 2, CAST(${kept}, 'Array(String)'), emptyArrayString())`;
 }
 
 function resourceValue(key: string): string {

@@ -2,7 +2,7 @@ import { formatDuration } from '../format-duration.ts';
 import { Evaluation, type Hypothesis, nameOf, strength, type SuspectKind } from './hypotheses.ts';
 import { findOutcomeRises } from './outcomes.ts';
 import { ownTimes } from './own-times.ts';
-import { collectSites, type Measured } from './sites.ts';
+import { collectSites, type Measured, type SiteKind } from './sites.ts';
 import type { SpanTable } from './span-table.ts';
 
 /** Whether a cause was found. */
@@ -151,11 +151,10 @@ function evidenceOf({ table }: Measured, { sites, outcomes }: Hypothesis): Suspe
     spanIds: spans.slice(0, EXAMPLES).map((span) => table.spanIds[span]!),
   });
   const ofSites = sites.slice(0, SUSPECTS_MAX).map((measured): SuspectEvidence & { strength: number } => {
-    const { site, rise, usual } = measured;
-    const value = (ns: number): string =>
-      site.kind === 'count' ? String(Math.round(ns)) : formatDuration(Math.round(ns));
-    const unusual = site.incident.spans.filter((_, at) => site.incident.values[at]! > usual.threshold);
-    const where = site.kind === 'own' ? label(site.operation) : `${label(site.operation)} → ${label(site.callee)}`;
+    const { site, rise } = measured;
+    const value = (amount: number): string => valueText(site.kind, amount);
+    const unusual = site.incident.spans.filter((_, at) => site.incident.values[at]! > rise.threshold);
+    const where = site.callee === 0 ? label(site.operation) : `${label(site.operation)} → ${label(site.callee)}`;
     return {
       strength: strength(measured),
       text: `${where}: ${value(rise.usualMedian)} → ${value(rise.usualMedian + rise.excess)} in ${percent(rise.share)}`,
@@ -185,4 +184,9 @@ function evidenceOf({ table }: Measured, { sites, outcomes }: Hypothesis): Suspe
 
 function percent(share: number): string {
   return `${Math.round(share * 100)}%`;
+}
+
+function valueText(kind: SiteKind, amount: number): string {
+  if (kind === 'count') return String(amount < 1 ? Number(amount.toPrecision(2)) : Math.round(amount));
+  return kind === 'order' ? percent(amount) : formatDuration(Math.round(amount));
 }

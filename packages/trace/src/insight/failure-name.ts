@@ -1,5 +1,9 @@
+import { SpanKind } from '../otlp.ts';
+
 /** What a span says of how it ended. */
 export interface SpanEnd {
+  /** OTLP's SpanKind. */
+  readonly kind: number;
   /** OTLP's number: 2 for an error. */
   readonly statusCode: number;
   readonly statusMessage: string;
@@ -22,19 +26,33 @@ const OTHER = '_OTHER';
  * be all that shows why work was left out.
  *
  * @example
- * failureName({ statusCode: 2, statusMessage: 'order 4711 not found', errorType: '', exceptionType: '', httpStatus: '', rpcStatus: '' });
+ * failureName({ kind: 2, statusCode: 2, statusMessage: 'order 4711 not found', errorType: '', exceptionType: '', httpStatus: '', rpcStatus: '' });
  * // 'order # not found'
  *
  * @see https://opentelemetry.io/docs/specs/semconv/general/recording-errors/
  */
 export function failureName(end: SpanEnd): string {
-  const { statusCode, errorType, exceptionType, httpStatus, rpcStatus, statusMessage } = end;
-  if (statusCode !== 2) return exceptionType === '' ? '' : `${exceptionType} (handled)`;
+  const { kind, statusCode, errorType, exceptionType, httpStatus, rpcStatus, statusMessage } = end;
+  if (statusCode !== 2) {
+    // By the conventions a server's answer of 4xx is no error of its span.
+    if (kind === SpanKind.server && /^4\d\d$/.test(httpStatus)) return `HTTP ${httpStatus}`;
+    return exceptionType === '' ? '' : `${exceptionType} (handled)`;
+  }
   if (errorType !== '' && errorType !== OTHER) return /^[1-5]\d\d$/.test(errorType) ? `HTTP ${errorType}` : errorType;
   if (exceptionType !== '') return exceptionType;
   if (/^[45]\d\d$/.test(httpStatus)) return `HTTP ${httpStatus}`;
   if (rpcStatus !== '' && rpcStatus !== '0' && rpcStatus !== 'OK') return `RPC ${rpcStatus}`;
   return normalMessage(statusMessage) || 'error';
+}
+
+/** Answers that say what was wrong with the request: not those that refuse a right one, such as 401, 408 and 429. */
+const MISTAKES = new Set(
+  [400, 404, 405, 406, 409, 410, 411, 413, 414, 415, 416, 422, 428, 431].map((code) => `HTTP ${code}`),
+);
+
+/** Whether a failure is that of whoever asked. */
+export function isCallersMistake(failure: string): boolean {
+  return MISTAKES.has(failure);
 }
 
 /** Without numbers, IDs and what stands in quotes, and not longer than anybody reads. */

@@ -1,14 +1,23 @@
 import type { OutcomeRise } from './outcomes.ts';
 import type { Measured, Samples, Site } from './sites.ts';
-import { BASELINE_MIN, quantile, type Rise, riseOf, usualOf, type Usual, weightOf } from './statistics.ts';
+import {
+  BASELINE_MIN,
+  likelihoodRatio,
+  quantile,
+  type Rise,
+  riseOf,
+  usualOf,
+  type Usual,
+  weightOf,
+} from './statistics.ts';
 import type { Instance, Vocabulary } from './vocabulary.ts';
 
 /**
  * What a suspect is suspected of: `slow`, its own work takes longer; `operation`, that of one of its operations; `network`,
  * calls take longer on the way to it or in front of it; `queue`, messages wait longer for it; `failures`, its spans fail; `calls`, it does
- * not do what it usually does; `more-calls`, it calls others more often.
+ * not do what it usually does; `more-calls`, it calls others more often; `serial`, its calls wait for each other.
  */
-export type SuspectKind = 'slow' | 'operation' | 'network' | 'queue' | 'failures' | 'calls' | 'more-calls';
+export type SuspectKind = 'slow' | 'operation' | 'network' | 'queue' | 'failures' | 'calls' | 'more-calls' | 'serial';
 
 /** One site with what was found of it. */
 export interface MeasuredSite {
@@ -47,14 +56,17 @@ const MILLISECOND_NS = 1e6;
 const SLACK: Record<Site['kind'], number> = {
   own: 2 * MILLISECOND_NS,
   gap: 2 * MILLISECOND_NS,
-  lag: 5 * MILLISECOND_NS,
-  count: 1,
+  // Clocks that drift apart make a few milliseconds.
+  lag: 100 * MILLISECOND_NS,
+  count: 0.5,
+  order: 0.25,
 };
 const UNIT: Record<Site['kind'], number> = {
   own: MILLISECOND_NS,
   gap: MILLISECOND_NS,
-  lag: 5 * MILLISECOND_NS,
+  lag: 50 * MILLISECOND_NS,
   count: 1,
+  order: 0.1,
 };
 
 /** Evidence from which on a site has moved as its hypothesis says. */
@@ -63,6 +75,8 @@ const MOVED = 1.5;
 const IMPACT_FULL = 0.4;
 /** A part of a service is the answer where the rest of it moved at most this much as far. */
 const REST_MAX = 0.25;
+/** What the waiting of messages tells where more of them are sent. */
+const CROWDED_WEIGHT = 0.3;
 
 export class Evaluation {
   readonly sites: readonly MeasuredSite[];
@@ -84,7 +98,8 @@ export class Evaluation {
     if (baseline === null) return [];
     const vocabulary = this.#vocabulary;
     const usual = usualOf(baseline, SLACK[site.kind]);
-    const rise = riseOf(baseline, site.incident.values, usual, UNIT[site.kind]);
+    const values = riseOf(baseline, site.incident.values, usual, UNIT[site.kind]);
+    const rise = site.kind === 'count' ? strongerOf(values, oftenRise(baseline, site.incident.values)) : values;
     const from = vocabulary.serviceOf(site.operation);
     return [
       {
@@ -105,10 +120,13 @@ export class Evaluation {
       !without.has(nameOf(from, '')) && !without.has(nameOf(to, '')) && (peer === '' || !without.has(nameOf(0, peer)));
     const sites = this.sites.filter(isFree);
     const outcomes = this.#outcomes.filter(
-      ({ operation }) => !without.has(nameOf(this.#vocabulary.serviceOf(operation), '')),
+      ({ operation, accused }) =>
+        !without.has(nameOf(this.#vocabulary.serviceOf(operation), '')) && !without.has(nameOf(accused, '')),
     );
     const found: Hypothesis[] = [];
-    for (const [service, own] of groupSites(sites)) {
+    const groups = groupSites(sites);
+    for (const { accused } of outcomes) if (!groups.has(accused)) groups.set(accused, []);
+    for (const [service, own] of groups) {
       const best = this.#bestOf(service, own, outcomes);
       if (best !== null) found.push(best);
     }
@@ -130,14 +148,11 @@ export class Evaluation {
         if (this.#isAlone(one.sites, service, part)) all.push({ ...base, part, outcomes: [], ...one });
       }
     }
-    const own = outcomes.filter(({ operation }) => this.#vocabulary.serviceOf(operation) === service);
-    const failed = own.filter(({ failure }) => failure !== 0).toSorted((a, b) => b.evidence - a.evidence);
-    const changed = own.filter(({ failure }) => failure === 0).toSorted((a, b) => b.evidence - a.evidence);
-    if (failed[0] !== undefined) {
-      all.push({ ...base, part: null, kind: 'failures', score: failed[0].evidence, sites: [], outcomes: failed });
-    }
-    if (changed[0] !== undefined) {
-      all.push({ ...base, part: null, kind: 'calls', score: changed[0].evidence, sites: [], outcomes: changed });
+    const own = outcomes.filter(({ accused }) => accused === service).toSorted((a, b) => b.evidence - a.evidence);
+    for (const kind of ['failures', 'calls'] as const) {
+      const some = own.filter(({ failure, isUnanswered }) => (failure !== 0 || isUnanswered) === (kind === 'failures'));
+      if (some.length > 0)
+        all.push({ ...base, part: null, kind, score: this.#votesOf(some), sites: [], outcomes: some });
     }
     return all.reduce<Hypothesis | null>((best, one) => (best === null || one.score > best.score ? one : best), null);
   }
@@ -146,14 +161,20 @@ export class Evaluation {
     const own = sites.filter(({ site, from }) => site.kind === 'own' && from === service);
     const into = sites.filter(({ site, to }) => site.kind === 'gap' && to === service);
     const out = sites.filter(({ site, from }) => site.kind === 'gap' && from === service);
-    const lags = sites.filter(({ site, to }) => site.kind === 'lag' && to === service);
     const counts = sites.filter(({ site, from }) => site.kind === 'count' && from === service);
+    const lags = sites
+      .filter(({ site, to }) => site.kind === 'lag' && to === service)
+      .map((lag) => (this.#isCrowded(lag) ? { ...lag, weight: lag.weight * CROWDED_WEIGHT } : lag));
+    const orders = sites.filter(({ site, from }) => site.kind === 'order' && from === service);
     const scored: Pick<Hypothesis, 'kind' | 'score' | 'sites'>[] = [];
     const add = (kind: SuspectKind, score: number, from: readonly MeasuredSite[], hasImpact = true): void => {
       const moved = from.filter(({ rise }) => rise.evidence > 0).toSorted((a, b) => strength(b) - strength(a));
       if (score > 0) scored.push({ kind, score: score * (hasImpact ? this.#impact(moved) : 1), sites: moved });
     };
     add('network', sum(into) * precision(into), into);
+    // One slow way may be slow at either end.
+    const isManyWays = new Set(out.filter(({ rise }) => rise.evidence > 0).map(({ to }) => to)).size > 1;
+    if (isManyWays) add('network', sum(out) * precision(out), out);
     add('slow', sum([...own, ...out]) * precision([...own, ...out]) + sum(into) * precision(into), [
       ...own,
       ...out,
@@ -163,11 +184,22 @@ export class Evaluation {
       ['operation', own, true],
       ['queue', lags, false],
       ['more-calls', counts, true],
+      ['serial', orders, true],
     ] as const) {
       const best = strongest(some);
       if (best !== undefined) add(kind, strength(best), [best], hasImpact);
     }
     return scored;
+  }
+
+  /** Of each service that something was seen in, the strongest: those that call the same callee vote together. */
+  #votesOf(outcomes: readonly OutcomeRise[]): number {
+    const best = new Map<number, number>();
+    for (const { operation, evidence } of outcomes) {
+      const service = this.#vocabulary.serviceOf(operation);
+      best.set(service, Math.max(best.get(service) ?? 0, evidence));
+    }
+    return [...best.values()].reduce((total, evidence) => total + evidence, 0);
   }
 
   /** A database, queue or host that sends no spans: suspected where several services wait for it. */
@@ -188,17 +220,33 @@ export class Evaluation {
     });
   }
 
+  /** Whether more messages are sent to a queue: then it is no wonder that they wait. */
+  #isCrowded({ site }: MeasuredSite): boolean {
+    return this.sites.some(
+      ({ site: other, rise }) =>
+        other.kind === 'count' &&
+        rise.evidence > 0 &&
+        (other.callee === site.callee || other.callee === site.operation),
+    );
+  }
+
   /** How much of the affected traces' time the excess of some sites makes up, from 0 to 1. */
   #impact(sites: readonly MeasuredSite[]): number {
     const { table } = this.#incident;
     const excess = new Map<number, number>();
-    for (const { site, usual } of sites) {
+    for (const { site, rise } of sites) {
       const each = site.kind === 'count' ? this.#usualDuration(site.callee) : 1;
       const { values, spans } = site.incident;
       for (let at = 0; at < values.length; at++) {
-        if (values[at]! <= usual.threshold) continue;
+        if (values[at]! <= rise.threshold) continue;
+        if (site.kind === 'order') {
+          const ns = (values[at]! - rise.usualMedian) * table.durationNs[spans[at]!]!;
+          const ofTrace = table.trace[spans[at]!]!;
+          excess.set(ofTrace, (excess.get(ofTrace) ?? 0) + ns);
+          continue;
+        }
         const trace = table.trace[spans[at]!]!;
-        excess.set(trace, (excess.get(trace) ?? 0) + (values[at]! - usual.median) * each);
+        excess.set(trace, (excess.get(trace) ?? 0) + (values[at]! - rise.usualMedian) * each);
       }
     }
     const shares = Float64Array.from(excess, ([trace, ns]) => ns / Math.max(1, table.traceDurationNs[trace]!)).sort();
@@ -284,6 +332,42 @@ export class Evaluation {
   }
 }
 
+const SOME_CALLS_MAGNITUDE = 2;
+
+/** A call that was made sometimes and is made more often now: no single count of it is unusual. */
+function oftenRise(baseline: ArrayLike<number>, values: ArrayLike<number>): Rise {
+  const sometimes = (counts: ArrayLike<number>): number => {
+    let some = 0;
+    for (let at = 0; at < counts.length; at++) if (counts[at]! > 0) some++;
+    return some;
+  };
+  const usual = sometimes(baseline);
+  const usualShare = (usual + 1) / (baseline.length + 2);
+  const share = sometimes(values) / Math.max(1, values.length);
+  // Requests differ, and like ones come together.
+  const likelihood = likelihoodRatio(values.length / ALIKE, share, usualShare);
+  const certainty = likelihood < 3 ? 0 : Math.min(1, likelihood / 8);
+  const rise = share <= usualShare ? 0 : (share - usualShare) / (1 - usualShare);
+  return {
+    count: values.length,
+    baselineCount: baseline.length,
+    share,
+    usualShare,
+    usualMedian: usualShare,
+    median: share,
+    threshold: 0,
+    excess: share - usualShare,
+    evidence: rise * certainty * SOME_CALLS_MAGNITUDE,
+  };
+}
+
+/** How many requests tell as much as one, where they are alike. */
+const ALIKE = 4;
+
+function strongerOf(a: Rise, b: Rise): Rise {
+  return b.evidence > a.evidence ? b : a;
+}
+
 /** Baselines for sites that have too few values of their own: those of what is most like them. */
 class Pools {
   readonly #sorted = new Map<string, Float64Array>();
@@ -318,7 +402,7 @@ class Pools {
     const { operations } = this.#vocabulary;
     const { service, name } = operations[operation]!;
     if (kind === 'own') return [`own ${service} ${name}`];
-    if (kind === 'count') return [];
+    if (kind === 'count' || kind === 'order') return [];
     return [
       `${kind} to ${callee}`,
       `${kind} into ${operations[callee]!.service}`,

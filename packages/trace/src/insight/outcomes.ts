@@ -1,4 +1,6 @@
-import { kindOf } from './own-times.ts';
+import { SpanKind } from '../otlp.ts';
+import { serviceOf } from './own-times.ts';
+import { isCallersMistake } from './failure-name.ts';
 import { targetOf, type Measured } from './sites.ts';
 import type { SpanTable } from './span-table.ts';
 import { likelihoodRatio, weightOf } from './statistics.ts';
@@ -9,6 +11,13 @@ import { likelihoodRatio, weightOf } from './statistics.ts';
  */
 export interface OutcomeRise {
   readonly operation: number;
+  /**
+   * The service that this speaks against: its own; or, for a call that nobody answered, the one that was called, where
+   * it answers some of its callers or none of them.
+   */
+  readonly accused: number;
+  /** Whether it is a call or a message that nobody answered. */
+  readonly isUnanswered: boolean;
   /** The operation above it; 0 for a root. */
   readonly parentOperation: number;
   /** A failure of the operation itself; 0 for none. */
@@ -32,6 +41,8 @@ interface Context {
   readonly parentOperation: number;
   readonly baseline: Map<string, number[]>;
   readonly incident: Map<string, number[]>;
+  /** How many of the baseline's spans were answered by another service or process. */
+  answered: number;
 }
 
 /** z of a normal distribution's 80th percentile. */
@@ -46,6 +57,8 @@ const FAILURE_MAGNITUDE = 6;
 const BASELINE_FULL = 20;
 /** Outcomes that were seen before come in bursts: a hundred of them tell little more than ten. */
 const BURST = 0.1;
+/** A caller that is set up wrongly reaches nobody at all. */
+const PARTLY_MAX = 0.95;
 
 /** The outcomes that have become more frequent, each where it began: what is above it in its trace follows from it. */
 export function findOutcomeRises(baseline: Measured, incident: Measured): OutcomeRise[] {
@@ -69,7 +82,7 @@ export function findOutcomeRises(baseline: Measured, incident: Measured): Outcom
     incident.table,
     rises.flatMap(({ spans }) => spans),
   );
-  return rises.flatMap(({ context, outcome, spans, usual, count }) => {
+  const found = rises.flatMap(({ context, outcome, spans, usual, count }) => {
     const own = spans.filter((span) => begins[span] === 1);
     if (own.length === 0) return [];
     const { failure, called } = readOutcome(outcome);
@@ -83,6 +96,8 @@ export function findOutcomeRises(baseline: Measured, incident: Measured): Outcom
     const magnitude = failure === 0 ? MAGNITUDE : FAILURE_MAGNITUDE;
     return {
       operation: context.operation,
+      accused: baseline.table.vocabulary.serviceOf(context.operation),
+      isUnanswered: called.length === 0 && context.answered > baselineCount / 2,
       parentOperation: context.parentOperation,
       failure,
       lost: [...usually].filter((operation) => !called.includes(operation)),
@@ -95,15 +110,52 @@ export function findOutcomeRises(baseline: Measured, incident: Measured): Outcom
       evidence: rise * certainty * magnitude * Math.min(1, baselineCount / BASELINE_FULL) * weightOf(count),
     };
   });
+  return accuse(found, baseline);
+}
+
+/** Of a callee that is gone for all of its callers, or for some calls of each, the callers are innocent. */
+function accuse(rises: readonly OutcomeRise[], { table, times }: Measured): OutcomeRise[] {
+  const { vocabulary } = table;
+  const callers = new Map<number, Set<number>>();
+  for (let span = 0; span < table.count; span++) {
+    const callee = times.callee[span]!;
+    if (callee < 0) continue;
+    const service = serviceOf(table, callee);
+    const known = callers.get(service);
+    if (known === undefined) callers.set(service, new Set([serviceOf(table, span)]));
+    else known.add(serviceOf(table, span));
+  }
+  const lostBy = new Map<number, Set<number>>();
+  const calleeOf = ({ isUnanswered, lost }: OutcomeRise): number =>
+    isUnanswered && lost[0] !== undefined ? vocabulary.serviceOf(lost[0]) : 0;
+  for (const rise of rises) {
+    const callee = calleeOf(rise);
+    if (callee === 0) continue;
+    const caller = vocabulary.serviceOf(rise.operation);
+    lostBy.set(callee, (lostBy.get(callee) ?? new Set()).add(caller));
+  }
+  return rises.map((rise) => {
+    const callee = calleeOf(rise);
+    if (callee === 0 || callee === rise.accused) return rise;
+    const isMessage = vocabulary.operations[rise.operation]!.kind === SpanKind.producer;
+    const all = callers.get(callee)?.size ?? 0;
+    const isForAll = (lostBy.get(callee)?.size ?? 0) >= Math.min(2, all);
+    return isMessage || rise.share < PARTLY_MAX || isForAll ? { ...rise, accused: callee } : rise;
+  });
 }
 
 function collect(contexts: Map<string, Context>, { table, times }: Measured, window: 'baseline' | 'incident'): void {
   const called: number[] = [];
+  const { failures } = table.vocabulary;
+  const mistaken = new Set<number>();
+  for (let number = 1; number < failures.count; number++) {
+    if (isCallersMistake(failures.textOf(number))) mistaken.add(number);
+  }
   for (let span = 0; span < table.count; span++) {
     const operation = table.operation[span]!;
     const parent = table.parent[span]!;
-    // Whose parent is not here, may have any.
-    if (table.isOrphan[span] === 1) continue;
+    // Whose parent is not here, may have any; and what was asked wrongly is left undone rightly.
+    if (table.isOrphan[span] === 1 || mistaken.has(table.failure[span]!)) continue;
     const parentOperation = parent < 0 ? 0 : table.operation[parent]!;
     called.length = 0;
     for (let at = table.childrenFrom[span]!; at < table.childrenFrom[span + 1]!; at++) {
@@ -113,9 +165,10 @@ function collect(contexts: Map<string, Context>, { table, times }: Measured, win
     const key = `${operation} ${parentOperation}`;
     let context = contexts.get(key);
     if (context === undefined) {
-      context = { operation, parentOperation, baseline: new Map(), incident: new Map() };
+      context = { operation, parentOperation, baseline: new Map(), incident: new Map(), answered: 0 };
       contexts.set(key, context);
     }
+    if (window === 'baseline' && times.callee[span]! >= 0) context.answered++;
     const spans = context[window].get(outcome);
     if (spans === undefined) context[window].set(outcome, [span]);
     else spans.push(span);
@@ -195,11 +248,4 @@ function usuallyCalled(context: Context): ReadonlySet<number> {
 function everCalled(context: Context, operation: number): boolean {
   for (const outcome of context.baseline.keys()) if (readOutcome(outcome).called.includes(operation)) return true;
   return false;
-}
-
-/** Whether a span calls somebody, and is neither answered nor has spans below it. */
-export function isUnanswered({ table, times }: Measured, span: number): boolean {
-  return (
-    kindOf(table, span) === 3 && times.callee[span]! < 0 && table.childrenFrom[span] === table.childrenFrom[span + 1]
-  );
 }

@@ -4,9 +4,10 @@ import type { SpanTable } from './span-table.ts';
 
 /**
  * What can change by itself: `own`, the time of an operation without its children; `gap`, the time between a caller and
- * its callee; `lag`, how long a message waits; `count`, how often an operation calls another one.
+ * its callee; `lag`, how long a message waits; `count`, how often an operation calls another one; `order`, how much of an
+ * operation's calls waits for others of them: 0 where they run at once, 1 where they run one after the other.
  */
-export type SiteKind = 'own' | 'gap' | 'lag' | 'count';
+export type SiteKind = 'own' | 'gap' | 'lag' | 'count' | 'order';
 
 /** The values of one site in one window, and the span that each was measured at. */
 export interface Samples {
@@ -51,6 +52,7 @@ class Sites {
     gap: new Map(),
     lag: new Map(),
     count: new Map(),
+    order: new Map(),
   };
   /** Spans that may call others, by their operation. */
   readonly #executions: Record<WindowName, Map<number, number[]>> = { baseline: new Map(), incident: new Map() };
@@ -72,6 +74,8 @@ class Sites {
       if (spans === undefined) executions.set(operation[span]!, [span]);
       else spans.push(span);
       this.#countCalls(table, times, span, window);
+      const order = orderOf(table, times, span);
+      if (!Number.isNaN(order)) this.#add('order', operation[span]!, 0, window, order, span);
     }
   }
 
@@ -120,6 +124,29 @@ class Sites {
     site[window].values.push(value);
     site[window].spans.push(span);
   }
+}
+
+/** Calls that take less together tell nothing of their order. */
+const ORDERED_NS_MIN = 2e6;
+
+/** NaN for a span with fewer than two calls that take any time. */
+function orderOf(table: SpanTable, { callee, ownNs }: OwnTimes, span: number): number {
+  const from = table.childrenFrom[span]!;
+  const to = table.childrenFrom[span + 1]!;
+  if (to - from < 2 || Number.isNaN(ownNs[span]!)) return Number.NaN;
+  let sum = 0;
+  let longest = 0;
+  for (let at = from; at < to; at++) {
+    const child = table.children[at]!;
+    const kind = kindOf(table, child);
+    if (callee[child]! < 0 && kind !== SpanKind.client) continue;
+    sum += table.durationNs[child]!;
+    longest = Math.max(longest, table.durationNs[child]!);
+  }
+  const rest = sum - longest;
+  if (rest < ORDERED_NS_MIN) return Number.NaN;
+  const covered = table.durationNs[span]! - ownNs[span]!;
+  return Math.min(1, Math.max(0, (covered - longest) / rest));
 }
 
 /** What a span calls: its callee where it was answered, else itself. */
