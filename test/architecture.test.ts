@@ -9,7 +9,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const packages: Record<string, readonly string[]> = {
   sdk: [],
   trace: [],
-  server: ['@throughline/trace', '@throughline/trace/client'],
+  server: ['@throughline/trace', '@throughline/trace/client', '@throughline/trace/insight'],
   ui: ['@throughline/trace', '@throughline/trace/client'],
 };
 
@@ -45,6 +45,7 @@ const serverRooms: Record<string, readonly string[]> = {
     'receivers/otlp-http',
     'api',
     'ingest',
+    'insight',
     'spool',
     'counts',
     'query',
@@ -74,6 +75,7 @@ const serverRooms: Record<string, readonly string[]> = {
     'api',
     'maintenance',
     'ingest',
+    'insight',
     'spool',
     'counts',
     'sampling',
@@ -153,6 +155,7 @@ const serverRooms: Record<string, readonly string[]> = {
   'receivers/body': ['receivers/limits.ts', 'limit-counter.ts', 'limiter.ts', 'register-gauge.ts'],
   'receivers/limits.ts': [],
   api: [
+    'insight',
     'query',
     'http',
     'readiness.ts',
@@ -177,7 +180,9 @@ const serverRooms: Record<string, readonly string[]> = {
     'register-gauge.ts',
   ],
   spool: ['storage', 'storage/directory', 'count-of.ts', 'durable-file.ts', 'limit-counter.ts', 'register-gauge.ts'],
-  query: ['storage', 'storage/rollups', 'limiter.ts'],
+  // Many traces compared: it reads windows as queries read, and has them compared in a thread.
+  insight: ['query', 'storage', 'answer-jobs.ts', 'job-thread.ts'],
+  query: ['storage', 'storage/rollups', 'answer-jobs.ts', 'job-thread.ts', 'limiter.ts'],
   sampling: ['exchange', 'http', 'jobs', 'schema', 'durable-file.ts', 'register-gauge.ts', 'without-passwords.ts'],
   // The message of the SDK: its types, and its reader.
   exchange: ['schema'],
@@ -223,6 +228,8 @@ const serverRooms: Record<string, readonly string[]> = {
   http: ['schema', 'without-passwords.ts'],
   // What JSON may look like, and the words for one that does not.
   schema: [],
+  'answer-jobs.ts': ['job-thread.ts'],
+  'job-thread.ts': [],
   'collect-process-metrics.ts': ['register-gauge.ts'],
   'shutdown.ts': [],
   'durable-file.ts': [],
@@ -355,6 +362,8 @@ const sdkRooms: Record<string, readonly string[]> = {
 /** A received trace becomes a tree, is analysed, and told; `client` is the collector's API. */
 const traceRooms: Record<string, readonly string[]> = {
   'index.ts': ['analysis', 'attributes.ts', 'format-duration.ts', 'otlp.ts', 'story', 'tree'],
+  // Many traces at once, in columns of their own.
+  insight: ['format-duration.ts', 'otlp.ts'],
   client: ['otlp.ts', 'story'],
   story: ['analysis', 'attributes.ts', 'format-duration.ts', 'group-by.ts', 'otlp.ts', 'tree'],
   'format-duration.ts': [],

@@ -26,7 +26,7 @@ const evidence = named(
   'SuspectEvidence',
   closed(
     {
-      text: Type.String({ description: 'One line, such as `payment SELECT cards: 12 ms → 480 ms in 78%`.' }),
+      text: Type.String({ description: 'One line, such as `payment POST /pay: 12 ms → 480 ms in 78%`.' }),
       traceIds: Type.Array(Type.String(), { description: 'Traces of the incident that show it; at most three.' }),
       spanIds: Type.Array(Type.String(), { description: 'The span in each of these traces.' }),
       count: count({ description: 'Calls of the incident that were looked at.' }),
@@ -49,10 +49,11 @@ const suspect = named(
         'What sets the affected part of the service apart, such as `service.instance.id`; null where all is affected.',
       ),
       kind: described(
-        oneOf(['slow', 'operation', 'network', 'queue', 'failures', 'calls', 'more-calls']),
+        oneOf(['slow', 'operation', 'network', 'queue', 'failures', 'calls', 'more-calls', 'serial']),
         '`slow`: its own work takes longer · `operation`: that of one operation · `network`: calls take longer on ' +
-          'the way to it, or wait before it begins · `queue`: messages wait longer · `failures`: it fails · `calls`: ' +
-          'it leaves out calls, or makes new ones · `more-calls`: it calls others more often.',
+          'the way to it or from it · `queue`: messages wait longer · `failures`: it fails, or does not answer · `calls`: ' +
+          'it leaves out calls, or makes new ones · `more-calls`: it calls others more often · ' +
+          '`serial`: its calls wait for each other.',
       ),
       score: Type.Number({ minimum: 0, description: 'How much speaks for it; comparable within one response.' }),
       text: Type.String({ description: 'One sentence.' }),

@@ -399,10 +399,10 @@ export interface Suspect {
   readonly resource: Readonly<Record<string, string>> | null;
   /**
    * `slow`: its own work takes longer · `operation`: that of one operation · `network`: calls take longer on the way to
-   * it, or wait before it begins · `queue`: messages wait longer · `failures`: it fails · `calls`: it leaves out calls,
-   * or makes new ones · `more-calls`: it calls others more often.
+   * it or from it · `queue`: messages wait longer · `failures`: it fails, or does not answer · `calls`: it leaves out
+   * calls, or makes new ones · `more-calls`: it calls others more often · `serial`: its calls wait for each other.
    */
-  readonly kind: 'slow' | 'operation' | 'network' | 'queue' | 'failures' | 'calls' | 'more-calls';
+  readonly kind: 'slow' | 'operation' | 'network' | 'queue' | 'failures' | 'calls' | 'more-calls' | 'serial';
   /** How much speaks for it; comparable within one response. */
   readonly score: number;
   /** One sentence. */
@@ -413,7 +413,7 @@ export interface Suspect {
 
 /** What was counted at one place. */
 export interface SuspectEvidence {
-  /** One line, such as `payment SELECT cards: 12 ms → 480 ms in 78%`. */
+  /** One line, such as `payment POST /pay: 12 ms → 480 ms in 78%`. */
   readonly text: string;
   /** Traces of the incident that show it; at most three. */
   readonly traceIds: readonly string[];

@@ -6,8 +6,9 @@ import { BASELINE_MIN, likelihoodRatio, quantile, riseOf, usualOf, weightOf } fr
 
 /**
  * What may change between two windows: requests to an operation become `slower` or `faster`, more of them fail
- * (`failures`) or fewer (`fewer-failures`), there are more or fewer of them (`more-requests`, `fewer-requests`); an operation
- * or a version is there that was not before (`new-operation`, `new-version`), or is not any more (`gone-operation`).
+ * (`failures`) or fewer (`fewer-failures`), there are more or fewer of them (`more-requests`, `fewer-requests`); an
+ * operation or a version is there that was not before (`new-operation`, `new-version`), or is not any more
+ * (`gone-operation`).
  */
 export type ChangeKind =
   | 'slower'

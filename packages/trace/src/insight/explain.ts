@@ -1,9 +1,9 @@
-import { formatDuration } from '../format-duration.ts';
 import { Evaluation, type Hypothesis, nameOf, strength, type SuspectKind } from './hypotheses.ts';
 import { findOutcomeRises } from './outcomes.ts';
 import { ownTimes } from './own-times.ts';
-import { collectSites, type Measured, type SiteKind } from './sites.ts';
+import { collectSites, type Measured } from './sites.ts';
 import type { SpanTable } from './span-table.ts';
+import { percent, suspectText, valuesText } from './suspect-text.ts';
 
 /** Whether a cause was found. */
 export type Conclusion = 'found' | 'not-enough-evidence' | 'nothing-unusual';
@@ -75,7 +75,7 @@ export function explainIncident(baseline: SpanTable, incident: SpanTable): Expla
     taken.add(nameOf(best.service, best.peer));
   }
   const conclusion = conclusionOf(found, baseline, incident);
-  const suspects = found.map((hypothesis) => suspectOf(during, hypothesis));
+  const suspects = found.map((hypothesis) => suspectOf(baseline, during, hypothesis));
   return { conclusion, text: textOf(conclusion, suspects), suspects, warnings: warningsOf(baseline, incident) };
 }
 
@@ -118,28 +118,48 @@ function conclusionOf(
   return 'found';
 }
 
-function suspectOf(measured: Measured, hypothesis: Hypothesis): Suspect {
-  const { table } = measured;
-  const { operations, services } = table.vocabulary;
-  const { service, peer, part, kind, score, sites, outcomes } = hypothesis;
-  const [site] = sites;
-  const operation =
-    site === undefined
-      ? (outcomes[0]?.operation ?? 0)
-      : site.site.kind === 'gap' || site.site.kind === 'lag'
-        ? site.site.callee
-        : site.site.operation;
-  const name = peer === '' ? services.textOf(service) : peer;
-  const evidence = evidenceOf(measured, hypothesis);
+function suspectOf(baseline: SpanTable, measured: Measured, hypothesis: Hypothesis): Suspect {
+  const { operations, services } = measured.table.vocabulary;
+  const { service, peer, part, kind, score } = hypothesis;
+  const version = part === null && peer === '' ? newVersionOf(service, baseline, measured.table) : null;
+  const operation = operationOf(hypothesis);
   return {
-    service: name,
+    service: peer === '' ? services.textOf(service) : peer,
     operation: operation === 0 ? null : operations[operation]!.name,
-    resource: part === null ? null : { [part.key]: part.value },
+    resource: part !== null ? { [part.key]: part.value } : version === null ? null : { 'service.version': version },
     kind,
     score,
-    text: evidence[0]?.text ?? '',
-    evidence,
+    text: suspectText(measured.table.vocabulary, hypothesis, version),
+    evidence: evidenceOf(measured, hypothesis),
   };
+}
+
+/** That of the callee, where it is not known which end is slow. */
+function operationOf({ service, sites: [measured], outcomes: [outcome], peer }: Hypothesis): number {
+  if (measured !== undefined) {
+    const { site, to } = measured;
+    const isInto = (site.kind === 'gap' || site.kind === 'lag') && (to === service || peer !== '');
+    return isInto ? site.callee : site.operation;
+  }
+  if (outcome === undefined) return 0;
+  return outcome.isUnanswered && outcome.accused === service
+    ? (outcome.lost[0] ?? outcome.operation)
+    : outcome.operation;
+}
+
+/** The only version that a service has in the incident, if it had others before. */
+function newVersionOf(service: number, baseline: SpanTable, incident: SpanTable): string | null {
+  const during = versionsOf(service, incident);
+  const before = versionsOf(service, baseline);
+  const [version] = during;
+  return version !== undefined && during.size === 1 && before.size > 0 && !before.has(version) ? version : null;
+}
+
+function versionsOf(service: number, { vocabulary: { instances }, instance, count }: SpanTable): ReadonlySet<string> {
+  const seen = new Set<number>();
+  for (let span = 0; span < count; span++) seen.add(instance[span]!);
+  const own = [...seen].map((number) => instances[number]!).filter((one) => one.service === service);
+  return new Set(own.map(({ version }) => version).filter((version) => version !== ''));
 }
 
 function evidenceOf({ table }: Measured, { sites, outcomes }: Hypothesis): SuspectEvidence[] {
@@ -152,12 +172,11 @@ function evidenceOf({ table }: Measured, { sites, outcomes }: Hypothesis): Suspe
   });
   const ofSites = sites.slice(0, SUSPECTS_MAX).map((measured): SuspectEvidence & { strength: number } => {
     const { site, rise } = measured;
-    const value = (amount: number): string => valueText(site.kind, amount);
     const unusual = site.incident.spans.filter((_, at) => site.incident.values[at]! > rise.threshold);
     const where = site.callee === 0 ? label(site.operation) : `${label(site.operation)} → ${label(site.callee)}`;
     return {
       strength: strength(measured),
-      text: `${where}: ${value(rise.usualMedian)} → ${value(rise.usualMedian + rise.excess)} in ${percent(rise.share)}`,
+      text: `${where}: ${valuesText(measured)} in ${percent(rise.share)}`,
       ...idsOf(unusual),
       count: rise.count,
       baselineCount: rise.baselineCount,
@@ -180,13 +199,4 @@ function evidenceOf({ table }: Measured, { sites, outcomes }: Hypothesis): Suspe
     };
   });
   return [...ofSites.map(({ strength: _, ...evidence }) => evidence), ...ofOutcomes];
-}
-
-function percent(share: number): string {
-  return `${Math.round(share * 100)}%`;
-}
-
-function valueText(kind: SiteKind, amount: number): string {
-  if (kind === 'count') return String(amount < 1 ? Number(amount.toPrecision(2)) : Math.round(amount));
-  return kind === 'order' ? percent(amount) : formatDuration(Math.round(amount));
 }

@@ -26,8 +26,8 @@ const OTHER = '_OTHER';
  * be all that shows why work was left out.
  *
  * @example
- * failureName({ kind: 2, statusCode: 2, statusMessage: 'order 4711 not found', errorType: '', exceptionType: '', httpStatus: '', rpcStatus: '' });
- * // 'order # not found'
+ * const quiet = { errorType: '', exceptionType: '', httpStatus: '', rpcStatus: '' };
+ * failureName({ ...quiet, kind: 2, statusCode: 2, statusMessage: 'order 4711 not found' }); // 'order # not found'
  *
  * @see https://opentelemetry.io/docs/specs/semconv/general/recording-errors/
  */

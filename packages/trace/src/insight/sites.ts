@@ -4,8 +4,8 @@ import type { SpanTable } from './span-table.ts';
 
 /**
  * What can change by itself: `own`, the time of an operation without its children; `gap`, the time between a caller and
- * its callee; `lag`, how long a message waits; `count`, how often an operation calls another one; `order`, how much of an
- * operation's calls waits for others of them: 0 where they run at once, 1 where they run one after the other.
+ * its callee; `lag`, how long a message waits; `count`, how often an operation calls another one; `order`, how much of
+ * an operation's calls waits for others of them: 0 where they run at once, 1 where they run one after the other.
  */
 export type SiteKind = 'own' | 'gap' | 'lag' | 'count' | 'order';
 
