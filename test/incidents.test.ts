@@ -35,8 +35,6 @@ describe('an incident, asked about over the API', () => {
     // So many spans at once are found a moment later.
     await eventually('all spans are stored', async () => (await isSpoolEmpty(collector)) || undefined);
   };
-  const generate = (name: string, seed: number): Incident =>
-    faults.find((fault) => fault.name === name)!.generate(seed);
   const explain = (incident: Incident) =>
     client.explainIncident({ baseline: asked(incident.baseline), incident: asked(incident.incident) });
 
@@ -127,4 +125,8 @@ function windows([from, to]: [string, string], [laterFrom, laterTo]: [string, st
     baseline: { fromUnixNano: from, toUnixNano: to },
     incident: { fromUnixNano: laterFrom, toUnixNano: laterTo },
   };
+}
+
+function generate(name: string, seed: number): Incident {
+  return faults.find((fault) => fault.name === name)!.generate(seed);
 }

@@ -47,8 +47,8 @@ function rowOf(span, baseUnixNano) {
       version: resource['service.version'] ?? '',
       host: resource['host.name'] ?? '',
     },
-    startNs: Number(span.startUnixNano - baseUnixNano),
-    durationNs: Number(span.endUnixNano - span.startUnixNano),
+    startNs: nanoseconds(baseUnixNano, span.startUnixNano),
+    durationNs: nanoseconds(span.startUnixNano, span.endUnixNano),
     failure: failureName({
       kind,
       statusCode: span.statusCode,
@@ -65,4 +65,9 @@ function rowOf(span, baseUnixNano) {
 function asSpan(attributes) {
   const list = Object.entries(attributes).map(([key, value]) => ({ key, value: { stringValue: String(value) } }));
   return { traceId: '', spanId: '', name: '', startTimeUnixNano: '0', endTimeUnixNano: '0', attributes: list };
+}
+
+/** @type {(from: bigint, to: bigint) => number} */
+function nanoseconds(from, to) {
+  return Number(to - from);
 }

@@ -171,18 +171,18 @@ function durationChange(
   incident: SpanTable,
   during: readonly number[],
 ): (Measure<'slower' | 'faster'> & { readonly spans: readonly number[] }) | null {
-  const usually = Float64Array.from(before, (span) => baseline.durationNs[span]!).sort();
+  const usually = Float64Array.from(before, (span) => baseline.durationNs[span]!).toSorted();
   const now = Float64Array.from(during, (span) => incident.durationNs[span]!);
   const usual = usualOf(usually, SLACK_NS);
   const slower = riseOf(usually, now, usual, MS);
-  const medians = { usual: usual.median, now: quantile(now.slice().sort(), 0.5) };
+  const medians = { usual: usual.median, now: quantile(now.slice().toSorted(), 0.5) };
   if (slower.evidence > 0) {
     const spans = during.filter((_, at) => now[at]! > usual.threshold);
     // What only some requests show, the median does not.
     const shown = Math.max(medians.now, slower.share < 0.5 ? usual.median + slower.excess : medians.now);
     return { kind: 'slower', score: slower.evidence * weightOf(during.length), ...medians, now: shown, spans };
   }
-  const mirrored = Float64Array.from(usually, (ns) => -ns).reverse();
+  const mirrored = Float64Array.from(usually, (ns) => -ns).toReversed();
   const faster = riseOf(
     mirrored,
     now.map((ns) => -ns),

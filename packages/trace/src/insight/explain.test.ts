@@ -18,20 +18,21 @@ interface Shop {
 
 const USUAL: Shop = { web: 10, payment: 20, fraud: 5, way: 1, callsFraud: true, instance: 'p1', queries: 1 };
 
+const ask = (at: number): CallPlan => ({
+  service: 'fraud',
+  name: 'SELECT checks',
+  kind: 'client',
+  from: 14 + 3 * at,
+  to: 17 + 3 * at,
+  peer: 'checks database',
+});
+
 /** web calls payment, which calls fraud, which asks its database. */
 function aBuy(trace: number, given: Partial<Shop> = {}): CallPlan {
   const wave = 1 + 0.1 * Math.sin(trace);
   const { web, payment, fraud, way, failure, callsFraud, instance, queries } = { ...USUAL, ...given };
   const ofFraud = fraud * wave + 3 * queries;
   const ofPayment = payment * wave + (callsFraud ? ofFraud + 1 : 0);
-  const ask = (at: number): CallPlan => ({
-    service: 'fraud',
-    name: 'SELECT checks',
-    kind: 'client',
-    from: 14 + 3 * at,
-    to: 17 + 3 * at,
-    peer: 'checks database',
-  });
   const check: CallPlan = {
     service: 'fraud',
     name: 'check',
@@ -159,7 +160,7 @@ describe('an incident', () => {
 
   test('names spans of the incident as evidence', () => {
     const { suspects } = explain(() => ({ fraud: 300 }));
-    const [evidence] = suspects[0]!.evidence;
+    const [evidence] = suspects.at(0)!.evidence;
     expect(evidence?.traceIds.length).toBe(3);
     expect(evidence?.spanIds.every((id) => /^[\da-f]{16}$/.test(id))).toBe(true);
     expect(evidence).toMatchObject({ count: 200, baselineCount: 300, share: 1 });

@@ -1,4 +1,4 @@
-import { Evaluation, type Hypothesis, nameOf, strength, type SuspectKind } from './hypotheses.ts';
+import { Evaluation, type Hypothesis, nameOf, type SuspectKind } from './hypotheses.ts';
 import { findOutcomeRises } from './outcomes.ts';
 import { ownTimes } from './own-times.ts';
 import { collectSites, type Measured } from './sites.ts';
@@ -170,12 +170,11 @@ function evidenceOf({ table }: Measured, { sites, outcomes }: Hypothesis): Suspe
     traceIds: spans.slice(0, EXAMPLES).map((span) => table.traceIds[table.trace[span]!]!),
     spanIds: spans.slice(0, EXAMPLES).map((span) => table.spanIds[span]!),
   });
-  const ofSites = sites.slice(0, SUSPECTS_MAX).map((measured): SuspectEvidence & { strength: number } => {
+  const ofSites = sites.slice(0, SUSPECTS_MAX).map((measured): SuspectEvidence => {
     const { site, rise } = measured;
     const unusual = site.incident.spans.filter((_, at) => site.incident.values[at]! > rise.threshold);
     const where = site.callee === 0 ? label(site.operation) : `${label(site.operation)} → ${label(site.callee)}`;
     return {
-      strength: strength(measured),
       text: `${where}: ${valuesText(measured)} in ${percent(rise.share)}`,
       ...idsOf(unusual),
       count: rise.count,
@@ -198,5 +197,5 @@ function evidenceOf({ table }: Measured, { sites, outcomes }: Hypothesis): Suspe
       baselineShare: outcome.usualShare,
     };
   });
-  return [...ofSites.map(({ strength: _, ...evidence }) => evidence), ...ofOutcomes];
+  return [...ofSites, ...ofOutcomes];
 }

@@ -250,7 +250,10 @@ export class Evaluation {
         excess.set(trace, (excess.get(trace) ?? 0) + (values[at]! - rise.usualMedian) * each);
       }
     }
-    const shares = Float64Array.from(excess, ([trace, ns]) => ns / Math.max(1, table.traceDurationNs[trace]!)).sort();
+    const shares = Float64Array.from(
+      excess,
+      ([trace, ns]) => ns / Math.max(1, table.traceDurationNs[trace]!),
+    ).toSorted();
     return Math.min(1, quantile(shares, 0.5) / IMPACT_FULL);
   }
 
@@ -261,7 +264,7 @@ export class Evaluation {
     for (let span = 0; span < table.count && durations.length < 1_000; span++) {
       if (table.operation[span] === operation) durations.push(table.durationNs[span]!);
     }
-    return quantile(Float64Array.from(durations).sort(), 0.5);
+    return quantile(Float64Array.from(durations).toSorted(), 0.5);
   }
 
   /** Instances of a service that have something in common that others of it have not. */
@@ -337,11 +340,6 @@ const SOME_CALLS_MAGNITUDE = 2;
 
 /** A call that was made sometimes and is made more often now: no single count of it is unusual. */
 function oftenRise(baseline: ArrayLike<number>, values: ArrayLike<number>): Rise {
-  const sometimes = (counts: ArrayLike<number>): number => {
-    let some = 0;
-    for (let at = 0; at < counts.length; at++) if (counts[at]! > 0) some++;
-    return some;
-  };
   const usual = sometimes(baseline);
   const usualShare = (usual + 1) / (baseline.length + 2);
   const share = sometimes(values) / Math.max(1, values.length);
@@ -360,6 +358,12 @@ function oftenRise(baseline: ArrayLike<number>, values: ArrayLike<number>): Rise
     excess: share - usualShare,
     evidence: rise * certainty * SOME_CALLS_MAGNITUDE,
   };
+}
+
+function sometimes(counts: ArrayLike<number>): number {
+  let some = 0;
+  for (let at = 0; at < counts.length; at++) if (counts[at]! > 0) some++;
+  return some;
 }
 
 /** How many requests tell as much as one, where they are alike. */
@@ -388,11 +392,11 @@ class Pools {
 
   /** In ascending order; null where nothing is like it. */
   baselineOf(site: Site): Float64Array | null {
-    if (site.baseline.values.length >= BASELINE_MIN) return Float64Array.from(site.baseline.values).sort();
+    if (site.baseline.values.length >= BASELINE_MIN) return Float64Array.from(site.baseline.values).toSorted();
     for (const key of this.#keys(site)) {
       const values = this.#values.get(key) ?? [];
       if (values.length < BASELINE_MIN) continue;
-      const sorted = this.#sorted.get(key) ?? Float64Array.from(values).sort();
+      const sorted = this.#sorted.get(key) ?? Float64Array.from(values).toSorted();
       this.#sorted.set(key, sorted);
       return sorted;
     }

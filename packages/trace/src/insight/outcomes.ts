@@ -176,7 +176,7 @@ function collect(contexts: Map<string, Context>, { table, times }: Measured, win
 }
 
 function writeOutcome(failure: number, called: number[]): string {
-  if (called.length > 1) called = [...new Set(called)].sort((a, b) => a - b);
+  if (called.length > 1) called = [...new Set(called)].toSorted((a, b) => a - b);
   return `${failure}:${called.join(',')}`;
 }
 

@@ -3,16 +3,18 @@ import { aWindow, type CallPlan } from '../testing/a-window.ts';
 import { ownTimes } from './own-times.ts';
 import { Vocabulary } from './vocabulary.ts';
 
+const ms = (values: Float64Array): (number | null)[] =>
+  Array.from(values, (ns) => (Number.isNaN(ns) ? null : ns / 1e6));
+const inner = (from: number, to: number): CallPlan => ({ service: 'a', name: 'inner', from, to });
+const answered = (from: number): CallPlan => ({ service: 'b', name: 'serve', kind: 'server', from, to: from + 30 });
+
 function timesOf(plan: CallPlan) {
   const table = aWindow(new Vocabulary(), 1, () => plan);
   const { ownNs, gapNs, lagNs, callee } = ownTimes(table);
-  const ms = (values: Float64Array): (number | null)[] =>
-    Array.from(values, (ns) => (Number.isNaN(ns) ? null : ns / 1e6));
   return { own: ms(ownNs), gap: ms(gapNs), lag: ms(lagNs), callee: [...callee] };
 }
 
 test('a span is left with what no child of it covers, however they overlap', () => {
-  const inner = (from: number, to: number): CallPlan => ({ service: 'a', name: 'inner', from, to });
   const plan = {
     service: 'a',
     name: 'root',
@@ -40,7 +42,6 @@ test('a callee that goes on after its caller has gone leaves a gap below zero', 
 });
 
 test('a call without a client span is no time of its caller, even where the clocks differ', () => {
-  const server = (from: number): CallPlan => ({ service: 'b', name: 'serve', kind: 'server', from, to: from + 30 });
   const own: CallPlan = { service: 'a', name: 'work', from: 60, to: 70 };
   for (const from of [20, -500, 5_000]) {
     const root: CallPlan = {
@@ -49,7 +50,7 @@ test('a call without a client span is no time of its caller, even where the cloc
       kind: 'server',
       from: 0,
       to: 100,
-      children: [server(from), own],
+      children: [answered(from), own],
     };
     expect(timesOf(root).own[0]).toBe(60);
   }

@@ -46,7 +46,7 @@ export function usualOf(sorted: ArrayLike<number>, slack: number): Usual {
   const count = sorted.length;
   if (count === 0) return { count, median: 0, threshold: Number.POSITIVE_INFINITY };
   const median = quantile(sorted, 0.5);
-  const deviations = Float64Array.from(sorted, (value) => Math.abs(value - median)).sort();
+  const deviations = Float64Array.from(sorted, (value) => Math.abs(value - median)).toSorted();
   const high = count < PERCENTILE_MIN ? sorted[count - 1]! : quantile(sorted, 0.9);
   const threshold = Math.max(high, median + 3 * DEVIATIONS_PER_MAD * quantile(deviations, 0.5));
   return { count, median, threshold: threshold + Math.max(slack, median / 2) };
@@ -77,7 +77,7 @@ export function riseOf(baseline: ArrayLike<number>, values: ArrayLike<number>, u
     share,
     usualShare,
     usualMedian,
-    median: count === 0 ? 0 : quantile(Float64Array.from(values).sort(), 0.5),
+    median: count === 0 ? 0 : quantile(Float64Array.from(values).toSorted(), 0.5),
     threshold,
     excess,
     evidence: rise * certainty * magnitude,
@@ -108,7 +108,7 @@ export function quantile(sorted: ArrayLike<number>, q: number): number {
 function sortedAbove(values: ArrayLike<number>, threshold: number): Float64Array {
   const above: number[] = [];
   for (let at = 0; at < values.length; at++) if (values[at]! > threshold) above.push(values[at]!);
-  return Float64Array.from(above).sort();
+  return Float64Array.from(above).toSorted();
 }
 
 function countAbove(values: ArrayLike<number>, threshold: number): number {

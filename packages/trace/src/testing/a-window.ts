@@ -26,7 +26,7 @@ export function aWindow(vocabulary: Vocabulary, traces: number, planOf: (trace: 
     const traceId = trace.toString(16).padStart(32, '0');
     const waiting: { plan: CallPlan; parentSpanId: string }[] = [{ plan: planOf(trace), parentSpanId: '' }];
     for (let at = 0; at < waiting.length; at++) {
-      const { plan, parentSpanId } = waiting[at]!;
+      const { plan, parentSpanId } = waiting.at(at)!;
       const spanId = (at + 1).toString(16).padStart(16, '0');
       const { service, name, kind = 'unspecified', from, to } = plan;
       builder.add({
