@@ -1,6 +1,6 @@
 import { Evaluation, type Hypothesis, nameOf, type SuspectKind } from './hypotheses.ts';
 import { findOutcomeRises } from './outcomes.ts';
-import { ownTimes } from './own-times.ts';
+import { messagesOf, ownTimes } from './own-times.ts';
 import { collectSites, type Measured } from './sites.ts';
 import type { SpanTable } from './span-table.ts';
 import { percent, suspectText, valuesText } from './suspect-text.ts';
@@ -63,8 +63,9 @@ const OUTCOME_BASELINE_MIN = 15;
  * vocabulary. Never throws; what cannot be told from so few traces is `not-enough-evidence`.
  */
 export function explainIncident(baseline: SpanTable, incident: SpanTable): Explanation {
-  const before: Measured = { table: baseline, times: ownTimes(baseline) };
-  const during: Measured = { table: incident, times: ownTimes(incident) };
+  const isMessage = messagesOf(baseline, ownTimes(baseline));
+  const before: Measured = { table: baseline, times: ownTimes(baseline, isMessage) };
+  const during: Measured = { table: incident, times: ownTimes(incident, isMessage) };
   const evaluation = new Evaluation(during, collectSites(before, during), findOutcomeRises(before, during));
   const taken = new Set<string>();
   const found: Hypothesis[] = [];
@@ -173,7 +174,10 @@ function evidenceOf({ table }: Measured, { sites, outcomes }: Hypothesis): Suspe
   const ofSites = sites.slice(0, SUSPECTS_MAX).map((measured): SuspectEvidence => {
     const { site, rise } = measured;
     const unusual = site.incident.spans.filter((_, at) => site.incident.values[at]! > rise.threshold);
-    const where = site.callee === 0 ? label(site.operation) : `${label(site.operation)} → ${label(site.callee)}`;
+    const where =
+      site.kind === 'own' || site.kind === 'order'
+        ? label(site.operation)
+        : `${label(site.operation)} → ${label(site.callee)}`;
     return {
       text: `${where}: ${valuesText(measured)} in ${percent(rise.share)}`,
       ...idsOf(unusual),

@@ -78,6 +78,9 @@ const IMPACT_FULL = 0.4;
 const REST_MAX = 0.25;
 /** What the waiting of messages tells where more of them are sent. */
 const CROWDED_WEIGHT = 0.3;
+const ONE_CLOCK_WEIGHT = 0.05;
+/** Messages that a process must have sent or taken to be compared with others. */
+const ONE_CLOCK_MIN = 4;
 
 export class Evaluation {
   readonly sites: readonly MeasuredSite[];
@@ -109,7 +112,10 @@ export class Evaluation {
         rise,
         weight: weightOf(site.incident.values.length),
         from,
-        to: site.callee === 0 || site.kind === 'count' ? from : vocabulary.serviceOf(site.callee),
+        to:
+          site.kind === 'own' || site.kind === 'order' || site.kind === 'count'
+            ? from
+            : vocabulary.serviceOf(site.callee),
         peer: site.kind === 'own' ? vocabulary.operations[site.operation]!.peer : '',
       },
     ];
@@ -165,7 +171,10 @@ export class Evaluation {
     const counts = sites.filter(({ site, from }) => site.kind === 'count' && from === service);
     const lags = sites
       .filter(({ site, to }) => site.kind === 'lag' && to === service)
-      .map((lag) => (this.#isCrowded(lag) ? { ...lag, weight: lag.weight * CROWDED_WEIGHT } : lag));
+      .map((lag) => {
+        if (this.#isOneClock(lag)) return { ...lag, weight: lag.weight * ONE_CLOCK_WEIGHT };
+        return this.#isCrowded(lag) ? { ...lag, weight: lag.weight * CROWDED_WEIGHT } : lag;
+      });
     const orders = sites.filter(({ site, from }) => site.kind === 'order' && from === service);
     const scored: Pick<Hypothesis, 'kind' | 'score' | 'sites'>[] = [];
     const add = (kind: SuspectKind, score: number, from: readonly MeasuredSite[], hasImpact = true): void => {
@@ -218,6 +227,26 @@ export class Evaluation {
       if (new Set(moved.map(({ from }) => from)).size < 2) return [];
       const score = sum(own) * precision(own) * this.#impact(moved);
       return [{ service: 0, peer, part: null, kind: 'slow', score, sites: moved, outcomes: [] }];
+    });
+  }
+
+  /** A queue lets all messages wait: where only those from or to one process seem to, it is a clock that is wrong. */
+  #isOneClock({ site, rise }: MeasuredSite): boolean {
+    if (rise.evidence === 0) return false;
+    const { table } = this.#incident;
+    const ends = [(span: number) => table.instance[span]!, (span: number) => table.instance[table.parent[span]!]!];
+    return ends.some((endOf) => {
+      const byInstance = new Map<number, { all: number; late: number }>();
+      for (const [at, span] of site.incident.spans.entries()) {
+        const known = byInstance.get(endOf(span)) ?? { all: 0, late: 0 };
+        known.all++;
+        if (site.incident.values[at]! > rise.threshold) known.late++;
+        byInstance.set(endOf(span), known);
+      }
+      const shares = [...byInstance.values()]
+        .filter(({ all }) => all >= ONE_CLOCK_MIN)
+        .map(({ all, late }) => late / all);
+      return shares.length > 1 && Math.min(...shares) <= REST_MAX * Math.max(...shares);
     });
   }
 

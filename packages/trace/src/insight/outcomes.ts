@@ -18,6 +18,8 @@ export interface OutcomeRise {
   readonly accused: number;
   /** Whether it is a call or a message that nobody answered. */
   readonly isUnanswered: boolean;
+  /** The service whose answer most of the spans went no further after; 0 where there is none. */
+  readonly stoppedAfter: number;
   /** The operation above it; 0 for a root. */
   readonly parentOperation: number;
   /** A failure of the operation itself; 0 for none. */
@@ -98,6 +100,7 @@ export function findOutcomeRises(baseline: Measured, incident: Measured): Outcom
       operation: context.operation,
       accused: baseline.table.vocabulary.serviceOf(context.operation),
       isUnanswered: called.length === 0 && context.answered > baselineCount / 2,
+      stoppedAfter: stoppedAfter(incident, own),
       parentOperation: context.parentOperation,
       failure,
       lost: [...usually].filter((operation) => !called.includes(operation)),
@@ -134,10 +137,20 @@ function accuse(rises: readonly OutcomeRise[], { table, times }: Measured): Outc
     const caller = vocabulary.serviceOf(rise.operation);
     lostBy.set(callee, (lostBy.get(callee) ?? new Set()).add(caller));
   }
+  const stoppers = new Map<number, Set<number>>();
+  for (const { stoppedAfter: callee, lost, operation } of rises) {
+    if (callee === 0 || lost.length === 0) continue;
+    stoppers.set(callee, (stoppers.get(callee) ?? new Set()).add(vocabulary.serviceOf(operation)));
+  }
   return rises.map((rise) => {
+    if ((stoppers.get(rise.stoppedAfter)?.size ?? 0) > 1 && rise.lost.length > 0) {
+      return { ...rise, accused: rise.stoppedAfter };
+    }
     const callee = calleeOf(rise);
     if (callee === 0 || callee === rise.accused) return rise;
     const isMessage = vocabulary.operations[rise.operation]!.kind === SpanKind.producer;
+    // What could not be sent has not been ignored by anybody.
+    if (isMessage && rise.failure !== 0) return rise;
     const all = callers.get(callee)?.size ?? 0;
     const isForAll = (lostBy.get(callee)?.size ?? 0) >= Math.min(2, all);
     return isMessage || rise.share < PARTLY_MAX || isForAll ? { ...rise, accused: callee } : rise;
@@ -225,6 +238,24 @@ function whereItBegan(table: SpanTable, spans: readonly number[]): Uint8Array {
     }
   }
   return begins;
+}
+
+/** Share of the spans that must have called the same service last. */
+const STOPPED_MIN = 0.6;
+
+/** Where several services do nothing more after the same one has answered, it is its answer that is wrong. */
+function stoppedAfter({ table, times }: Measured, spans: readonly number[]): number {
+  const last = new Map<number, number>();
+  for (const span of spans) {
+    const to = table.childrenFrom[span + 1]!;
+    if (to === table.childrenFrom[span]!) continue;
+    const callee = times.callee[table.children[to - 1]!]!;
+    if (callee < 0) continue;
+    const service = serviceOf(table, callee);
+    last.set(service, (last.get(service) ?? 0) + 1);
+  }
+  for (const [service, count] of last) if (count >= STOPPED_MIN * spans.length) return service;
+  return 0;
 }
 
 function countOf(outcomes: ReadonlyMap<string, readonly number[]>): number {

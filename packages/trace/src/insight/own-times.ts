@@ -16,7 +16,14 @@ export interface OwnTimes {
   readonly lagNs: Float64Array;
 }
 
-export function ownTimes(table: SpanTable): OwnTimes {
+/**
+ * `isMessage`: whether a call from one operation to another is known to be none, because its callee usually goes on after
+ * the caller has ended; producers send messages in any case.
+ */
+export function ownTimes(
+  table: SpanTable,
+  isMessage: (operation: number, callee: number) => boolean = () => false,
+): OwnTimes {
   const { count, durationNs } = table;
   const callee = calleesOf(table);
   const ownNs = new Float64Array(count).fill(Number.NaN);
@@ -29,8 +36,12 @@ export function ownTimes(table: SpanTable): OwnTimes {
     if (kind === SpanKind.consumer) lagNs[span] = lagOf(table, span);
     if (answered >= 0) {
       // A message is answered by nobody: its producer span is as long as the sending.
-      if (kind === SpanKind.producer) ownNs[span] = durationNs[span]!;
-      else gapNs[span] = durationNs[span]! - durationNs[answered]!;
+      const operations = [table.operation[span]!, table.operation[answered]!] as const;
+      if (kind === SpanKind.producer || isMessage(...operations)) {
+        ownNs[span] = durationNs[span]!;
+      } else {
+        gapNs[span] = durationNs[span]! - durationNs[answered]!;
+      }
       continue;
     }
     intervals.clear();
@@ -147,4 +158,24 @@ class Intervals {
     }
     return total;
   }
+}
+
+/** The calls of a baseline that are messages: most of their callees end after their callers. */
+export function messagesOf(
+  table: SpanTable,
+  { callee, gapNs }: OwnTimes,
+): (operation: number, callee: number) => boolean {
+  const counts = new Map<string, { all: number; late: number }>();
+  for (let span = 0; span < table.count; span++) {
+    if (Number.isNaN(gapNs[span]!)) continue;
+    const key = `${table.operation[span]!} ${table.operation[callee[span]!]!}`;
+    const known = counts.get(key) ?? { all: 0, late: 0 };
+    known.all++;
+    if (gapNs[span]! < 0) known.late++;
+    counts.set(key, known);
+  }
+  return (operation, called) => {
+    const known = counts.get(`${operation} ${called}`);
+    return known !== undefined && known.late > known.all / 2;
+  };
 }

@@ -20,7 +20,7 @@ export interface Site {
   readonly kind: SiteKind;
   /** The operation itself, or that of the caller. */
   readonly operation: number;
-  /** The operation of the callee; 0 for `own`. */
+  /** The operation of the callee; 0 for `own`. For `order` the number of a set of them. */
   readonly callee: number;
   readonly baseline: Samples;
   readonly incident: Samples;
@@ -54,6 +54,7 @@ class Sites {
     count: new Map(),
     order: new Map(),
   };
+  readonly #sets = new Map<string, number>();
   /** Spans that may call others, by their operation. */
   readonly #executions: Record<WindowName, Map<number, number[]>> = { baseline: new Map(), incident: new Map() };
 
@@ -75,8 +76,23 @@ class Sites {
       else spans.push(span);
       this.#countCalls(table, times, span, window);
       const order = orderOf(table, times, span);
-      if (!Number.isNaN(order)) this.#add('order', operation[span]!, 0, window, order, span);
+      if (!Number.isNaN(order)) {
+        this.#add('order', operation[span]!, this.#setOf(table, times, span), window, order, span);
+      }
     }
+  }
+
+  /** A number for the set of operations that a span calls: only like ones can be compared. */
+  #setOf(table: SpanTable, times: OwnTimes, span: number): number {
+    const called = new Set<number>();
+    for (let at = table.childrenFrom[span]!; at < table.childrenFrom[span + 1]!; at++) {
+      called.add(table.operation[targetOf(times, table.children[at]!)]!);
+    }
+    const key = [...called].toSorted((a, b) => a - b).join(' ');
+    const known = this.#sets.get(key);
+    if (known !== undefined) return known;
+    this.#sets.set(key, this.#sets.size + 1);
+    return this.#sets.size;
   }
 
   #countCalls(table: SpanTable, times: OwnTimes, span: number, window: WindowName): void {

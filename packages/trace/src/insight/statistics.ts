@@ -33,6 +33,8 @@ const DEVIATIONS_PER_MAD = 1.4826;
 const LIKELIHOOD_MIN = 3;
 const LIKELIHOOD_FULL = 8;
 const USUAL_SHARE_MIN = 0.03;
+/** From so many values on the evidence is full. */
+const COUNT_FULL = 12;
 const MAGNITUDE_MAX = 8;
 
 /**
@@ -68,7 +70,8 @@ export function riseOf(baseline: ArrayLike<number>, values: ArrayLike<number>, u
   const usualShare = Math.max(USUAL_SHARE_MIN, baseline.length === 0 ? 0 : usualAbove / baseline.length);
   const excess = above.length === 0 ? 0 : quantile(above, 0.5) - usualMedian;
   const likelihood = likelihoodRatio(count, share, usualShare);
-  const certainty = likelihood < LIKELIHOOD_MIN ? 0 : Math.min(1, likelihood / LIKELIHOOD_FULL);
+  const certainty =
+    likelihood < LIKELIHOOD_MIN ? 0 : Math.min(1, likelihood / LIKELIHOOD_FULL) * Math.min(1, count / COUNT_FULL);
   const magnitude = Math.min(MAGNITUDE_MAX, Math.log2(1 + excess / (0.2 * Math.max(0, usualMedian) + unit)));
   const rise = share <= usualShare ? 0 : (share - usualShare) / (1 - usualShare);
   return {
