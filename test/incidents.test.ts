@@ -58,6 +58,19 @@ describe('an incident, asked about over the API', () => {
     await client.trace(evidence!.traceIds[0]!);
   });
 
+  it.each([
+    ['slow-for-one-tenant', 1],
+    ['failing-for-one-country', 1],
+  ])('%s names the attribute that the affected requests have in common', async (name, seed) => {
+    const incident = generate(name, seed);
+    await send(incident);
+    const { suspects } = await explain(incident);
+    expect(incident.truth.services).toContain(suspects[0]?.service);
+    const [attribute] = suspects[0]!.attributes;
+    expect(incident.truth.description).toContain(attribute?.value);
+    expect(attribute!.share).toBeGreaterThan(attribute!.otherShare);
+  });
+
   it('that is none is nothing unusual', async () => {
     const incident = generate('nothing', 1);
     await send(incident);

@@ -38,6 +38,20 @@ const evidence = named(
   ),
 );
 
+const apartAttribute = named(
+  'ApartAttribute',
+  closed(
+    {
+      key: Type.String({ description: 'Of the root span, or of a span of the suspect.' }),
+      value: Type.String({ description: 'As text.' }),
+      share: share('Share of the affected requests that have it.'),
+      otherShare: share('Share of the others.'),
+      selectedShare: share('Share of all requests with it that are affected.'),
+    },
+    'An attribute that sets affected requests apart.',
+  ),
+);
+
 const suspect = named(
   'Suspect',
   closed(
@@ -58,6 +72,11 @@ const suspect = named(
       score: Type.Number({ minimum: 0, description: 'How much speaks for it; comparable within one response.' }),
       text: Type.String({ description: 'One sentence.' }),
       evidence: Type.Array(evidence, { description: 'The strongest first.' }),
+      attributes: Type.Array(apartAttribute, {
+        description:
+          'What the affected requests have more often than others of the same operation, the clearest first; of the ' +
+          'first suspect, where not all requests are affected. Associated with them, which need not be the cause.',
+      }),
     },
     'A service that may be the cause.',
   ),

@@ -1,3 +1,4 @@
+import { attributesApart, withAttributes, type RequestAttributes } from '@throughline/trace/insight';
 import { Counter, type Registry } from 'prom-client';
 import { JobThread } from '../job-thread.ts';
 import { queryBytes, queryRows, withView, type QueryContext } from '../query/rows.ts';
@@ -5,7 +6,7 @@ import { EngineError } from '../storage/engine.ts';
 import type { InsightLimits } from './insight-limits.ts';
 import type { Comparison, InsightJob } from './insight-worker.ts';
 import type { SliceRows, WindowRows } from './window-rows.ts';
-import { sliceSqls, windowCountSql } from './window-sql.ts';
+import { attributesSqls, sliceSqls, windowCountSql } from './window-sql.ts';
 import { sampleOf, type TimeWindow } from './window-slices.ts';
 
 export interface WindowComparerOptions {
@@ -14,6 +15,14 @@ export interface WindowComparerOptions {
   /** The built `insight-worker.js`. */
   readonly workerPath?: URL;
 }
+
+/** What two windows mean together. */
+export interface ExplainedWindows extends Pick<Comparison, 'changes'> {
+  readonly explanation: Omit<Comparison['explanation'], 'selection'>;
+}
+
+/** A longer value is not one that people would look for. */
+const VALUE_LENGTH_MAX = 200;
 
 /** Reads windows of traces, a sample of large ones, and has them compared in a thread. */
 export class WindowComparer {
@@ -49,12 +58,13 @@ export class WindowComparer {
   }
 
   /** Rejects as queries to the engine do. */
-  async compare(context: QueryContext, baseline: TimeWindow, incident: TimeWindow): Promise<Comparison> {
+  async compare(context: QueryContext, baseline: TimeWindow, incident: TimeWindow): Promise<ExplainedWindows> {
     try {
       const job = { baseline: await this.#read(context, baseline), incident: await this.#read(context, incident) };
       const comparison = await this.#thread.run(job, context.signal);
+      const explanation = await this.#setApart(context, incident, comparison.explanation);
       this.#comparisons.inc({ outcome: 'answered' });
-      return comparison;
+      return { ...comparison, explanation };
     } catch (error) {
       this.#comparisons.inc({ outcome: outcomeOf(error, context.signal) });
       throw error;
@@ -64,6 +74,37 @@ export class WindowComparer {
   /** Ends the thread; what waits for it fails. */
   close(): Promise<void> {
     return this.#thread.close();
+  }
+
+  /** Adds what sets the affected requests of the first suspect apart. */
+  async #setApart(
+    context: QueryContext,
+    window: TimeWindow,
+    { selection, ...explanation }: Comparison['explanation'],
+  ): Promise<ExplainedWindows['explanation']> {
+    if (selection === null || selection.traceIds.length === 0 || selection.otherTraceIds.length === 0)
+      return explanation;
+    const { service } = selection;
+    const traceIds = [...selection.traceIds, ...selection.otherTraceIds];
+    const marginNs = BigInt(this.#limits.traceLengthMs) * 1_000_000n;
+    const range = { fromUnixNano: window.fromUnixNano, toUnixNano: window.toUnixNano + marginNs };
+    const rows = await withView(context, (view) =>
+      Promise.all(
+        attributesSqls(context.engine.tables, view, range, { service, traceIds }).map((sql) => queryRows(context, sql)),
+      ),
+    );
+    const requests = new Map<string, Map<string, string>>();
+    for (const row of rows.flat()) {
+      const attributes = requests.get(row.text(0)) ?? new Map<string, string>();
+      requests.set(row.text(0), attributes);
+      const [keys, values] = [row.array(1), row.array(2)];
+      for (let at = 0; at < keys.length; at++) {
+        if (values.text(at).length <= VALUE_LENGTH_MAX) attributes.set(keys.text(at), values.text(at));
+      }
+    }
+    const of = (ids: readonly string[]): RequestAttributes[] => ids.flatMap((id) => requests.get(id) ?? []);
+    const apart = attributesApart(of(selection.traceIds), of(selection.otherTraceIds));
+    return withAttributes(explanation, apart);
   }
 
   /** Slices one after the other: each takes all threads that a query may have. */

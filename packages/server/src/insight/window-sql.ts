@@ -1,7 +1,7 @@
 import { startConditions, where } from '../query/rows.ts';
 import { SPAN_DURATION, spanSources } from '../query/span-sources.ts';
 import type { SpanView } from '../storage/span-visibility.ts';
-import { sqlString, sqlUInt64 } from '../storage/sql.ts';
+import { sqlHex, sqlString, sqlUInt64 } from '../storage/sql.ts';
 import type { Tables } from '../storage/tables.ts';
 import type { TimeWindow, WindowSample } from './window-slices.ts';
 
@@ -65,6 +65,25 @@ FROM ${table}
 ${where([...conditions, ...range, ...ofTraces(share)])}`,
   );
 }
+
+/** Attributes of the roots of some traces, and of their spans of one service, by trace. */
+export function attributesSqls(
+  tables: Tables,
+  view: SpanView,
+  window: TimeWindow,
+  { service, traceIds }: { readonly service: string; readonly traceIds: readonly string[] },
+): string[] {
+  const ids = traceIds.map(sqlHex).join(', ');
+  const ofRequest = `(parent_span_id = ${sqlHex('0'.repeat(16))} OR service = ${sqlString(service)})`;
+  return spanSources(tables, view).map(
+    ({ table, conditions }) => `SELECT lower(hex(trace_id)), CAST(attrs_k, 'Array(String)'), attrs_v
+FROM ${table}
+${where([...conditions, ...rangeConditions(window), `trace_id IN (${ids})`, ofRequest])}
+LIMIT ${ATTRIBUTE_ROWS_MAX}`,
+  );
+}
+
+const ATTRIBUTE_ROWS_MAX = 20_000;
 
 /** Both windows take the same traces by ID, whatever their spans are. */
 function ofTraces(share: number): string[] {

@@ -409,6 +409,11 @@ export interface Suspect {
   readonly text: string;
   /** The strongest first. */
   readonly evidence: readonly SuspectEvidence[];
+  /**
+   * What the affected requests have more often than others of the same operation, the clearest first; of the first
+   * suspect, where not all requests are affected. Associated with them, which need not be the cause.
+   */
+  readonly attributes: readonly ApartAttribute[];
 }
 
 /** What was counted at one place. */
@@ -427,6 +432,20 @@ export interface SuspectEvidence {
   readonly share: number;
   /** The same of the baseline, or what must be reckoned with after so few calls. */
   readonly baselineShare: number;
+}
+
+/** An attribute that sets affected requests apart. */
+export interface ApartAttribute {
+  /** Of the root span, or of a span of the suspect. */
+  readonly key: string;
+  /** As text. */
+  readonly value: string;
+  /** Share of the affected requests that have it. */
+  readonly share: number;
+  /** Share of the others. */
+  readonly otherShare: number;
+  /** Share of all requests with it that are affected. */
+  readonly selectedShare: number;
 }
 
 /** How much of a window was looked at: all of it, or a sample by trace ID. */

@@ -1,3 +1,4 @@
+import type { ApartAttribute } from './attributes-apart.ts';
 import { Evaluation, type Hypothesis, nameOf, type SuspectKind } from './hypotheses.ts';
 import { findOutcomeRises } from './outcomes.ts';
 import { messagesOf, ownTimes } from './own-times.ts';
@@ -20,6 +21,15 @@ export interface Suspect {
   readonly score: number;
   readonly text: string;
   readonly evidence: readonly SuspectEvidence[];
+  /** What the affected requests have more often than others: associated with them, which need not be the cause. */
+  readonly attributes: readonly ApartAttribute[];
+}
+
+/** Requests that show what a suspect is suspected of, and others of the same operation that do not. */
+export interface Selection {
+  readonly service: string;
+  readonly traceIds: readonly string[];
+  readonly otherTraceIds: readonly string[];
 }
 
 /** What was counted at one place. */
@@ -43,6 +53,8 @@ export interface Explanation {
   readonly suspects: readonly Suspect[];
   /** What makes the comparison less certain; for people. */
   readonly warnings: readonly string[];
+  /** Of the first suspect, where only some requests are affected: `withAttributes` takes what sets them apart. */
+  readonly selection: Selection | null;
 }
 
 const SUSPECTS_MAX = 5;
@@ -51,6 +63,11 @@ const FOUND_SCORE = 8;
 /** How much likelier than the second suspect the first must be. */
 const LEAD = 1.3;
 const EXAMPLES = 3;
+/** Where more are affected, hardly any others are left to compare with. */
+const SELECTED_SHARE_MAX = 0.9;
+const SELECTED_MAX = 300;
+/** Of the affected requests, and of those with the attribute, so many must be both. */
+const OF_ONE_KIND_MIN = 0.6;
 /** Of fewer traces nothing is concluded. */
 const TRACES_MIN = 20;
 /** Share of spans without their parent from which on it is said. */
@@ -77,7 +94,59 @@ export function explainIncident(baseline: SpanTable, incident: SpanTable): Expla
   }
   const conclusion = conclusionOf(found, baseline, incident);
   const suspects = found.map((hypothesis) => suspectOf(baseline, during, hypothesis));
-  return { conclusion, text: textOf(conclusion, suspects), suspects, warnings: warningsOf(baseline, incident) };
+  return {
+    conclusion,
+    text: textOf(conclusion, suspects),
+    suspects,
+    warnings: warningsOf(baseline, incident),
+    selection: found[0] === undefined ? null : selectionOf(during, found[0]),
+  };
+}
+
+/**
+ * The explanation with what sets the requests of its selection apart. A fault that hits all requests of one kind, and few
+ * others, speaks for its suspect as much as one that hits all requests.
+ */
+export function withAttributes<E extends Omit<Explanation, 'selection'>>(
+  explanation: E,
+  attributes: readonly ApartAttribute[],
+): E {
+  const [first, ...others] = explanation.suspects;
+  const [attribute] = attributes;
+  if (first === undefined || attribute === undefined) return explanation;
+  const share = Math.max(first.evidence[0]?.share ?? 1, 0.01);
+  const isOfOneKind = attribute.share >= OF_ONE_KIND_MIN && attribute.selectedShare >= OF_ONE_KIND_MIN;
+  const score = first.score * (isOfOneKind ? Math.max(1, attribute.selectedShare / share) : 1);
+  const text = `${first.text}, ${percent(attribute.share)} of them with ${attribute.key}=${attribute.value}`;
+  const suspects = [{ ...first, score, text, attributes }, ...others];
+  const isFound =
+    explanation.conclusion === 'not-enough-evidence' &&
+    explanation.warnings.length === 0 &&
+    isSure(score, others[0]?.score);
+  const conclusion = isFound ? 'found' : explanation.conclusion;
+  return { ...explanation, conclusion, suspects, text: textOf(conclusion, suspects) };
+}
+
+function isSure(score: number, next = 0): boolean {
+  return score >= FOUND_SCORE && score >= LEAD * next;
+}
+
+/** Null where nearly all requests are affected, so that nothing can set them apart. */
+function selectionOf(
+  { table }: Measured,
+  { service, sites: [measured], outcomes: [outcome] }: Hypothesis,
+): Selection | null {
+  const share = measured?.rise.share ?? outcome?.share ?? 1;
+  if (share > SELECTED_SHARE_MAX) return null;
+  const { incident } = measured?.site ?? {};
+  const isAbove = (_: number, at: number): boolean => incident!.values[at]! > measured!.rise.threshold;
+  const selected = incident?.spans.filter(isAbove) ?? outcome?.spans ?? [];
+  const others = incident?.spans.filter((span, at) => !isAbove(span, at)) ?? outcome?.others ?? [];
+  const tracesOf = (spans: readonly number[]): Set<string> =>
+    new Set(spans.slice(0, SELECTED_MAX).map((span) => table.traceIds[table.trace[span]!]!));
+  const traceIds = tracesOf(selected);
+  const otherTraceIds = [...tracesOf(others)].filter((id) => !traceIds.has(id));
+  return { service: table.vocabulary.services.textOf(service), traceIds: [...traceIds], otherTraceIds };
 }
 
 function textOf(conclusion: Conclusion, [first, second]: readonly Suspect[]): string {
@@ -113,7 +182,7 @@ function conclusionOf(
 ): Conclusion {
   if (Math.min(before.length, during.length) < TRACES_MIN) return 'not-enough-evidence';
   if (best === undefined || best.score < UNUSUAL_SCORE) return 'nothing-unusual';
-  if (best.score < FOUND_SCORE || best.score < LEAD * (next?.score ?? 0)) return 'not-enough-evidence';
+  if (!isSure(best.score, next?.score)) return 'not-enough-evidence';
   const outcome = best.outcomes[0];
   if (outcome !== undefined && outcome.baselineCount < OUTCOME_BASELINE_MIN) return 'not-enough-evidence';
   return 'found';
@@ -132,6 +201,7 @@ function suspectOf(baseline: SpanTable, measured: Measured, hypothesis: Hypothes
     score,
     text: suspectText(measured.table.vocabulary, hypothesis, version),
     evidence: evidenceOf(measured, hypothesis),
+    attributes: [],
   };
 }
 

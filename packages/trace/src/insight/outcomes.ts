@@ -30,6 +30,8 @@ export interface OutcomeRise {
   readonly added: readonly number[];
   /** Spans of the incident that had this outcome, of those that the change began at. */
   readonly spans: readonly number[];
+  /** Some that had another outcome. */
+  readonly others: readonly number[];
   readonly count: number;
   readonly share: number;
   readonly baselineCount: number;
@@ -106,6 +108,7 @@ export function findOutcomeRises(baseline: Measured, incident: Measured): Outcom
       lost: [...usually].filter((operation) => !called.includes(operation)),
       added: called.filter((operation) => !everCalled(context, operation)),
       spans: own,
+      others: othersOf(context, outcome),
       count,
       share,
       baselineCount,
@@ -238,6 +241,16 @@ function whereItBegan(table: SpanTable, spans: readonly number[]): Uint8Array {
     }
   }
   return begins;
+}
+
+const OTHERS_MAX = 300;
+
+function othersOf({ incident }: Context, outcome: string): number[] {
+  const others: number[] = [];
+  for (const [other, spans] of incident) {
+    if (other !== outcome) others.push(...spans.slice(0, OTHERS_MAX - others.length));
+  }
+  return others;
 }
 
 /** Share of the spans that must have called the same service last. */
