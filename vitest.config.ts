@@ -8,6 +8,7 @@ const source = (path: string): string => fileURLToPath(new URL(`./packages/${pat
 /** Our own packages are tested from their sources; whole-system tests run what `npm run build` made. */
 const alias = {
   '@throughline/trace/client': source('trace/src/client/index.ts'),
+  '@throughline/trace/insight': source('trace/src/insight/index.ts'),
   '@throughline/trace': source('trace/src/index.ts'),
 };
 
