@@ -1,6 +1,14 @@
 export { attributeText, findAttribute } from './attributes.ts';
 export { criticalNs, criticalPath, type CriticalSegment } from './analysis/critical-path.ts';
 export { inferredDependency } from './analysis/inferred-dependency.ts';
+export { likeCalls } from './analysis/like-calls.ts';
+export {
+  type CallDifference,
+  type ComparedCalls,
+  type ComparedPath,
+  compareTraces,
+  type TraceComparison,
+} from './compare/compare-traces.ts';
 export { formatDuration } from './format-duration.ts';
 export { errorOrigins, type ErrorOrigin } from './analysis/error-origins.ts';
 export type { Failure } from './analysis/failure.ts';

@@ -13,7 +13,11 @@ const known = new WeakMap<Trace, (span: number) => number>();
 
 /**
  * Spans with the same number do the same: same service and kind, and the same work by the summary of the query or by
- * name. Numbers rather than texts, since every span of a trace is compared.
+ * name, whatever numbers and quoted texts it holds. Numbers rather than texts, since every span of a trace is compared.
+ *
+ * @example
+ * const like = likeCalls(trace);
+ * const siblings = trace.names.filter((_, span) => like(span) === like(trace.rootIndex + 1));
  */
 export function likeCalls(trace: Trace): (span: number) => number {
   const before = known.get(trace);
@@ -23,7 +27,7 @@ export function likeCalls(trace: Trace): (span: number) => number {
   const numbers = new Float64Array(trace.spanCount);
   const found = (span: number): number => {
     if (numbers[span] !== 0) return numbers[span]!;
-    const name = workOf(trace, span);
+    const name = likeWork(trace, span);
     const work = works.get(name) ?? works.size + 1;
     works.set(name, work);
     numbers[span] = (work * trace.services.length + serviceIndex[span]!) * KINDS + kind[span]!;
@@ -36,7 +40,8 @@ export function likeCalls(trace: Trace): (span: number) => number {
 /** A byte holds the kind. */
 const KINDS = 256;
 
-function workOf(trace: Trace, span: number): string {
+/** What the span does, as its like of any trace do: the summary of a query, or the name without its literals. */
+export function likeWork(trace: Trace, span: number): string {
   const name = trace.names[span]!;
   if (trace.kind[span] !== SpanKind.client) return normal(name);
   const source = trace.span(span);
