@@ -22,11 +22,13 @@ const serverRooms: Record<string, readonly string[]> = {
   // them.
   cli: [
     'server.ts',
+    'terminal',
     'config',
     'spool',
     'moving',
     'maintenance',
     'storage/cluster',
+    'http',
     'version.ts',
     'closest.ts',
     'count-of.ts',
@@ -34,6 +36,8 @@ const serverRooms: Record<string, readonly string[]> = {
     'malloc-trim.ts',
     'without-passwords.ts',
   ],
+  // Text for a screen, and nothing of a collector.
+  terminal: [],
   'server.ts': [
     'http',
     'maintenance',
@@ -361,12 +365,13 @@ const sdkRooms: Record<string, readonly string[]> = {
 
 /** A received trace becomes a tree, is analysed, and told; `client` is the collector's API. */
 const traceRooms: Record<string, readonly string[]> = {
-  'index.ts': ['analysis', 'attributes.ts', 'format-duration.ts', 'otlp.ts', 'story', 'tree'],
+  'index.ts': ['analysis', 'attributes.ts', 'compare', 'format-duration.ts', 'otlp.ts', 'story', 'tree'],
   // Many traces at once, in columns of their own.
   insight: ['format-duration.ts', 'otlp.ts'],
   client: ['otlp.ts', 'story'],
   story: ['analysis', 'attributes.ts', 'format-duration.ts', 'group-by.ts', 'otlp.ts', 'tree'],
   'format-duration.ts': [],
+  compare: ['analysis', 'otlp.ts', 'tree'],
   analysis: ['attributes.ts', 'group-by.ts', 'otlp.ts', 'tree'],
   tree: ['attributes.ts', 'group-by.ts', 'otlp.ts'],
   'group-by.ts': [],

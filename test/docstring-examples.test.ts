@@ -25,7 +25,7 @@ declare const requestCounter: sdk.SpanProcessor;
 `,
   trace: `
 import {
-  attributeText, criticalNs, criticalPath, errorOrigins, findAttribute, formatDuration, inferredDependency, tellStory, traceFromOtlp, type Trace, type TracesData,
+  attributeText, compareTraces, criticalNs, criticalPath, errorOrigins, findAttribute, formatDuration, inferredDependency, likeCalls, tellStory, traceFromOtlp, type Trace, type TracesData,
 } from '@throughline/trace';
 import { ApiClient, ApiClientError, parseTag, parseTraceId, uiPath, writeTag } from '@throughline/trace/client';
 declare const otlpJson: TracesData;

@@ -1,7 +1,6 @@
 import { readCommandLine, type Command } from '../config/command-line.ts';
 import { readConfig, type Config } from '../config/config.ts';
-import { ConfigError } from '../config/setting.ts';
-import { shownText } from '../without-passwords.ts';
+import { integerFlag, integerFrom } from './integer-flag.ts';
 
 export interface DemoOptions {
   /** Where the collector is looked for, and started when none is there. */
@@ -42,29 +41,15 @@ export function readDemoOptions(
     config: readConfig(flags, env),
     exit: flags.has('--exit'),
     json: flags.has('--json'),
-    shopPort: integer(flags, '--shop-port', SHOP_PORT) ?? 0,
-    loadSeconds: integer(flags, '--load-seconds', LOAD) ?? LOAD_SECONDS,
+    shopPort: integerFlag(flags, '--shop-port', SHOP_PORT) ?? 0,
+    loadSeconds: integerFlag(flags, '--load-seconds', LOAD) ?? LOAD_SECONDS,
   };
 }
 
-interface Range {
-  readonly min: number;
-  readonly max: number;
-  readonly accepted: string;
-}
-
-const rangeOf = (min: number, max: number): Range => ({ min, max, accepted: `an integer from ${min} to ${max}` });
-const SHOP_PORT = rangeOf(0, 65_535);
-const LOAD = rangeOf(1, LOAD_SECONDS_MAX);
+const SHOP_PORT = integerFrom(0, 65_535);
+const LOAD = integerFrom(1, LOAD_SECONDS_MAX);
 
 const DEMO: Command = {
   name: 'demo',
   flags: { '--exit': 'switch', '--json': 'switch', '--shop-port': SHOP_PORT, '--load-seconds': LOAD },
 };
-
-function integer(flags: ReadonlyMap<string, string>, flag: string, { min, max, accepted }: Range): number | undefined {
-  const text = flags.get(flag);
-  if (text === undefined) return undefined;
-  if (/^\d{1,9}$/.test(text) && Number(text) >= min && Number(text) <= max) return Number(text);
-  throw new ConfigError(`${flag}: got ${JSON.stringify(shownText(text))}, expected ${accepted}`);
-}

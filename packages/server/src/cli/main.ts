@@ -33,6 +33,38 @@ const COMMANDS: Readonly<Record<string, { summary: string; run: (args: string[])
     summary: 'Create a data directory from a backup',
     run: async (args) => (await import('./restore.ts')).runRestore(args),
   },
+  trace: {
+    summary: 'Print the story of a trace, and its spans as a waterfall',
+    run: async (args) => (await import('./trace.ts')).runTrace(args),
+  },
+  why: {
+    summary: 'Print why a trace went as it did, with the evidence',
+    run: async (args) => (await import('./why.ts')).runWhy(args),
+  },
+  search: {
+    summary: 'List traces by service, operation, status, duration, attribute and time',
+    run: async (args) => (await import('./search.ts')).runSearch(args),
+  },
+  tail: {
+    summary: 'Print traces as they arrive',
+    run: async (args) => (await import('./tail.ts')).runTail(args),
+  },
+  errors: {
+    summary: 'Group recent failures by where they began',
+    run: async (args) => (await import('./errors.ts')).runErrors(args),
+  },
+  diff: {
+    summary: 'Compare two traces: what only one does, what takes longer',
+    run: async (args) => (await import('./diff.ts')).runDiff(args),
+  },
+  changes: {
+    summary: 'Print what has changed in a range of time, and the likeliest cause',
+    run: async (args) => (await import('./changes.ts')).runChanges(args),
+  },
+  explain: {
+    summary: 'Compare an incident with a time when all was well',
+    run: async (args) => (await import('./explain.ts')).runExplain(args),
+  },
   demo: {
     summary: 'See a slow request across four real services',
     run: async (args) => (await import('./demo.ts')).runDemo(args),

@@ -43,10 +43,15 @@ test('flags may stand before, between and behind names', () => {
       ['--output', 'x'],
       ['--all', 'true'],
     ]),
+    lists: new Map([
+      ['--output', ['x']],
+      ['--all', ['true']],
+    ]),
   });
 });
 
-test('of a flag that is given twice, the last one counts', () => {
+test('of a flag that is given twice, the last one counts, and all are there in their order', () => {
+  expect(read('--output', 'b', '--all', '--output=a')?.lists.get('--output')).toEqual(['b', 'a']);
   expect(flagsOf('--output', 'a', '--output=b', '--http-port', '1', '--http-port', '2')).toEqual({
     '--output': 'b',
     '--http-port': '2',
@@ -74,7 +79,7 @@ test("a command's own switch stands alone; one of a setting may be given a value
   expect(messageOf('--all=')).toMatch(/^--all .*no value$/);
   expect(messageOf('--help=1')).toMatch(/^--help .*no value$/);
   expect(flagsOf('--no-auth=false')).toEqual({ '--no-auth': 'false' });
-  expect(read('--no-auth', 'false')).toEqual({ names: ['false'], flags: new Map([['--no-auth', 'true']]) });
+  expect(read('--no-auth', 'false')).toMatchObject({ names: ['false'], flags: new Map([['--no-auth', 'true']]) });
 });
 
 test('an unknown flag names the one that was meant, or where all are listed', () => {
@@ -87,11 +92,18 @@ test('an unknown flag names the one that was meant, or where all are listed', ()
 });
 
 test('all behind -- are names, and so is a dash alone', () => {
-  expect(read('--all', '--', '--output', '--help')).toEqual({
+  expect(read('--all', '--', '--output', '--help')).toMatchObject({
     names: ['--output', '--help'],
     flags: new Map([['--all', 'true']]),
   });
   expect(read('-', '--')?.names).toEqual(['-']);
+});
+
+test('a command that takes no settings knows none, and its help', () => {
+  const search: Command = { name: 'search', flags: { '--service': { accepted: 'a name' } }, takesSettings: false };
+  expect(readCommandLine(['--service', 'web'], search)?.flags).toEqual(new Map([['--service', 'web']]));
+  expect(readCommandLine(['--help'], search)).toBeNull();
+  expect(() => readCommandLine(['--data-dir', 'x'], search)).toThrow(/--data-dir; .*search --help/);
 });
 
 test('a name too many is repeated, behind an unknown flag that may be the reason for it', () => {

@@ -6,7 +6,7 @@ import { ALL_SETTINGS } from './settings.ts';
 /** Names the configuration file; no setting of its own, since a file cannot name another. */
 export const CONFIG_FLAG = '--config';
 
-/** A command of `throughline` and what it takes besides the settings, which every command does. */
+/** A command of `throughline` and what it takes besides the settings. */
 export interface Command {
   /** Behind `throughline`: `up`. */
   readonly name: string;
@@ -14,6 +14,8 @@ export interface Command {
   readonly flags: Readonly<Record<string, 'switch' | { readonly accepted: string }>>;
   /** How many arguments that are no flags it takes; none by default. */
   readonly namesMax?: number;
+  /** Whether it takes the settings of a collector as well, as every command does that starts one or works on its data. */
+  readonly takesSettings?: boolean;
 }
 
 export interface CommandLine {
@@ -21,6 +23,8 @@ export interface CommandLine {
   readonly names: readonly string[];
   /** The text that was given by each flag, a setting's or the command's own; of a switch that stands alone, `true`. */
   readonly flags: ReadonlyMap<string, string>;
+  /** All texts that were given by each flag, in their order. */
+  readonly lists: ReadonlyMap<string, readonly string[]>;
 }
 
 /** What may follow a flag: a setting that is a switch may be given as `--flag=false`, a command's own stands alone. */
@@ -36,7 +40,8 @@ interface FlagRule {
 export function readCommandLine(args: readonly string[], command: Command): CommandLine | null {
   const rules = rulesOf(command);
   const names: string[] = [];
-  const flags = new Map<string, string>();
+  const lists = new Map<string, string[]>();
+  const give = (name: string, value: string): void => void lists.set(name, [...(lists.get(name) ?? []), value]);
   // Help is for whoever does not know the flags yet: it comes before what is wrong with the others.
   let wrong: ConfigError | undefined;
   for (let index = 0; index < args.length; index++) {
@@ -57,15 +62,16 @@ export function readCommandLine(args: readonly string[], command: Command): Comm
       const value = inline ?? args[++index];
       if (value === undefined || (inline === undefined && isNextFlag(value, rules))) {
         wrong ??= missingValue(name, rule, value);
-      } else flags.set(name, value);
+      } else give(name, value);
     } else if (rule.value === 'none' && inline !== undefined) wrong ??= new ConfigError(`${name} takes no value`);
     else if (HELP.includes(name)) return null;
-    else flags.set(name, inline ?? 'true');
+    else give(name, inline ?? 'true');
   }
   if (wrong !== undefined) throw wrong;
   const surplus = names[command.namesMax ?? 0];
   if (surplus !== undefined) throw unexpectedArgument(surplus);
-  return { names, flags };
+  const flags = new Map([...lists].map(([name, values]): [string, string] => [name, values.at(-1) ?? '']));
+  return { names, flags, lists };
 }
 
 export function unexpectedArgument(name: string): ConfigError {
@@ -74,7 +80,7 @@ export function unexpectedArgument(name: string): ConfigError {
 
 const HELP: readonly string[] = ['--help', '-h'];
 
-function rulesOf({ flags }: Command): ReadonlyMap<string, FlagRule> {
+function rulesOf({ flags, takesSettings = true }: Command): ReadonlyMap<string, FlagRule> {
   const own = Object.entries(flags).map(([name, flag]): [string, FlagRule] => [
     name,
     flag === 'switch' ? { value: 'none', accepted: '' } : { value: 'required', accepted: flag.accepted },
@@ -83,9 +89,11 @@ function rulesOf({ flags }: Command): ReadonlyMap<string, FlagRule> {
     flag,
     { value: value === undefined ? 'optional' : 'required', accepted },
   ]);
+  const help = HELP.map((name): [string, FlagRule] => [name, { value: 'none', accepted: '' }]);
+  if (!takesSettings) return new Map([...own, ...help]);
   return new Map<string, FlagRule>([
     ...own,
-    ...HELP.map((name) => [name, { value: 'none', accepted: '' }] as const),
+    ...help,
     ...settings,
     [CONFIG_FLAG, { value: 'required', accepted: 'the path of a YAML file' }],
   ]);

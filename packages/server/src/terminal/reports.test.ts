@@ -1,0 +1,296 @@
+import { compareTraces, tellStory, traceFromOtlp, type TracesData } from '@throughline/trace';
+import type { ChangesResponse, TraceSummary } from '@throughline/trace/client';
+import { readFileSync } from 'node:fs';
+import stringWidth from 'string-width';
+import { describe, expect, it } from 'vitest';
+import { aCheckout } from '../../../trace/src/testing/a-checkout.ts';
+import { aTrace, type SpanPlan } from '../../../trace/src/testing/a-trace.ts';
+import type { RowOptions } from './lay-out-rows.ts';
+import { type Line, render, type Screen } from './screen.ts';
+import { writeChanges, writeExplain } from './write-changes.ts';
+import { writeComparison } from './write-comparison.ts';
+import { writeErrors } from './write-errors.ts';
+import { writeSearch } from './write-search.ts';
+import { traceMarkdown, type TraceReport, whyMarkdown, writeTrace, writeWhy } from './write-trace.ts';
+
+const ROWS: RowOptions = { critical: false, errors: false, depthMax: Infinity, rowsMax: 100, isExpanded: false };
+const NOW_MS = Date.parse('2026-11-23T00:10:00Z');
+
+function report(data: TracesData, more: Partial<TraceReport> = {}): TraceReport {
+  const trace = traceFromOtlp(data);
+  const url = `http://127.0.0.1:4319/trace/${trace.traceId}`;
+  return { trace, story: tellStory(trace), url, warnings: [], ...more };
+}
+
+const checkout = report(aCheckout());
+const retried = report(aCheckout({ tries: 2, fails: false }), {
+  url: null,
+  warnings: ['2 lines of a.json could not be read'],
+});
+
+/** A cart that asks for each item, one of which fails, in services with names that would do harm. */
+const cart = report(
+  aTrace({
+    service: 'web',
+    name: 'GET /cart',
+    kind: 'server',
+    from: 0,
+    to: 1000,
+    children: [
+      {
+        service: 'cart',
+        name: 'GET /items',
+        kind: 'server',
+        from: 8,
+        to: 980,
+        children: Array.from({ length: 312 }, (_, at): SpanPlan => ({
+          service: 'cart',
+          name: `SELECT item ${at}`,
+          kind: 'client',
+          from: 12 + at * 3,
+          to: 14.6 + at * 3,
+          attributes: { 'db.system.name': 'postgresql' },
+          ...(at === 207 && { error: 'Deadlock', message: 'deadlock detected' }),
+        })),
+      },
+      { service: '漢字\u001b[31m', name: 'render \u202eשלום\nworld', from: 981, to: 990 },
+      { service: 'n'.repeat(10_000), name: 'm'.repeat(10_000), from: 991, to: 995 },
+    ],
+  }),
+);
+
+const summary = (plan: Partial<TraceSummary>): TraceSummary => ({
+  traceId: '5b8efff798038103d269b633813fc60c',
+  rootService: 'web',
+  rootOperation: 'GET /cart',
+  hasRoot: true,
+  startTimeUnixNano: '1795392000000000000',
+  durationNs: '17500000',
+  extentNs: '17500000',
+  spanCount: 2,
+  errorCount: 0,
+  services: [
+    { name: 'web', spanCount: 1, errorCount: 0 },
+    { name: 'cart', spanCount: 1, errorCount: 0 },
+  ],
+  headline: null,
+  ...plan,
+});
+
+const found: readonly TraceSummary[] = [
+  summary({
+    startTimeUnixNano: '1795392597000000000',
+    durationNs: '2100000000',
+    spanCount: 12_345,
+    errorCount: 7,
+    headline: checkout.story.headline,
+  }),
+  summary({ headline: '', startTimeUnixNano: '1795392000000000000' }),
+  summary({ hasRoot: false, rootOperation: '', startTimeUnixNano: '1795219200000000000' }),
+];
+
+const evidence = {
+  text: 'payment SELECT cards: 11.9 ms → 510 ms in 76%',
+  traceIds: ['308c4dcd3d79e77877eea94affff465c'],
+  spanIds: ['00f067aa0ba902b7'],
+  count: 154,
+  baselineCount: 43_100,
+  share: 0.76,
+  baselineShare: 0.03,
+};
+
+const change = {
+  operation: 'POST /pay',
+  score: 1,
+  before: 1,
+  after: 2,
+  unit: 'ns' as const,
+  traceIds: [],
+  spanIds: [],
+};
+
+const changes: ChangesResponse = {
+  fromUnixNano: '1795388400000000000',
+  toUnixNano: '1795392000000000000',
+  baselineFromUnixNano: '1795302000000000000',
+  baselineToUnixNano: '1795388400000000000',
+  changes: [
+    {
+      ...change,
+      kind: 'slower',
+      service: 'payment',
+      count: 154,
+      baselineCount: 431,
+      text: 'payment POST /pay is slower: median 45.9 ms → 498 ms',
+    },
+    {
+      ...change,
+      kind: 'failures',
+      service: 'payment',
+      count: 154,
+      baselineCount: 431,
+      text: `payment ${'POST '.repeat(20)}fails more often: 1.4% → 13%`,
+    },
+    {
+      ...change,
+      kind: 'new-version',
+      service: 'payment',
+      count: 308,
+      baselineCount: 0,
+      text: 'payment runs version 1.4.0, before 1.3.0',
+    },
+  ],
+  truncated: true,
+  conclusion: 'found',
+  text: evidence.text,
+  suspects: [
+    {
+      service: 'payment',
+      operation: 'SELECT cards',
+      resource: null,
+      kind: 'operation',
+      score: 39.5,
+      text: evidence.text,
+      evidence: [evidence],
+    },
+    {
+      service: 'cart',
+      operation: null,
+      resource: { 'service.instance.id': 'cart-2' },
+      kind: 'network',
+      score: 9.21,
+      text: '',
+      evidence: [evidence],
+    },
+  ],
+  warnings: ['The incident has only 19 traces.'],
+  baseline: { spanCount: 1_000_000, readTraceCount: 20_000, readSpanCount: 100_000 },
+  incident: { spanCount: 300, readTraceCount: 19, readSpanCount: 300 },
+};
+
+const groups = [
+  {
+    service: 'payment',
+    operation: 'POST /charge',
+    kind: 'error' as const,
+    reason: `card 4711 declined: ${'insufficient funds '.repeat(8)}`,
+    traces: [
+      { traceId: '5b8efff798038103d269b633813fc60c', startTimeUnixNano: '1795392590000000000' },
+      { traceId: '308c4dcd3d79e77877eea94affff465c', startTimeUnixNano: '1795390000000000000' },
+    ],
+  },
+  {
+    service: 'fraud',
+    operation: 'SELECT fraud_checks',
+    kind: 'timeout' as const,
+    reason: '',
+    traces: [{ traceId: '308c4dcd3d79e77877eea94affff465c', startTimeUnixNano: '1795392000000000000' }],
+  },
+];
+
+const nothing = {
+  conclusion: 'nothing-unusual' as const,
+  text: 'Nothing unusual: the two windows are alike.',
+  suspects: [],
+  warnings: [],
+  changes: [],
+  truncated: false,
+};
+const windows = [
+  { fromUnixNano: '1795302000000000000', toUnixNano: '1795388400000000000' },
+  { fromUnixNano: '1795388400000000000', toUnixNano: '1795392000000000000' },
+] as const;
+
+/** By the command line that prints it. */
+const REPORTS: Readonly<Record<string, (screen: Screen) => readonly Line[]>> = {
+  'trace checkout': (screen) => writeTrace(checkout, ROWS, screen),
+  'trace checkout --critical --depth 2': (screen) =>
+    writeTrace(checkout, { ...ROWS, critical: true, depthMax: 2 }, screen),
+  'trace retried.json': (screen) => writeTrace(retried, ROWS, screen),
+  'trace cart': (screen) => writeTrace(cart, ROWS, screen),
+  'trace cart --errors --rows 2': (screen) => writeTrace(cart, { ...ROWS, errors: true, rowsMax: 2 }, screen),
+  'trace empty.json': (screen) => writeTrace(report({ resourceSpans: [] }), ROWS, screen),
+  'why checkout': (screen) => writeWhy(checkout, 4, screen),
+  'why cart': (screen) => writeWhy(cart, 2, screen),
+  search: (screen) => writeSearch({ traces: found, nextCursor: 'x' }, ['1 of 3 shards did not answer'], NOW_MS, screen),
+  'search nothing': (screen) => writeSearch({ traces: [], nextCursor: null }, [], NOW_MS, screen),
+  changes: (screen) => writeChanges(changes, null, screen),
+  'changes --service payment': (screen) => writeChanges({ ...changes, ...nothing }, 'payment', screen),
+  explain: (screen) => writeExplain(changes, ...windows, screen),
+  'explain nothing': (screen) =>
+    writeExplain(
+      { ...changes, ...nothing, incident: { spanCount: 0, readTraceCount: 0, readSpanCount: 0 } },
+      ...windows,
+      screen,
+    ),
+  errors: (screen) => writeErrors(groups, 3, true, [], NOW_MS, screen),
+  'errors nothing': (screen) => writeErrors([], 0, false, [], NOW_MS, screen),
+  'diff checkout retried': (screen) =>
+    writeComparison(compareTraces(checkout.trace, retried.trace), checkout, retried, 60, screen),
+  'diff cart checkout --rows 3': (screen) =>
+    writeComparison(compareTraces(cart.trace, checkout.trace), cart, checkout, 3, screen),
+  'diff checkout checkout': (screen) =>
+    writeComparison(compareTraces(checkout.trace, checkout.trace), checkout, checkout, 60, screen),
+};
+
+/** Blocks that begin within a cell are drawn in another way where there are colours. */
+function withoutBlocks(text: string): string {
+  return text.replaceAll(/[▏▎▍▌▋▊▉█▐▕]/g, '█');
+}
+
+/** All reports one after the other, escapes as `\e`. */
+function allReports(screen: Screen): string {
+  return Object.entries(REPORTS)
+    .map(([name, write]) => `$ throughline ${name}\n\n${render(write(screen), screen)}`)
+    .join('\n')
+    .replaceAll('\u001b', String.raw`\e`);
+}
+
+describe('what the commands print', () => {
+  it('on 80 columns', async () => {
+    await expect(allReports({ width: 80, isColored: false })).toMatchFileSnapshot('reports-80.golden.txt');
+  });
+
+  it('on 80 columns with colours', async () => {
+    await expect(allReports({ width: 80, isColored: true })).toMatchFileSnapshot('reports-80-colored.golden.txt');
+  });
+
+  it('on 200 columns', async () => {
+    await expect(allReports({ width: 200, isColored: false })).toMatchFileSnapshot('reports-200.golden.txt');
+  });
+
+  it('on 200 columns with colours', async () => {
+    await expect(allReports({ width: 200, isColored: true })).toMatchFileSnapshot('reports-200-colored.golden.txt');
+  });
+
+  it('as the guide shows it', () => {
+    const guide = readFileSync(new URL('../../../../docs/terminal.md', import.meta.url), 'utf8');
+    for (const name of ['trace checkout', 'diff checkout retried', 'changes']) {
+      const text = render(REPORTS[name]?.({ width: 80, isColored: false }) ?? [], { isColored: false });
+      expect(guide).toContain(`\n${text.trimEnd()}\n`);
+    }
+  });
+
+  it('as Markdown', async () => {
+    const pages = [traceMarkdown(checkout, ROWS, 100), whyMarkdown(cart, 2)];
+    await expect(pages.join('\n')).toMatchFileSnapshot('reports-markdown.golden.txt');
+  });
+
+  it.each(Object.entries(REPORTS))('fits the screen: %s', (_, write) => {
+    for (const width of [40, 79, 80, 119, 120, 200]) {
+      // An address or a command that is broken into two lines cannot be copied.
+      const lines = render(write({ width, isColored: true }), { isColored: true }).split('\n');
+      const wide = lines.filter((line) => stringWidth(line) > width && !/http:|throughline trace/.test(line));
+      expect(wide, `${width} columns`).toEqual([]);
+    }
+  });
+
+  it.each(Object.entries(REPORTS))('says the same without colours: %s', (_, write) => {
+    const plain = render(write({ width: 80, isColored: false }), { isColored: false });
+    const colored = render(write({ width: 80, isColored: true }), { isColored: true });
+    // oxlint-disable-next-line no-control-regex -- they are the colours
+    expect(withoutBlocks(colored.replaceAll(/\u001b\[\d+m/g, ''))).toBe(withoutBlocks(plain));
+    // oxlint-disable-next-line no-control-regex -- nothing else steers the terminal
+    expect(plain).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
+  });
+});

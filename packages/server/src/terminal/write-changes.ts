@@ -1,0 +1,147 @@
+import type { Change, ChangesResponse, ExplainResponse, Suspect } from '@throughline/trace/client';
+import { formatDuration } from '@throughline/trace';
+import { countOf, countText } from './count-text.ts';
+import { safeText } from './safe-text.ts';
+import { type Line, lineWidth, piece, type Screen, type Style } from './screen.ts';
+import { wrap } from './text-width.ts';
+
+export interface Window {
+  readonly fromUnixNano: string;
+  readonly toUnixNano: string;
+}
+
+type Answer = Pick<ExplainResponse, 'conclusion' | 'text' | 'suspects' | 'warnings' | 'baseline' | 'incident'>;
+
+/** `throughline changes`: the answer, what speaks for it, and all that has changed. */
+export function writeChanges(response: ChangesResponse, service: string | null, screen: Screen): Line[] {
+  const incident = { fromUnixNano: response.fromUnixNano, toUnixNano: response.toUnixNano };
+  const baseline = { fromUnixNano: response.baselineFromUnixNano, toUnixNano: response.baselineToUnixNano };
+  const { changes, truncated } = response;
+  const whose = service === null ? '' : ` of ${safeText(service)}`;
+  const heading = changes.length === 0 ? `Nothing${whose} has changed` : `${countOf(changes.length, 'change')}${whose}`;
+  return [
+    ...writeExplanation(response, baseline, incident, screen),
+    [],
+    [piece(heading, 'bold')],
+    ...changes.flatMap((change) => writeChange(change, screen)),
+    ...(truncated ? paragraph('There are more: raise --limit, or name one with --service', screen, 'dim') : []),
+    ...nextStep(response, changes, screen),
+  ];
+}
+
+/** `throughline explain`. */
+export function writeExplain(response: ExplainResponse, baseline: Window, incident: Window, screen: Screen): Line[] {
+  return [...writeExplanation(response, baseline, incident, screen), ...nextStep(response, [], screen)];
+}
+
+function paragraph(words: string, screen: Screen, ...styles: readonly Style[]): Line[] {
+  return wrap(words, screen.width).map((line): Line => [piece(line, ...styles)]);
+}
+
+const CONCLUSION_STYLES = {
+  found: 'red',
+  'not-enough-evidence': 'yellow',
+  'nothing-unusual': 'green',
+} as const;
+
+function writeExplanation(answer: Answer, baseline: Window, incident: Window, screen: Screen): Line[] {
+  const { conclusion, suspects, warnings } = answer;
+  const compared = (window: Window, { readTraceCount, spanCount, readSpanCount }: Answer['incident']): string => {
+    const share =
+      readSpanCount < spanCount ? ` (of ${countOf(spanCount, 'span')} ${countText(readSpanCount)} read)` : '';
+    return `${spanOfTime(window)}, ${countOf(readTraceCount, 'trace')}${share}`;
+  };
+  return [
+    ...paragraph(answerOf(answer), screen, 'bold', CONCLUSION_STYLES[conclusion]),
+    ...paragraph(`now     ${compared(incident, answer.incident)}`, screen, 'dim'),
+    ...paragraph(`before  ${compared(baseline, answer.baseline)}`, screen, 'dim'),
+    ...warnings.flatMap((warning) => paragraph(`Warning: ${safeText(warning)}`, screen, 'yellow')),
+    ...(suspects.length === 0 ? [] : [[], [piece('Likeliest causes', 'bold')]]),
+    ...suspects.flatMap((suspect, at) => writeSuspect(suspect, at + 1, screen)),
+  ];
+}
+
+function answerOf({ conclusion, text, incident }: Answer): string {
+  if (incident.readTraceCount === 0) return 'No traces in this time: there is nothing to compare';
+  return conclusion === 'found' ? `Found: ${safeText(text)}` : safeText(text);
+}
+
+/** What a suspect does, behind its name. */
+const KINDS: Readonly<Record<Suspect['kind'], string>> = {
+  slow: 'is slower itself',
+  operation: 'is slower itself',
+  network: 'is reached later',
+  queue: 'is waited for in a queue',
+  failures: 'fails',
+  calls: 'makes other calls',
+  'more-calls': 'makes more calls',
+};
+
+const EVIDENCE_MAX = 3;
+
+function writeSuspect(
+  { service, operation, resource, kind, score, evidence }: Suspect,
+  place: number,
+  screen: Screen,
+): Line[] {
+  const part = Object.entries(resource ?? {}).map(([key, value]) => ` ${key}=${value}`);
+  const name = safeText(`${service}${operation === null ? '' : ` ${operation}`}${part.join('')}`);
+  return [
+    ...beside(`${place}. `, `${name} ${KINDS[kind]}`, `score ${score.toFixed(1)}`, ['bold'], screen),
+    ...evidence.slice(0, EVIDENCE_MAX).flatMap((one) => beside('   ', safeText(one.text), countsText(one), [], screen)),
+  ];
+}
+
+const MARKS: Readonly<Record<Change['kind'], readonly [string, Style]>> = {
+  slower: ['▲', 'red'],
+  faster: ['▼', 'green'],
+  failures: ['✖', 'red'],
+  'fewer-failures': ['✔', 'green'],
+  'more-requests': ['▲', 'yellow'],
+  'fewer-requests': ['▼', 'yellow'],
+  'new-operation': ['+', 'cyan'],
+  'gone-operation': ['-', 'cyan'],
+  'new-version': ['◆', 'magenta'],
+};
+
+function writeChange(change: Change, screen: Screen): Line[] {
+  const [mark, style] = MARKS[change.kind];
+  return beside(`${mark} `, safeText(change.text), countsText(change), [style], screen);
+}
+
+function countsText({ count, baselineCount }: { readonly count: number; readonly baselineCount: number }): string {
+  return `${countText(count)} / ${countText(baselineCount)}`;
+}
+
+/** On a wide screen the eye would lose the line. */
+const END_MAX = 110;
+
+/** A text with a mark before it, and a number at the end of its first line. */
+function beside(mark: string, text: string, number: string, styles: readonly Style[], screen: Screen): Line[] {
+  const end = Math.min(screen.width, END_MAX);
+  const indent = mark.length + 1;
+  const [first = '', ...rest] = wrap(text, end - indent - number.length - 2);
+  const head = piece(` ${mark}${first}`, ...styles);
+  return [
+    [head, piece(' '.repeat(Math.max(2, end - lineWidth([head]) - number.length))), piece(number, 'dim')],
+    ...rest.map((line): Line => [piece(' '.repeat(indent)), piece(line, ...styles)]),
+  ];
+}
+
+function nextStep({ suspects }: Answer, changes: readonly Change[], screen: Screen): Line[] {
+  const ids = [...suspects.flatMap(({ evidence }) => evidence), ...changes].flatMap(({ traceIds }) => traceIds);
+  const counted = suspects.length + changes.length > 0;
+  const legend = counted ? wrap('N / M: requests looked at, now / before', screen.width) : [];
+  const example = ids[0] === undefined ? [] : [`Look at one: throughline trace ${safeText(ids[0])}`];
+  const lines = [...legend, ...example];
+  return lines.length === 0 ? [] : [[], ...lines.map((text): Line => [piece(text, 'dim')])];
+}
+
+/** `2026-11-23 05:00:00 to 06:00:00Z (1 h)` */
+function spanOfTime({ fromUnixNano, toUnixNano }: Window): string {
+  const [from, to] = [fromUnixNano, toUnixNano].map((ns) => new Date(Number(BigInt(ns) / 1_000_000n)).toISOString());
+  const [fromDay = '', fromTime = ''] = (from ?? '').slice(0, 19).split('T');
+  const [toDay = '', toTime = ''] = (to ?? '').slice(0, 19).split('T');
+  const length = formatDuration(BigInt(toUnixNano) - BigInt(fromUnixNano));
+  return `${fromDay} ${fromTime} to ${toDay === fromDay ? '' : `${toDay} `}${toTime}Z (${length})`;
+}
