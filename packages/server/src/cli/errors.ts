@@ -1,20 +1,17 @@
-import type { StoryResponse, TraceSummary } from '@throughline/trace/client';
-import { ApiClientError } from '@throughline/trace/client';
+import type { Story } from '@throughline/trace';
+import type { TraceSummary } from '@throughline/trace/client';
 import type { Command } from '../config/command-line.ts';
 import { safeJson } from '../terminal/safe-text.ts';
 import { render } from '../terminal/screen.ts';
 import { type ErrorGroup, writeErrors } from '../terminal/write-errors.ts';
-import { CollectorApi, partialWarnings } from './collector-api.ts';
 import { integerFlag, integerFrom } from './integer-flag.ts';
 import { reportFailure } from './report-failure.ts';
-import { FILTER_FLAGS, FILTER_USAGE, readFilters, readTimes } from './search.ts';
+import { catalogOf, FILE_FLAGS, FILE_USAGE, FILTER_FLAGS, FILTER_USAGE, readFilters, readTimes } from './search.ts';
 import { readTerminalLine, surroundings, TERMINAL_USAGE } from './terminal-options.ts';
 import { WHEN_ACCEPTED } from './when.ts';
 
 const LIMIT = 100;
 const LIMIT_RANGE = integerFrom(1, 1_000);
-/** Stories that are asked for at once. */
-const AT_ONCE = 4;
 
 const USAGE = `Usage: throughline errors [KEY=VALUE …] [flags]
 
@@ -23,6 +20,7 @@ Groups the newest traces with an error by where the failure began and why, the m
 ${FILTER_USAGE}
   --from TIME          From here on: 15m, 2h ago, 2026-11-23T05:00:00Z (default: all that is stored)
   --to TIME            … to here
+${FILE_USAGE}
   --limit N            Look at N traces, 1 to ${LIMIT_RANGE.max} (default: ${LIMIT})
   --json               A line of JSON for each group
 ${TERMINAL_USAGE}`;
@@ -31,6 +29,7 @@ const ERRORS: Command = {
   name: 'errors',
   flags: {
     ...FILTER_FLAGS,
+    ...FILE_FLAGS,
     '--from': { accepted: WHEN_ACCEPTED },
     '--to': { accepted: WHEN_ACCEPTED },
     '--limit': LIMIT_RANGE,
@@ -49,16 +48,13 @@ export async function runErrors(args: readonly string[]): Promise<number> {
     const { options, flags } = line;
     const nowMs = Date.now();
     const limit = integerFlag(flags, '--limit', LIMIT_RANGE) ?? LIMIT;
-    const query = { status: 'error' as const, ...readTimes(flags, nowMs), limit };
-    const { status = query.status, ...filters } = readFilters(line);
-    const api = new CollectorApi(options);
-    const found = await api.ask((client, request) => client.traces({ ...query, ...filters, status }, request));
-    const groups = groupFailures(found.traces, await storiesOf(api, found.traces));
+    const query = { ...readFilters(line), ...readTimes(flags, nowMs), status: 'error' as const, limit };
+    const catalog = catalogOf(line);
+    const { traces, nextCursor, warnings } = await catalog.find(query);
+    const groups = groupFailures(traces, await catalog.stories(traces));
     if (options.format === 'json') for (const group of groups) process.stdout.write(`${safeJson(group)}\n`);
     else {
-      const warnings = partialWarnings(found.partial);
-      const hasMore = found.nextCursor !== null;
-      const lines = writeErrors(groups, found.traces.length, hasMore, warnings, nowMs, options.screen);
+      const lines = writeErrors(groups, traces.length, nextCursor !== null, warnings, nowMs, options.screen);
       process.stdout.write(render(lines, options.screen));
     }
     return 0;
@@ -67,32 +63,18 @@ export async function runErrors(args: readonly string[]): Promise<number> {
   }
 }
 
-/** Null for a trace that has been deleted meanwhile. */
-async function storiesOf(api: CollectorApi, traces: readonly TraceSummary[]): Promise<(StoryResponse | null)[]> {
-  const stories: (StoryResponse | null)[] = [];
-  for (let at = 0; at < traces.length; at += AT_ONCE) {
-    const some = traces.slice(at, at + AT_ONCE).map(({ traceId }) =>
-      api.ask((client, request) =>
-        client.story(traceId, request).catch((error: unknown) => {
-          if (error instanceof ApiClientError && error.code === 'trace_not_found') return null;
-          throw error;
-        }),
-      ),
-    );
-    stories.push(...(await Promise.all(some)));
-  }
-  return stories;
-}
-
-/** By service, operation and reason; numbers and quoted texts of a reason do not matter. Both lists are of one order. */
+/**
+ * By service, operation and reason; numbers and quoted texts of a reason do not matter. Both lists are of one order. A
+ * trace whose failures did not decide how it ended is in no group.
+ */
 export function groupFailures(
   traces: readonly Pick<TraceSummary, 'traceId' | 'startTimeUnixNano'>[],
-  stories: readonly (Pick<StoryResponse, 'summary'> | null)[],
+  stories: readonly (Pick<Story, 'summary'> | null)[],
 ): ErrorGroup[] {
   const groups = new Map<string, ErrorGroup & { readonly traces: { traceId: string; startTimeUnixNano: string }[] }>();
   for (const [at, { traceId, startTimeUnixNano }] of traces.entries()) {
     const cause = stories[at]?.summary.cause;
-    if (cause === undefined || cause === null) continue;
+    if (cause === undefined || cause === null || cause.kind === 'time') continue;
     const { service, operation, kind, reason } = cause;
     const key = JSON.stringify([service, operation, kind, likeReason(reason)]);
     const group = groups.get(key);

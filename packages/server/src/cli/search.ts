@@ -1,4 +1,4 @@
-import type { TracesQuery, TracesResponse, TraceSummary } from '@throughline/trace/client';
+import type { TracesQuery } from '@throughline/trace/client';
 import { parseTag, writeTag } from '@throughline/trace/client';
 import type { Command, CommandLine } from '../config/command-line.ts';
 import { ConfigError } from '../config/setting.ts';
@@ -6,10 +6,12 @@ import { safeJson } from '../terminal/safe-text.ts';
 import { render } from '../terminal/screen.ts';
 import { writeSearch } from '../terminal/write-search.ts';
 import { shownText } from '../without-passwords.ts';
-import { CollectorApi, partialWarnings } from './collector-api.ts';
+import { CollectorApi } from './collector-api.ts';
 import { integerFlag, integerFrom } from './integer-flag.ts';
 import { reportFailure } from './report-failure.ts';
-import { readTerminalLine, surroundings, TERMINAL_USAGE } from './terminal-options.ts';
+import { readTerminalLine, surroundings, TERMINAL_USAGE, type TerminalOptions } from './terminal-options.ts';
+import { StoredTraces, type TraceCatalog } from './trace-catalog.ts';
+import { TracesInFile } from './traces-in-file.ts';
 import { MILLISECONDS_ACCEPTED, readMilliseconds, readWhen, WHEN_ACCEPTED } from './when.ts';
 
 const LIMIT = 20;
@@ -17,17 +19,23 @@ const LIMIT_RANGE = integerFrom(1, 1_000);
 const STATUSES = ['error', 'ok', 'unset'] as const;
 const TAG_ACCEPTED = 'key=value, such as http.route=/buy';
 
+export const STATUS_USAGE = `  --status STATUS      A span with this status: ${STATUSES.join(', ')}`;
+
 export const FILTER_USAGE = `  --service NAME       A span of this service …
   --operation NAME     … with this name
-  --status STATUS      … with this status: ${STATUSES.join(', ')}
   --tag KEY=VALUE      … with this attribute; may be repeated, and stand without --tag
   --min DURATION       The trace took at least this long: 250, 250ms, 1.5s, 2m
   --max DURATION       … at most this long`;
 
+export const STATUS_FLAGS: Command['flags'] = { '--status': { accepted: `one of ${STATUSES.join(', ')}` } };
+
+/** Of a file to read in place of a collector. */
+export const FILE_USAGE = `  --file FILE          Search OTLP JSON in a file, or - for standard input, and no collector`;
+export const FILE_FLAGS: Command['flags'] = { '--file': { accepted: 'the path of a file, or -' } };
+
 export const FILTER_FLAGS: Command['flags'] = {
   '--service': { accepted: 'the name of a service' },
   '--operation': { accepted: 'the name of a span' },
-  '--status': { accepted: `one of ${STATUSES.join(', ')}` },
   '--tag': { accepted: TAG_ACCEPTED },
   '--min': { accepted: MILLISECONDS_ACCEPTED },
   '--max': { accepted: MILLISECONDS_ACCEPTED },
@@ -39,8 +47,10 @@ Lists traces, newest first: how long ago each began, how long it took, its headl
 the same span.
 
 ${FILTER_USAGE}
+${STATUS_USAGE}
   --from TIME          The trace overlaps the time from here: 15m, 2h ago, now, 2026-11-23T05:00:00Z
   --to TIME            … to here
+${FILE_USAGE}
   --limit N            At most N traces, 1 to ${LIMIT_RANGE.max} (default: ${LIMIT})
   --json               A line of JSON for each trace, as GET /api/v1/traces returns it
 ${TERMINAL_USAGE}`;
@@ -49,6 +59,8 @@ const SEARCH: Command = {
   name: 'search',
   flags: {
     ...FILTER_FLAGS,
+    ...STATUS_FLAGS,
+    ...FILE_FLAGS,
     '--from': { accepted: WHEN_ACCEPTED },
     '--to': { accepted: WHEN_ACCEPTED },
     '--limit': LIMIT_RANGE,
@@ -71,12 +83,10 @@ export async function runSearch(args: readonly string[]): Promise<number> {
       ...readTimes(flags, nowMs),
       limit: integerFlag(flags, '--limit', LIMIT_RANGE) ?? LIMIT,
     };
-    const api = new CollectorApi(options);
-    const found = await api.ask((client, request) => client.traces(query, request));
-    const traces = await withHeadlines(api, found.traces);
+    const { traces, nextCursor, warnings } = await catalogOf(line).find(query);
     if (options.format === 'json') for (const trace of traces) process.stdout.write(`${safeJson(trace)}\n`);
     else {
-      const lines = writeSearch({ ...found, traces }, partialWarnings(found.partial), nowMs, options.screen);
+      const lines = writeSearch({ traces, nextCursor }, warnings, nowMs, options.screen);
       process.stdout.write(render(lines, options.screen));
     }
     return 0;
@@ -116,20 +126,8 @@ export function readTimes(flags: ReadonlyMap<string, string>, nowMs: number): Pi
   };
 }
 
-/** As many the API computes at once. */
-const HEADLINES_MAX = 100;
-
-/** Headlines that no one has asked for yet are computed now; it takes longer where there are many. */
-export async function withHeadlines(
-  api: CollectorApi,
-  traces: TracesResponse['traces'],
-): Promise<readonly TraceSummary[]> {
-  const missing = traces.filter(({ headline }) => headline === null).map(({ traceId }) => traceId);
-  const computed: Record<string, string> = {};
-  for (let at = 0; at < missing.length; at += HEADLINES_MAX) {
-    const ids = missing.slice(at, at + HEADLINES_MAX);
-    const { headlines } = await api.ask((client, request) => client.headlines(ids, request));
-    Object.assign(computed, headlines);
-  }
-  return traces.map((trace) => ({ ...trace, headline: trace.headline ?? computed[trace.traceId] ?? null }));
+/** Where `search` and `errors` look. */
+export function catalogOf({ options, flags }: { options: TerminalOptions; flags: CommandLine['flags'] }): TraceCatalog {
+  const file = flags.get('--file');
+  return file === undefined ? new StoredTraces(new CollectorApi(options)) : new TracesInFile(file);
 }

@@ -6,12 +6,14 @@ import { render } from '../terminal/screen.ts';
 import { writeFound } from '../terminal/write-search.ts';
 import { withoutPasswords } from '../without-passwords.ts';
 import { CollectorApi } from './collector-api.ts';
+import { CommandError } from './command-error.ts';
 import { integerFlag, integerFrom } from './integer-flag.ts';
 import { reportFailure } from './report-failure.ts';
-import { FILTER_FLAGS, FILTER_USAGE, readFilters, withHeadlines } from './search.ts';
+import { FILTER_FLAGS, FILTER_USAGE, readFilters, STATUS_FLAGS, STATUS_USAGE } from './search.ts';
 import { stopOnSignal } from './stop-on-signal.ts';
 import { readTerminalLine, surroundings, TERMINAL_USAGE } from './terminal-options.ts';
 import { NewTraces } from './new-traces.ts';
+import { StoredTraces } from './trace-catalog.ts';
 
 const INTERVAL_SECONDS = 2;
 const INTERVAL = integerFrom(1, 3_600);
@@ -23,11 +25,16 @@ const USAGE = `Usage: throughline tail [KEY=VALUE …] [flags]
 Prints traces as they end, until Ctrl-C. A trace is printed once no span has been added to it between two polls.
 
 ${FILTER_USAGE}
+${STATUS_USAGE}
   --interval SECONDS   Time between two polls, 1 to ${INTERVAL.max} (default: ${INTERVAL_SECONDS})
   --json               A line of JSON for each trace
 ${TERMINAL_USAGE.replace('for all requests together', 'for each poll')}`;
 
-const TAIL: Command = { name: 'tail', flags: { ...FILTER_FLAGS, '--interval': INTERVAL }, namesMax: Infinity };
+const TAIL: Command = {
+  name: 'tail',
+  flags: { ...FILTER_FLAGS, ...STATUS_FLAGS, '--interval': INTERVAL },
+  namesMax: Infinity,
+};
 
 /** `throughline tail`: runs until it is stopped. Returns the exit code. */
 export async function runTail(args: readonly string[]): Promise<number> {
@@ -47,14 +54,18 @@ export async function runTail(args: readonly string[]): Promise<number> {
     const ended = AbortSignal.any([stop, gone.signal]);
     const known = new NewTraces(Date.now());
     process.stderr.write(`Traces that begin from now on at ${withoutPasswords(options.url)}; Ctrl-C ends\n`);
-    while (!ended.aborted) {
-      const api = new CollectorApi(options);
+    for (let polls = 0; !ended.aborted; polls++) {
       const from = String(BigInt(known.fromMs(Date.now())) * 1_000_000n);
-      const page = await api.ask((client, request) => client.traces({ ...filters, from, limit: PAGE }, request));
-      const fresh = await withHeadlines(api, known.settled(page.traces));
-      for (const trace of fresh) print(trace, options.format === 'json', options.screen);
-      if (page.nextCursor !== null) {
-        process.stderr.write(`more than ${PAGE} traces in one poll: the older ones are left out; use filters\n`);
+      try {
+        const found = await new StoredTraces(new CollectorApi(options)).find({ ...filters, from, limit: PAGE });
+        for (const trace of known.settled(found.traces)) print(trace, options.format === 'json', options.screen);
+        if (found.nextCursor !== null) {
+          process.stderr.write(`more than ${PAGE} traces in one poll: the older ones are left out; use filters\n`);
+        }
+      } catch (error) {
+        // A collector that was there starts again soon; one that never was is a mistake.
+        if (polls === 0 || !(error instanceof CommandError)) throw error;
+        process.stderr.write(`${error.message}; trying again\n`);
       }
       await sleep(intervalMs, undefined, { signal: ended }).catch(() => {});
     }

@@ -1,6 +1,4 @@
-import { createReadStream, existsSync, statSync } from 'node:fs';
-import { text } from 'node:stream/consumers';
-import type { Readable } from 'node:stream';
+import { existsSync } from 'node:fs';
 import { tellStory, traceFromOtlp, type TracesData } from '@throughline/trace';
 import { parseTraceId, TRACE_ID_ACCEPTED, uiPath } from '@throughline/trace/client';
 import { ConfigError } from '../config/setting.ts';
@@ -9,14 +7,10 @@ import type { TraceReport } from '../terminal/write-trace.ts';
 import { shownText, withoutPasswords } from '../without-passwords.ts';
 import { type CollectorApi, partialWarnings } from './collector-api.ts';
 import { CommandError } from './command-error.ts';
-import { oneLine } from './one-line.ts';
-import { tracesInText } from './traces-in-text.ts';
+import { readTraceFile, type TraceFile } from './read-trace-file.ts';
 
 /** What names a trace on the command line, completing "expected …". */
 export const TRACE_ACCEPTED = 'the ID of a trace, a file with OTLP JSON, or - for standard input';
-
-/** Text that is longer cannot be parsed by Node at once. */
-const FILE_BYTES_MAX = 512 * 1024 * 1024 - 1024;
 
 /**
  * Reads a trace: what reads as a trace ID is asked of the collector, `-` is standard input, and all else is a file. Of
@@ -31,8 +25,7 @@ export async function readTrace(api: CollectorApi, given: string, traceId: strin
       `${JSON.stringify(shownText(given))} is neither a trace ID nor a file; expected ${TRACE_ID_ACCEPTED}`,
     );
   }
-  const name = given === '-' ? 'standard input' : given;
-  return traceInFile(name, await readText(given, name), traceId);
+  return traceInFile(await readTraceFile(given), traceId);
 }
 
 async function storedTrace(api: CollectorApi, traceId: string): Promise<TraceReport> {
@@ -46,12 +39,8 @@ async function storedTrace(api: CollectorApi, traceId: string): Promise<TraceRep
   };
 }
 
-function traceInFile(name: string, content: string, traceId: string | null): TraceReport {
-  const { traces, unreadableLines } = tracesInText(content);
-  const warnings = unreadableLines === 0 ? [] : [`${countOf(unreadableLines, 'line')} of ${name} could not be read`];
-  if (traces.size === 0) {
-    throw new CommandError(`${name} has no spans; expected OTLP JSON ({"resourceSpans": …}), whole or a line each`);
-  }
+function traceInFile({ name, traces, warnings: reading }: TraceFile, traceId: string | null): TraceReport {
+  const warnings = [...reading];
   const wanted = traceId === null ? longestOf([...traces.values()]) : traces.get(traceId);
   if (wanted === undefined) {
     const [first = ''] = traces.keys();
@@ -71,17 +60,4 @@ function longestOf(traces: readonly TracesData[]): TracesData | undefined {
     return [data, durationNs[rootIndex] ?? 0];
   });
   return durations.reduce((longest, next) => (next[1] > longest[1] ? next : longest))[0];
-}
-
-async function readText(given: string, name: string): Promise<string> {
-  try {
-    if (given !== '-' && statSync(given).size > FILE_BYTES_MAX) {
-      throw new CommandError(`${name} has more than 512 MiB; split it by trace first`);
-    }
-    const stream: Readable = given === '-' ? process.stdin : createReadStream(given);
-    return await text(stream);
-  } catch (error) {
-    if (error instanceof CommandError) throw error;
-    throw new CommandError(`reading ${name} failed: ${oneLine(error)}`);
-  }
 }

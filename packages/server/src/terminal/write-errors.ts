@@ -8,7 +8,7 @@ import { ageOf } from './write-search.ts';
 export interface ErrorGroup {
   readonly service: string;
   readonly operation: string;
-  readonly kind: 'error' | 'timeout' | 'cancelled' | 'time';
+  readonly kind: 'error' | 'timeout' | 'cancelled';
   /** '' where no span says. */
   readonly reason: string;
   /** Traces, the newest first; 1 or more. */
@@ -25,31 +25,37 @@ export function writeErrors(
   screen: Screen,
 ): Line[] {
   const countWidth = Math.max(0, ...groups.map(({ traces }) => widthOf(countText(traces.length)) + 1));
-  const looked = hasMore ? 'There are older ones: raise --limit, or set --to' : '';
+  const grouped = groups.reduce((sum, { traces }) => sum + traces.length, 0);
+  const leftOut = countOf(traceCount - grouped, 'trace is', 'traces are');
+  const notes = [
+    ...(grouped < traceCount ? [`${leftOut} left out: the failures in them did not decide how they ended`] : []),
+    ...(hasMore ? ['There are older ones: raise --limit, or set --to'] : []),
+  ];
   return [
     ...wrap(answerOf(groups, traceCount, hasMore), screen.width).map((text): Line => [piece(text, 'bold')]),
     ...(groups.length > 0 ? [[]] : []),
     ...groups.flatMap((group) => writeGroup(group, countWidth, nowMs, screen)),
+    ...(notes.length + warnings.length > 0 ? [[]] : []),
     ...warnings.flatMap((text) => wrap(`Warning: ${text}`, screen.width).map((part): Line => [piece(part, 'yellow')])),
-    ...(looked === '' ? [] : [[], ...wrap(looked, screen.width).map((text): Line => [piece(text, 'dim')])]),
+    ...notes.flatMap((text) => wrap(text, screen.width).map((part): Line => [piece(part, 'dim')])),
   ];
 }
 
 function answerOf([most]: readonly ErrorGroup[], traceCount: number, hasMore: boolean): string {
   if (most === undefined) return traceCount === 0 ? 'No trace with an error' : 'No origin of a failure was found';
   const { service, operation, traces } = most;
-  const all = `${hasMore ? 'the newest ' : ''}${countOf(traceCount, 'failure')}`;
+  const all = `${hasMore ? 'the newest ' : ''}${countOf(traceCount, 'trace')} with an error`;
   if (traces.length === traceCount) {
-    return `${traceCount === 1 ? 'The one failure' : `All ${hasMore ? 'of ' : ''}${all}`} began in ${placeOf(service, operation)}`;
+    return `${traceCount === 1 ? 'The failure' : `The failures of all ${all}`} began in ${placeOf(service, operation)}`;
   }
-  return `${countText(traces.length)} of ${all} began in ${placeOf(service, operation)}`;
+  return `The failures of ${countText(traces.length)} of ${all} began in ${placeOf(service, operation)}`;
 }
 
 function placeOf(service: string, operation: string): string {
   return `${safeText(service)} ${safeText(operation) || '(no name)'}`;
 }
 
-const VERBS = { error: 'failed', timeout: 'timed out', cancelled: 'was cancelled', time: 'failed' } as const;
+const VERBS = { error: 'failed', timeout: 'timed out', cancelled: 'was cancelled' } as const;
 
 function writeGroup(
   { service, operation, kind, reason, traces }: ErrorGroup,
