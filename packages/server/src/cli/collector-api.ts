@@ -7,14 +7,18 @@ import type { TerminalOptions } from './terminal-options.ts';
 /** Asks a collector; what it does not know, or that it is not there, is said with the next step. */
 export class CollectorApi {
   readonly client: ApiClient;
+  /** Without user and password. */
   readonly url: string;
   readonly #timeoutMs: number;
   readonly #signal: AbortSignal;
 
   /** Its time begins now. */
   constructor({ url, timeoutMs }: Pick<TerminalOptions, 'url' | 'timeoutMs'>) {
-    this.client = new ApiClient(url);
-    this.url = url;
+    const { bare, headers } = withoutCredentials(url);
+    this.client = new ApiClient(bare, {
+      fetch: (address, init) => fetch(address, { ...init, headers: { ...Object(init?.headers), ...headers } }),
+    });
+    this.url = bare;
     this.#timeoutMs = timeoutMs;
     this.#signal = AbortSignal.timeout(timeoutMs);
   }
@@ -29,7 +33,7 @@ export class CollectorApi {
   }
 
   #reason(error: unknown): string {
-    const shown = withoutPasswords(this.url);
+    const shown = this.url;
     if (this.#signal.aborted)
       return `${shown} did not answer within ${this.#timeoutMs / 1_000} s; --timeout waits longer`;
     if (!(error instanceof ApiClientError)) throw error;
@@ -40,6 +44,29 @@ export class CollectorApi {
     if (error.code === 'trace_not_found') return `${message}; throughline search lists what is stored at ${shown}`;
     if (error.code === 'invalid_response') return `${message}; --url must name the UI and API port of a collector`;
     return message;
+  }
+}
+
+/** A URL with a password is for people: `fetch` takes the password in a header only. */
+function withoutCredentials(url: string): {
+  readonly bare: string;
+  readonly headers: Readonly<Record<string, string>>;
+} {
+  const parsed = new URL(url);
+  const { username, password } = parsed;
+  if (username === '' && password === '') return { bare: url, headers: {} };
+  parsed.username = '';
+  parsed.password = '';
+  const credentials = Buffer.from(`${decoded(username)}:${decoded(password)}`).toString('base64');
+  return { bare: parsed.href.replace(/\/+$/, ''), headers: { authorization: `Basic ${credentials}` } };
+}
+
+/** A percent sign may be meant as one. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
   }
 }
 

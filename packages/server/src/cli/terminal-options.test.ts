@@ -35,7 +35,7 @@ describe('what the commands for a terminal have in common', () => {
   it('takes the width of the terminal within bounds, or the one that is given', () => {
     const width = (columns: number): number | undefined =>
       read([], { isTerminal: true, columns })?.options.screen.width;
-    expect([133, 5, 100_000].map(width)).toEqual([133, 40, 1_000]);
+    expect([133, 5, 100_000, 0].map(width)).toEqual([133, 40, 1_000, 80]);
     expect(read(['--width', '200'], { columns: 90 })?.options.screen.width).toBe(200);
   });
 

@@ -6,7 +6,7 @@ import { integerFlag, integerFrom } from './integer-flag.ts';
 
 /** What all commands have in common that show something of a collector. */
 export interface TerminalOptions {
-  /** Of the collector, without a slash at its end. */
+  /** Of the collector, without a slash at its end; a proxy before it may want user and password. */
   readonly url: string;
   readonly screen: Screen;
   /** Of all requests together. */
@@ -73,7 +73,8 @@ export function readTerminalLine(
 
 /** A window may be narrower than anything can be written in: its lines are broken by the terminal then. */
 function clampedWidth(columns: number | undefined): number {
-  return columns === undefined ? WIDTH_DEFAULT : Math.min(WIDTH.max, Math.max(WIDTH.min, columns));
+  // Some terminals do not know theirs.
+  return columns === undefined || columns === 0 ? WIDTH_DEFAULT : Math.min(WIDTH.max, Math.max(WIDTH.min, columns));
 }
 
 function readUrl(flag: string | undefined, env: Surroundings['env']): string {

@@ -4,7 +4,7 @@ import { parseTraceId, TRACE_ID_ACCEPTED, uiPath } from '@throughline/trace/clie
 import { ConfigError } from '../config/setting.ts';
 import { countOf } from '../count-of.ts';
 import type { TraceReport } from '../terminal/write-trace.ts';
-import { shownText, withoutPasswords } from '../without-passwords.ts';
+import { shownText } from '../without-passwords.ts';
 import { type CollectorApi, partialWarnings } from './collector-api.ts';
 import { CommandError } from './command-error.ts';
 import { readTraceFile, type TraceFile } from './read-trace-file.ts';
@@ -34,7 +34,7 @@ async function storedTrace(api: CollectorApi, traceId: string): Promise<TraceRep
   return {
     trace,
     story: tellStory(trace, spansInTrace === undefined ? {} : { spansInTrace }),
-    url: `${withoutPasswords(api.url)}${uiPath('trace', { traceId })}`,
+    url: `${api.url}${uiPath('trace', { traceId })}`,
     warnings: partialWarnings(partial),
   };
 }
