@@ -7,6 +7,7 @@ import { render } from '../terminal/screen.ts';
 import { traceJson } from '../terminal/trace-json.ts';
 import { traceMarkdown, writeTrace } from '../terminal/write-trace.ts';
 import { shownText } from '../without-passwords.ts';
+import { browseTrace } from './browse-trace.ts';
 import { CollectorApi } from './collector-api.ts';
 import { integerFlag, integerFrom } from './integer-flag.ts';
 import { reportFailure } from './report-failure.ts';
@@ -15,6 +16,8 @@ import { readTrace, TRACE_ACCEPTED } from './trace-source.ts';
 
 const ROWS = 100;
 const ROWS_RANGE = integerFrom(1, 100_000);
+/** Of which a screen shows some at a time. */
+const INTERACTIVE_ROWS = 10_000;
 const DEPTH_RANGE = integerFrom(0, 1_000_000);
 
 const USAGE = `Usage: throughline trace ID|FILE|- [flags]
@@ -30,6 +33,7 @@ the cause, ×312 are like siblings in one row, +37 are spans below that are not 
   --depth N            Only N levels below the top
   --rows N             At most N rows, 1 to ${ROWS_RANGE.max} (default: ${ROWS}): the critical path, failures and the longest spans come first
   --expand             A row for each of like siblings
+  --interactive        Browse the spans with the keyboard, on the whole terminal
   --id ID              Which of the traces in a file (default: the longest)
   --json               The story and the spans as one line of JSON, without a limit of rows
   --md                 Markdown
@@ -43,6 +47,7 @@ const TRACE = {
     '--depth': DEPTH_RANGE,
     '--rows': ROWS_RANGE,
     '--expand': 'switch',
+    '--interactive': 'switch',
     '--id': { accepted: TRACE_ID_ACCEPTED },
     '--md': 'switch',
   },
@@ -59,7 +64,13 @@ export async function runTrace(args: readonly string[]): Promise<number> {
     }
     const { options, flags } = line;
     const rows = readRowOptions(flags);
+    if (flags.has('--interactive')) checkInteractive(line);
     const report = await readTrace(new CollectorApi(options), traceArgument(line), readId(flags));
+    if (flags.has('--interactive')) {
+      const all = { ...rows, rowsMax: integerFlag(flags, '--rows', ROWS_RANGE) ?? INTERACTIVE_ROWS };
+      await browseTrace(report, all, options.screen, process.stdin, process.stdout);
+      return 0;
+    }
     if (options.format === 'markdown') process.stdout.write(traceMarkdown(report, rows, options.screen.width));
     else if (options.format === 'json') {
       const { trace, story } = report;
@@ -86,6 +97,14 @@ export function readId(flags: ReadonlyMap<string, string>): string | null {
   const id = parseTraceId(text);
   if (id !== null) return id;
   throw new ConfigError(`--id: got ${JSON.stringify(shownText(text))}, expected ${TRACE_ID_ACCEPTED}`);
+}
+
+function checkInteractive({ flags, names }: CommandLine): void {
+  const other = ['--json', '--md', '--width'].find((flag) => flags.has(flag));
+  if (other !== undefined) throw new ConfigError(`expected --interactive or ${other}, not both`);
+  if (names[0] === '-') throw new ConfigError('--interactive reads keys from standard input; give the trace as a file');
+  if (process.stdin.isTTY && process.stdout.isTTY) return;
+  throw new ConfigError('--interactive needs a terminal; without the flag the trace is printed');
 }
 
 function readRowOptions(flags: ReadonlyMap<string, string>): RowOptions {

@@ -33,37 +33,68 @@ const REASON_WIDTH_MIN = 8;
  */
 export function writeWaterfall(trace: Trace, story: Story, options: RowOptions, screen: Screen): Line[] {
   if (trace.spanCount === 0) return [];
-  const causes = causesOf(story);
-  const layout = layOutRows(trace, causes, options);
-  const { rows } = layout;
-  const durations = rows.map((row) => formatDuration(Math.round(extentOf(trace, row))));
-  const durationWidth = durations.reduce((most, text) => Math.max(most, widthOf(text)), 0);
-  const origins = new Map(story.errorOrigins.map((origin) => [origin.spanIndex, origin]));
-  const labels = rows.map((row) => labelOf(trace, story, origins, rows, row));
-  const widest = labels.reduce((most, label) => Math.max(most, labelWidth(label)), LEFT_WIDTH_MIN);
-  const leftMax = Math.max(LEFT_WIDTH_MIN, Math.floor(screen.width * LEFT_SHARE_MAX));
-  const spare = screen.width - durationWidth - 2 * GAP.length;
-  const hasBars = spare - LEFT_WIDTH_MIN >= BAR_WIDTH_MIN;
-  const left = hasBars ? Math.min(widest, leftMax, spare - BAR_WIDTH_MIN) : screen.width - durationWidth - GAP.length;
-  const cells = hasBars ? spare - left : 0;
+  const layout = layOutRows(trace, causesOf(story), options);
+  const waterfall = new Waterfall(trace, story, layout.rows, screen);
+  return [
+    ...waterfall.axis(),
+    ...layout.rows.map((_, at) => waterfall.row(at)),
+    ...footer(trace, layout, options, screen),
+  ];
+}
 
-  const segments = segmentsBySpan(trace);
-  const lines = rows.map((row, at): Line => {
+/** Writes rows one by one, all of them in the same columns. */
+export class Waterfall {
+  readonly #trace: Trace;
+  readonly #rows: readonly Row[];
+  readonly #screen: Screen;
+  readonly #durations: readonly string[];
+  readonly #labels: readonly Label[];
+  readonly #durationWidth: number;
+  readonly #left: number;
+  /** 0 where there is no room for bars. */
+  readonly #cells: number;
+  readonly #segments: ReadonlyMap<number, readonly Extent[]>;
+
+  constructor(trace: Trace, story: Story, rows: readonly Row[], screen: Screen) {
+    this.#trace = trace;
+    this.#rows = rows;
+    this.#screen = screen;
+    this.#durations = rows.map((row) => formatDuration(Math.round(extentOf(trace, row))));
+    this.#durationWidth = this.#durations.reduce((most, text) => Math.max(most, widthOf(text)), 0);
+    const origins = new Map(story.errorOrigins.map((origin) => [origin.spanIndex, origin]));
+    this.#labels = rows.map((row) => labelOf(trace, story, origins, rows, row));
+    const widest = this.#labels.reduce((most, label) => Math.max(most, labelWidth(label)), LEFT_WIDTH_MIN);
+    const leftMax = Math.max(LEFT_WIDTH_MIN, Math.floor(screen.width * LEFT_SHARE_MAX));
+    const spare = screen.width - this.#durationWidth - 2 * GAP.length;
+    const hasBars = spare - LEFT_WIDTH_MIN >= BAR_WIDTH_MIN;
+    this.#left = hasBars ? Math.min(widest, leftMax, spare - BAR_WIDTH_MIN) : spare + GAP.length;
+    this.#cells = hasBars ? spare - this.#left : 0;
+    this.#segments = segmentsBySpan(trace);
+  }
+
+  /** The time that the bars stand for; none where there are no bars. */
+  axis(): Line[] {
+    if (this.#cells === 0) return [];
+    return [axisLine(this.#trace.extentNs, this.#left + this.#durationWidth + 2 * GAP.length, this.#cells)];
+  }
+
+  row(at: number): Line {
+    const [trace, rows, left] = [this.#trace, this.#rows, this.#left];
+    const row = rows[at]!;
     const first = row.spans[0]!;
     const haveFailed = haveAllFailed(trace, row);
     const styles: Style[] = [haveFailed ? 'red' : serviceStyle(trace, first)];
-    const label = writeLabel(labels[at]!, left, guidesOf(rows, row, Math.floor(left / 2)), trace, first);
-    const duration = [piece(GAP), piece(padStart(durations[at]!, durationWidth), ...(haveFailed ? styles : []))];
-    if (!hasBars) return [...label, ...duration];
-    const bar = drawBar(barOf(trace, row, segments, cells, styles), cells, screen.isColored);
-    return [...label, ...duration, piece(GAP), ...bar];
-  });
-  const axis = hasBars ? [axisLine(trace.extentNs, left + durationWidth + 2 * GAP.length, cells)] : [];
-  return [...axis, ...lines, ...footer(trace, layout, options, screen)];
+    const label = writeLabel(this.#labels[at]!, left, guidesOf(rows, row, Math.floor(left / 2)), trace, first);
+    const duration = padStart(this.#durations[at]!, this.#durationWidth);
+    const line = [...label, piece(GAP), piece(duration, ...(haveFailed ? styles : []))];
+    if (this.#cells === 0) return line;
+    const bar = drawBar(barOf(trace, row, this.#segments, this.#cells, styles), this.#cells, this.#screen.isColored);
+    return [...line, piece(GAP), ...bar];
+  }
 }
 
 /** The one span that decided the outcome, and where failures began. */
-function causesOf({ summary, errorOrigins }: Story): Set<number> {
+export function causesOf({ summary, errorOrigins }: Story): Set<number> {
   const causes = new Set(errorOrigins.filter(({ handled }) => !handled).map(({ spanIndex }) => spanIndex));
   if (summary.cause !== null) causes.add(summary.cause.spanIndex);
   return causes;
