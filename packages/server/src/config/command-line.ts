@@ -14,7 +14,7 @@ export interface Command {
   readonly flags: Readonly<Record<string, 'switch' | { readonly accepted: string }>>;
   /** How many arguments that are no flags it takes; none by default. */
   readonly namesMax?: number;
-  /** Whether it takes the settings of a collector as well, as every command does that starts one or works on its data. */
+  /** Whether it takes the settings of a collector as well, as commands do that start one or work on its data. */
   readonly takesSettings?: boolean;
 }
 

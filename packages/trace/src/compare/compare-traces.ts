@@ -52,8 +52,8 @@ export interface ComparedCalls {
 }
 
 /**
- * `only-a`, `only-b`: one trace has no such call · `slower`, `faster`: a call takes longer in the second, or shorter, by
- * a millisecond and by a tenth at least · `more-calls`, `fewer-calls`: the second has more of them, or fewer ·
+ * `only-a`, `only-b`: one trace has no such call · `slower`, `faster`: a call takes longer in the second, or shorter,
+ * by a millisecond and by a tenth at least · `more-calls`, `fewer-calls`: the second has more of them, or fewer ·
  * `more-failures`, `fewer-failures`: the same of those that failed.
  */
 export type CallDifference =
