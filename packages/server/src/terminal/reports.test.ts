@@ -152,6 +152,7 @@ const changes: ChangesResponse = {
       score: 39.5,
       text: evidence.text,
       evidence: [evidence],
+      attributes: [{ key: 'tenant', value: 'acme', share: 0.92, otherShare: 0.11, selectedShare: 0.8 }],
     },
     {
       service: 'cart',
@@ -161,6 +162,7 @@ const changes: ChangesResponse = {
       score: 9.21,
       text: '',
       evidence: [evidence],
+      attributes: [],
     },
   ],
   warnings: ['The incident has only 19 traces.'],

@@ -70,17 +70,18 @@ function answerOf({ conclusion, text, incident }: Answer): string {
 const KINDS: Readonly<Record<Suspect['kind'], string>> = {
   slow: 'is slower itself',
   operation: 'is slower itself',
-  network: 'is reached later',
+  network: 'is slow to reach',
   queue: 'is waited for in a queue',
-  failures: 'fails',
+  failures: 'fails, or does not answer',
   calls: 'makes other calls',
   'more-calls': 'makes more calls',
+  serial: 'makes calls one after another',
 };
 
 const EVIDENCE_MAX = 3;
 
 function writeSuspect(
-  { service, operation, resource, kind, score, evidence }: Suspect,
+  { service, operation, resource, kind, score, evidence, attributes }: Suspect,
   place: number,
   screen: Screen,
 ): Line[] {
@@ -89,6 +90,7 @@ function writeSuspect(
   return [
     ...beside(`${place}. `, `${name} ${KINDS[kind]}`, `score ${score.toFixed(1)}`, ['bold'], screen),
     ...evidence.slice(0, EVIDENCE_MAX).flatMap((one) => beside('   ', safeText(one.text), countsText(one), [], screen)),
+    ...attributes.flatMap((attribute) => beside('   ', attributeText(attribute), '', [], screen)),
   ];
 }
 
@@ -115,6 +117,10 @@ function countsText({ count, baselineCount }: { readonly count: number; readonly
 
 /** On a wide screen the eye would lose the line. */
 const END_MAX = 110;
+
+function attributeText({ key, value, share, otherShare }: Suspect['attributes'][number]): string {
+  return `${Math.round(100 * share)}% of them have ${safeText(`${key}=${value}`)}, ${Math.round(100 * otherShare)}% of the others`;
+}
 
 /** A text with a mark before it, and a number at the end of its first line. */
 function beside(mark: string, text: string, number: string, styles: readonly Style[], screen: Screen): Line[] {
