@@ -369,6 +369,7 @@ const traceRooms: Record<string, readonly string[]> = {
   // Many traces at once, in columns of their own.
   insight: ['format-duration.ts', 'otlp.ts'],
   client: ['otlp.ts', 'story'],
+  formats: ['attributes.ts', 'otlp.ts', 'tree'],
   story: ['analysis', 'attributes.ts', 'format-duration.ts', 'group-by.ts', 'otlp.ts', 'tree'],
   'format-duration.ts': [],
   compare: ['analysis', 'otlp.ts', 'tree'],

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import * as client from './client/index.ts';
+import * as formats from './formats/index.ts';
 import * as api from './index.ts';
 
 test('the package exports these names', () => {
@@ -35,4 +36,8 @@ test('its client exports these names', () => {
     'uiPath',
     'writeTag',
   ]);
+});
+
+test('its formats export these names', () => {
+  expect(Object.keys(formats).toSorted()).toEqual(['TraceFormatError', 'readTraces', 'toJaeger', 'toOtlp', 'toZipkin']);
 });
