@@ -11,7 +11,29 @@ import type { AnyValue, KeyValue } from './otlp.ts';
  * @see https://opentelemetry.io/docs/specs/otel/common/#attribute-collections
  */
 export function findAttribute(attributes: readonly KeyValue[] | undefined, key: string): AnyValue | undefined {
-  return attributes?.find((attribute) => attribute.key === key)?.value;
+  // A loop: every span is asked for several keys, and a callback for each attribute costs as much as the rest.
+  if (attributes === undefined) return undefined;
+  for (let at = 0; at < attributes.length; at++) if (attributes[at]!.key === key) return attributes[at]!.value;
+  return undefined;
+}
+
+/**
+ * Keys that are looked for among the attributes of every span. By their lengths, since most attributes are others: to
+ * compute the hash of each key, as a set does, takes several times as long.
+ */
+export class KeySet {
+  readonly #byLength: (readonly string[])[] = [];
+
+  constructor(...keys: readonly string[]) {
+    for (const key of keys) this.#byLength[key.length] = [...(this.#byLength[key.length] ?? []), key];
+  }
+
+  has(key: string): boolean {
+    const keys = this.#byLength[key.length];
+    if (keys === undefined) return false;
+    for (let at = 0; at < keys.length; at++) if (keys[at] === key) return true;
+    return false;
+  }
 }
 
 /**

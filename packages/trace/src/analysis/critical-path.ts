@@ -51,7 +51,9 @@ export function criticalPath(trace: Trace, spanIndex: number = trace.rootIndex):
     emit(walk.span, childEnd, walk.atNs);
     walk.atNs = childStart;
     walk.laterChild = child;
-    walks.push(startWalk(trace, spans, child, childStart, childEnd));
+    // Most spans have no child, and a walk over none ends where it begins.
+    if (trace.subtreeSize[child] === 1) emit(child, childStart, childEnd);
+    else walks.push(startWalk(trace, spans, child, childStart, childEnd));
   }
   return segments.toReversed();
 }

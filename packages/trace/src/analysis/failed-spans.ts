@@ -56,10 +56,15 @@ export function findFailedSpans(trace: Trace): FailedSpans {
 }
 
 function find(trace: Trace): FailedSpans {
-  const { spanCount, parentIndex } = trace;
-  const failures: (Failure | undefined)[] = Array.from({ length: spanCount });
+  const { spanCount, parentIndex, startNs, durationNs } = trace;
+  // Few spans fail.
+  const failures = new Map<number, Failure>();
   const failureOf = (span: number): Failure => {
-    return (failures[span] ??= readFailure(trace.span(span)));
+    const before = failures.get(span);
+    if (before !== undefined) return before;
+    const failure = readFailure(trace.span(span));
+    failures.set(span, failure);
+    return failure;
   };
   const failed = findFailed(trace);
   const isConsequence = findConsequences(trace, failed, failureOf);
@@ -73,7 +78,8 @@ function find(trace: Trace): FailedSpans {
 
   const hasFailedChild = new Uint8Array(spanCount);
   const hasOverrunningChild = new Uint8Array(spanCount);
-  const latestEndNs = trace.startNs.map((startNs, span) => startNs + trace.durationNs[span]!);
+  const latestEndNs = new Float64Array(spanCount);
+  for (let span = 0; span < spanCount; span++) latestEndNs[span] = startNs[span]! + durationNs[span]!;
   for (let span = spanCount - 1; span >= 0; span--) {
     const parent = parentIndex[span]!;
     if (parent < 0 || isBackground[span] === 1 || isConsequence[span] === 1) continue;
@@ -82,8 +88,9 @@ function find(trace: Trace): FailedSpans {
     latestEndNs[parent] = Math.max(latestEndNs[parent]!, latestEndNs[span]!);
   }
 
-  const waiter = Int32Array.from(parentIndex.keys());
-  const surfaced = Int32Array.from(parentIndex.keys());
+  const waiter = new Int32Array(spanCount);
+  for (let span = 0; span < spanCount; span++) waiter[span] = span;
+  const surfaced = waiter.slice();
   for (let span = 0; span < spanCount; span++) {
     const parent = parentIndex[span]!;
     if (parent < 0 || failed[span] === 0 || failed[parent] === 0) continue;

@@ -1,4 +1,4 @@
-import { attributeText, findAttribute } from '../attributes.ts';
+import { attributeText, findAttribute, KeySet } from '../attributes.ts';
 import { type KeyValue, type Span, SpanKind, StatusCode } from '../otlp.ts';
 
 /** What a failed span states about its failure. */
@@ -117,8 +117,9 @@ export function ownReason(span: Span, own: Failure, below: Failure, names: reado
 export function isUnanswered(span: Span): boolean {
   if (span.kind !== SpanKind.client || span.status?.code === StatusCode.error) return false;
   const { attributes } = span;
-  const isRequest = text(attributes, 'http.request.method') !== '' && text(attributes, 'url.full') !== '';
-  return isRequest && text(attributes, 'http.response.status_code') === '';
+  // In this order most spans are done with after the first: they have a response.
+  if (text(attributes, 'http.response.status_code') !== '') return false;
+  return text(attributes, 'http.request.method') !== '' && text(attributes, 'url.full') !== '';
 }
 
 /** Whether a server span shows that its caller disconnected before it could respond. */
@@ -219,12 +220,12 @@ const TRANSPORT_TYPE =
 
 const GRPC_STATUS_KEY = 'rpc.grpc.status_code';
 
-const CODE_KEYS: ReadonlySet<string> = new Set([
+const CODE_KEYS = new KeySet(
   'http.response.status_code',
   'http.status_code',
   'rpc.response.status_code',
   GRPC_STATUS_KEY,
-]);
+);
 
 /** The status codes of the response: HTTP's as they are, gRPC's by name or as `gRPC 4`, since a bare 4 says nothing. */
 export function answersOf({ attributes }: Span): string[] {

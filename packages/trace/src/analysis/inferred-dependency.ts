@@ -1,4 +1,4 @@
-import { attributeText, findAttribute } from '../attributes.ts';
+import { attributeText, KeySet } from '../attributes.ts';
 import type { Span } from '../otlp.ts';
 
 /**
@@ -17,10 +17,20 @@ import type { Span } from '../otlp.ts';
  * @see https://opentelemetry.io/docs/specs/semconv/general/attributes/
  */
 export function inferredDependency(span: Span): string | undefined {
-  const first = (...keys: string[]): string => {
+  // Most spans have none of them.
+  let texts: Map<string, string> | undefined;
+  for (const { key, value } of span.attributes ?? []) {
+    if (!KEYS.has(key)) continue;
+    texts ??= new Map();
+    // Where a key is repeated, the first counts.
+    if (!texts.has(key)) texts.set(key, attributeText(value));
+  }
+  if (texts === undefined) return undefined;
+  const known = texts;
+  const first = (...keys: readonly string[]): string => {
     for (const key of keys) {
-      const value = attributeText(findAttribute(span.attributes, key));
-      if (value !== '') return value;
+      const text = known.get(key);
+      if (text !== undefined && text !== '') return text;
     }
     return '';
   };
@@ -36,6 +46,27 @@ export function inferredDependency(span: Span): string | undefined {
   if (address !== '') return withPort(address, first('server.port', 'net.peer.port', 'network.peer.port'));
   return databaseSystem || first('messaging.system', 'rpc.service') || undefined;
 }
+
+/** All that are asked for above. */
+const KEYS = new KeySet(
+  'service.peer.name',
+  'peer.service',
+  'db.system.name',
+  'db.system',
+  'db.namespace',
+  'db.name',
+  'messaging.destination.name',
+  'messaging.destination',
+  'server.address',
+  'net.peer.name',
+  'network.peer.address',
+  'net.peer.ip',
+  'server.port',
+  'net.peer.port',
+  'network.peer.port',
+  'messaging.system',
+  'rpc.service',
+);
 
 /** The usual ports of HTTP say nothing; any other one may be all that distinguishes two services on one host. */
 function withPort(address: string, port: string): string {

@@ -20,16 +20,27 @@ const known = new WeakMap<Trace, (span: number) => number>();
  * const siblings = trace.names.filter((_, span) => like(span) === like(trace.rootIndex + 1));
  */
 export function likeCalls(trace: Trace): (span: number) => number {
-  const before = known.get(trace);
-  if (before !== undefined) return before;
+  const numbered = known.get(trace);
+  if (numbered !== undefined) return numbered;
   const { serviceIndex, kind } = trace;
   const works = new Map<string, number>();
+  const normalNames = new Map<string, string>();
+  const normal = (name: string): string => {
+    const before = normalNames.get(name);
+    if (before !== undefined) return before;
+    const normalName = withoutLiterals(name);
+    normalNames.set(name, normalName);
+    return normalName;
+  };
   const numbers = new Float64Array(trace.spanCount);
   const found = (span: number): number => {
     if (numbers[span] !== 0) return numbers[span]!;
-    const name = likeWork(trace, span);
-    const work = works.get(name) ?? works.size + 1;
-    works.set(name, work);
+    const name = likeWork(trace, span, normal);
+    let work = works.get(name);
+    if (work === undefined) {
+      work = works.size + 1;
+      works.set(name, work);
+    }
     numbers[span] = (work * trace.services.length + serviceIndex[span]!) * KINDS + kind[span]!;
     return numbers[span];
   };
@@ -41,7 +52,7 @@ export function likeCalls(trace: Trace): (span: number) => number {
 const KINDS = 256;
 
 /** What the span does, as its like of any trace do: the summary of a query, or the name without its literals. */
-export function likeWork(trace: Trace, span: number): string {
+export function likeWork(trace: Trace, span: number, normal: (name: string) => string = withoutLiterals): string {
   const name = trace.names[span]!;
   if (trace.kind[span] !== SpanKind.client) return normal(name);
   const source = trace.span(span);
@@ -50,7 +61,7 @@ export function likeWork(trace: Trace, span: number): string {
   return BARE_METHOD.test(name) ? `${name} ${inferredDependency(source) ?? ''}` : normal(name);
 }
 
-function normal(name: string): string {
+function withoutLiterals(name: string): string {
   // Most names hold none.
   return /[\d'"]/.test(name) ? name.replace(LITERAL, '?') : name;
 }

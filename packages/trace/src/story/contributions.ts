@@ -1,5 +1,5 @@
 import type { Trace } from '../tree/trace.ts';
-import { calleeSpan, dependencyOf } from './labels.ts';
+import { calleeSpan, inferredOf } from './labels.ts';
 
 /** A share of the critical path: the time of like spans (same service, name, kind and callee). */
 export interface Contribution {
@@ -15,15 +15,22 @@ export interface Contribution {
  * has sent no span is the `dependency`.
  */
 export function contributions(trace: Trace, critical: Float64Array): Contribution[] {
-  const groups = new Map<string, Contribution>();
+  // By numbers: a text for each span costs more than all that is looked up here.
+  const groups = new Map<number, Contribution>();
+  const names = new Numbers();
+  const targets = new Numbers();
+  const calls = new Numbers();
+  const likes = new Numbers();
   for (let span = 0; span < trace.spanCount; span++) {
     const durationNs = critical[span]!;
     if (durationNs === 0) continue;
     const callee = calleeSpan(trace, span);
-    const dependency = callee >= 0 ? undefined : dependencyOf(trace, span);
+    const dependency = callee >= 0 ? undefined : inferredOf(trace, span);
     const place = callee >= 0 ? 'network' : dependency === undefined ? 'service' : 'dependency';
-    const target = callee >= 0 ? trace.serviceIndex[callee] : dependency;
-    const key = `${trace.serviceIndex[span]} ${trace.kind[span]} ${place} ${target}\n${trace.names[span]}`;
+    const target = callee >= 0 ? trace.serviceIndex[callee]! : dependency === undefined ? -1 : targets.of(dependency);
+    const who = trace.serviceIndex[span]! * KINDS + trace.kind[span]!;
+    const whom = (target + 1) * PLACES.length + PLACES.indexOf(place);
+    const key = likes.ofPair(calls.ofPair(who, whom), names.of(trace.names[span]!));
     const group = groups.get(key);
     if (group === undefined) groups.set(key, { place, spans: [span], durationNs });
     else {
@@ -32,6 +39,37 @@ export function contributions(trace: Trace, critical: Float64Array): Contributio
     }
   }
   return [...groups.values()];
+}
+
+const PLACES: readonly Contribution['place'][] = ['service', 'network', 'dependency'];
+
+/** A byte holds the kind. */
+const KINDS = 256;
+
+/** Numbers things in the order in which they come. */
+class Numbers {
+  readonly #texts = new Map<string, number>();
+  readonly #pairs = new Map<number, Map<number, number>>();
+  #pairCount = 0;
+
+  of(text: string): number {
+    const known = this.#texts.get(text);
+    if (known !== undefined) return known;
+    this.#texts.set(text, this.#texts.size);
+    return this.#texts.size - 1;
+  }
+
+  ofPair(one: number, other: number): number {
+    let numbers = this.#pairs.get(one);
+    if (numbers === undefined) {
+      numbers = new Map();
+      this.#pairs.set(one, numbers);
+    }
+    const known = numbers.get(other);
+    if (known !== undefined) return known;
+    numbers.set(other, ++this.#pairCount);
+    return this.#pairCount;
+  }
 }
 
 /**

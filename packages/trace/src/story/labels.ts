@@ -158,8 +158,12 @@ export function calleeSpan(trace: Trace, span: number): number {
 
 /** Undefined for a span that calls nobody, and for a call whose callee has sent spans or is not named. */
 export function dependencyOf(trace: Trace, span: number): string | undefined {
-  if (!isCall(trace, span) || calleeSpan(trace, span) >= 0) return undefined;
-  return inferredDependency(trace.span(span));
+  return calleeSpan(trace, span) >= 0 ? undefined : inferredOf(trace, span);
+}
+
+/** As `dependencyOf`, for a span that has no callee. */
+export function inferredOf(trace: Trace, span: number): string | undefined {
+  return isCall(trace, span) ? inferredDependency(trace.span(span)) : undefined;
 }
 
 function isCall(trace: Trace, span: number): boolean {

@@ -107,9 +107,8 @@ function endOf(trace: Trace, span: number): number {
 function pausesBetween(trace: Trace, spans: readonly number[]): number[] | undefined {
   const { startNs } = trace;
   const pauses: number[] = [];
-  for (const [index, span] of spans.entries()) {
-    const before = spans[index - 1];
-    if (before === undefined) continue;
+  for (let index = 1; index < spans.length; index++) {
+    const [before, span] = [spans[index - 1]!, spans[index]!];
     const pauseNs = startNs[span]! - endOf(trace, before);
     if (-pauseNs > handoverNs(trace, before, span)) return undefined;
     pauses.push(Math.max(0, pauseNs));
@@ -125,7 +124,7 @@ function isPolling(trace: Trace, spans: readonly number[], pauses: readonly numb
 
 function medianOf(values: readonly number[]): number {
   // Typed arrays are sorted by number, and faster.
-  return Float64Array.from(values).toSorted()[values.length >> 1] ?? 0;
+  return new Float64Array(values).toSorted()[values.length >> 1] ?? 0;
 }
 
 /** How many ran at once at most; one that begins as another ends does not run beside it. */

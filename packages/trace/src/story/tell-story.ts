@@ -54,13 +54,37 @@ export function tellStory(trace: Trace, options: StoryOptions = {}): Story {
 
 function longestOf(segments: readonly CriticalSegment[], max: number): readonly CriticalSegment[] {
   if (segments.length <= max) return segments;
-  const lengths = Float64Array.from(segments, ({ startNs, endNs }) => endNs - startNs).toSorted();
-  const leastNs = lengths[lengths.length - max] ?? Infinity;
-  let asShort = max - lengths.reduce((longer, ns) => longer + (ns > leastNs ? 1 : 0), 0);
-  return segments.filter(({ startNs, endNs }) => {
-    const ns = endNs - startNs;
-    return ns > leastNs || (ns === leastNs && asShort-- > 0);
-  });
+  const lengths = new Float64Array(segments.length);
+  for (let at = 0; at < segments.length; at++) lengths[at] = segments[at]!.endNs - segments[at]!.startNs;
+  const leastNs = nthOf(lengths.slice(), lengths.length - max);
+  let asShort = max;
+  for (const ns of lengths) if (ns > leastNs) asShort--;
+  const kept: CriticalSegment[] = [];
+  for (let at = 0; at < lengths.length; at++) {
+    if (lengths[at]! > leastNs || (lengths[at] === leastNs && asShort-- > 0)) kept.push(segments[at]!);
+  }
+  return kept;
+}
+
+/** What stands at this place once the values are sorted, which they are only as far as that needs. */
+function nthOf(values: Float64Array, place: number): number {
+  let [first, last] = [0, values.length - 1];
+  while (first < last) {
+    const pivot = values[(first + last) >>> 1]!;
+    let [left, right] = [first, last];
+    while (left <= right) {
+      while (values[left]! < pivot) left++;
+      while (values[right]! > pivot) right--;
+      if (left > right) break;
+      const value = values[left]!;
+      values[left++] = values[right]!;
+      values[right--] = value;
+    }
+    if (place <= right) last = right;
+    else if (place >= left) first = left;
+    else break;
+  }
+  return values[place] ?? Infinity;
 }
 
 function describeOrigin(trace: Trace, origin: ErrorOrigin): StoryErrorOrigin {

@@ -216,9 +216,11 @@ function outcomes({ trace }: Evidence, labels: Labels, origins: readonly ErrorOr
 /** Those that were cancelled because of others are evidence of nothing else. */
 function cancellations({ trace }: Evidence): Draft[] {
   const { isConsequence } = findFailedSpans(trace);
-  const isOutermost = (span: number): boolean =>
-    trace.parentIndex[span]! < 0 || isConsequence[trace.parentIndex[span]!] === 0;
-  const spans = Array.from(isConsequence.keys()).filter((span) => isConsequence[span] === 1 && isOutermost(span));
+  const spans: number[] = [];
+  for (let span = isConsequence.indexOf(1); span >= 0; span = isConsequence.indexOf(1, span + 1)) {
+    const parent = trace.parentIndex[span]!;
+    if (parent < 0 || isConsequence[parent] === 0) spans.push(span);
+  }
   if (spans.length === 0) return [];
   const durationNs = spans.reduce((most, span) => Math.max(most, trace.durationNs[span]!), 0);
   const what = countOf(spans.length, 'span was', 'spans were');
@@ -317,7 +319,10 @@ function unreadSpans(evidence: Evidence): Draft[] {
 }
 
 function clocks({ trace }: Evidence, labels: Labels): Draft[] {
-  const moved = Array.from(trace.skewNs.keys()).filter((span) => Math.abs(trace.skewNs[span]!) >= CLOCK_SKEW_MIN_NS);
+  const moved: number[] = [];
+  for (let span = 0; span < trace.spanCount; span++) {
+    if (Math.abs(trace.skewNs[span]!) >= CLOCK_SKEW_MIN_NS) moved.push(span);
+  }
   const corrected = groupBy(moved, (span) => `${trace.serviceIndex[span]} ${Math.sign(trace.skewNs[span]!)}`);
   return [...corrected.values()].slice(0, CLOCKS_MAX).map((spans): Draft => {
     const durationNs = spans.reduce((most, span) => Math.max(most, Math.abs(trace.skewNs[span]!)), 0);

@@ -20,6 +20,8 @@ export function resolveParents(received: ReceivedSpans): Parents {
   const missingParent = new Uint8Array(count);
   const sharers = new Map<string, Sharers>();
   const sharersOf = (spanId: string): Sharers | undefined => {
+    // Most traces have none.
+    if (received.sharers.size === 0) return undefined;
     const known = sharers.get(spanId);
     const spans = known === undefined ? received.sharers.get(spanId) : undefined;
     if (spans === undefined) return known;
@@ -35,8 +37,8 @@ export function resolveParents(received: ReceivedSpans): Parents {
     }
     const parentSpanId = parentSpanIds[index]!;
     if (parentSpanId === '') continue;
-    const parent = sharersOf(parentSpanId)?.parentOf(index) ?? firstById.get(parentSpanId);
-    if (parent === undefined) missingParent[index] = 1;
+    const parent = sharersOf(parentSpanId)?.parentOf(index) ?? firstById.find(parentSpanId);
+    if (parent < 0) missingParent[index] = 1;
     else parentIndex[index] = parent;
   }
   cutCycles(received, parentIndex);

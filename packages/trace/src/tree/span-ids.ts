@@ -1,3 +1,4 @@
+import { IdTable } from './id-table.ts';
 import type { Span } from '../otlp.ts';
 
 /**
@@ -6,7 +7,7 @@ import type { Span } from '../otlp.ts';
  */
 export class SpanIds {
   repeats = 0;
-  readonly firstById = new Map<string, number>();
+  readonly firstById = new IdTable();
   /** The ids that more than one span has, with all of these, in the order in which they came. */
   readonly sharers = new Map<string, number[]>();
   readonly #spans: readonly Span[];
@@ -27,11 +28,8 @@ export class SpanIds {
   addLast(spanId: string): boolean {
     if (spanId === '') return true;
     const index = this.#spans.length - 1;
-    const first = this.firstById.get(spanId);
-    if (first === undefined) {
-      this.firstById.set(spanId, index);
-      return true;
-    }
+    const first = this.firstById.add(spanId, index);
+    if (first === index) return true;
     const sharers = this.sharers.get(spanId);
     if (sharers === undefined) {
       const shape = this.#shape(spanId, first);

@@ -1,7 +1,8 @@
 import { clockSkew } from './clock-skew.ts';
 import type { Span, TracesData } from '../otlp.ts';
 import { compareSpans, resolveParents } from './parents.ts';
-import { type ReceivedSpans, receiveSpans, type SpanSource } from './received-spans.ts';
+import { sortByStart } from './sort-by-start.ts';
+import { pickItems, type ReceivedSpans, receiveSpans, type SpanSource, type SpanSources } from './received-spans.ts';
 
 /**
  * A finished trace in columns. Spans are in display order: depth first, a parent before its children, siblings by
@@ -89,17 +90,16 @@ export function traceFromOtlp(data: TracesData): Trace {
   const order = displayOrder(corrected, parentIndex);
 
   const startNs = pickFloats(corrected.startNs, order);
-  const durationNs = pickFloats(corrected.endNs, order).map((endNs, index) => endNs - startNs[index]!);
+  const durationNs = pickFloats(corrected.endNs, order);
+  for (let index = 0; index < order.length; index++) durationNs[index]! -= startNs[index]!;
   const tree = layOutTree(parentIndex, order);
-  const { serviceIndex, services } = numberServices(received, order);
-  const spanIds = Array.from(order, (from) => received.spanIds[from]!);
-  const isRoot = (index: number): boolean =>
-    tree.parentIndex[index]! < 0 && received.parentSpanIds[order[index]!] === '';
-  const rootIndexes = Array.from(order.keys())
-    .filter(isRoot)
-    .toSorted((a, b) => durationNs[b]! - durationNs[a]! || startNs[a]! - startNs[b]! || compareIds(spanIds, a, b));
-  let positions: Map<string, number> | undefined;
-
+  const spanIds = pickItems(received.spanIds, order);
+  const rootIndexes: number[] = [];
+  for (let index = 0; index < order.length; index++) {
+    const isRoot = tree.parentIndex[index]! < 0 && received.parentSpanIds[order[index]!] === '';
+    if (isRoot) rootIndexes.push(index);
+  }
+  rootIndexes.sort((a, b) => durationNs[b]! - durationNs[a]! || startNs[a]! - startNs[b]! || compareIds(spanIds, a, b));
   return {
     traceId: received.traceId,
     spanCount: received.count,
@@ -108,23 +108,33 @@ export function traceFromOtlp(data: TracesData): Trace {
     startNs,
     durationNs,
     ...tree,
-    kind: Uint8Array.from(order, (from) => received.kind[from]!),
-    statusCode: Uint8Array.from(order, (from) => received.statusCode[from]!),
-    spanIds,
-    names: Array.from(order, (from) => received.names[from]!),
-    serviceIndex,
-    services,
-    missingParent: Uint8Array.from(order, (from) => missingParent[from]!),
+    kind: pickBytes(received.kind, order),
+    statusCode: pickBytes(received.statusCode, order),
+    names: pickItems(received.names, order),
+    ...numberServices(received, order),
+    missingParent: pickBytes(missingParent, order),
     skewNs: skew === undefined ? new Float64Array(received.count) : pickFloats(skew, order),
     rootIndex: rootIndexes[0] ?? longestTop(tree.parentIndex, durationNs),
     rootIndexes,
     hasRoot: rootIndexes.length > 0,
     duplicateSpans: received.duplicateSpans,
     foreignSpans: received.foreignSpans,
-    isMalformed: Uint8Array.from(order, (from) => received.isMalformed[from]!),
+    isMalformed: pickBytes(received.isMalformed, order),
     malformedParts: received.malformedParts,
-    source: (index) => received.source(order[index] ?? -1),
-    span: (index) => received.span(order[index] ?? -1),
+    ...access(received.sources.inOrder(order), spanIds),
+  };
+}
+
+/**
+ * How a trace is looked up. In a function of its own, since what a closure refers to is kept as long as the trace: here
+ * that is no more than it needs.
+ */
+function access(sources: SpanSources, spanIds: readonly string[]): Pick<Trace, 'spanIds' | 'source' | 'span' | 'find'> {
+  let positions: Map<string, number> | undefined;
+  return {
+    spanIds,
+    source: (index) => sources.source(index),
+    span: (index) => sources.span(index),
     find(spanId) {
       positions ??= new Map(spanIds.map((id, index): [string, number] => [id, index]).toReversed());
       return positions.get(spanId) ?? -1;
@@ -146,7 +156,7 @@ function applySkew(received: ReceivedSpans, skew: Float64Array): ReceivedSpans {
 /** For each place on the display, the span as numbered when received. */
 function displayOrder(received: ReceivedSpans, parentIndex: Int32Array): Uint32Array {
   const { count } = received;
-  const sorted = Uint32Array.from(parentIndex.keys()).toSorted((a, b) => compareSpans(received, a, b));
+  const sorted = sortByStart(received.startNs, (a, b) => compareSpans(received, a, b));
   const firstChild = new Int32Array(count).fill(-1);
   const nextSibling = new Int32Array(count).fill(-1);
   let firstTop = -1;
@@ -175,10 +185,12 @@ function displayOrder(received: ReceivedSpans, parentIndex: Int32Array): Uint32A
 
 function layOutTree(parentIndex: Int32Array, order: Uint32Array): Pick<Trace, 'parentIndex' | 'depth' | 'subtreeSize'> {
   const place = new Int32Array(order.length);
-  order.forEach((span, index) => {
-    place[span] = index;
-  });
-  const placedParent = Int32Array.from(order, (span) => (parentIndex[span]! < 0 ? -1 : place[parentIndex[span]!]!));
+  for (let index = 0; index < order.length; index++) place[order[index]!] = index;
+  const placedParent = new Int32Array(order.length);
+  for (let index = 0; index < order.length; index++) {
+    const parent = parentIndex[order[index]!]!;
+    placedParent[index] = parent < 0 ? -1 : place[parent]!;
+  }
   const depth = new Int32Array(order.length);
   const subtreeSize = new Int32Array(order.length).fill(1);
   for (let index = 0; index < order.length; index++) {
@@ -192,18 +204,14 @@ function layOutTree(parentIndex: Int32Array, order: Uint32Array): Pick<Trace, 'p
 
 /** Numbers follow the display, not the arrival: two deliveries in different order give the same trace. */
 function numberServices(received: ReceivedSpans, order: Uint32Array): Pick<Trace, 'serviceIndex' | 'services'> {
-  const numbers = new Map<number, number>();
+  const numbers = new Int32Array(received.services.length).fill(-1);
   const serviceIndex = new Uint32Array(order.length);
   const services: string[] = [];
-  order.forEach((span, index) => {
-    const service = received.serviceIndex[span]!;
-    let number = numbers.get(service);
-    if (number === undefined) {
-      number = services.push(received.services[service]!) - 1;
-      numbers.set(service, number);
-    }
-    serviceIndex[index] = number;
-  });
+  for (let index = 0; index < order.length; index++) {
+    const service = received.serviceIndex[order[index]!]!;
+    if (numbers[service]! < 0) numbers[service] = services.push(received.services[service]!) - 1;
+    serviceIndex[index] = numbers[service]!;
+  }
   return { serviceIndex, services };
 }
 
@@ -225,6 +233,12 @@ function compareIds(spanIds: readonly string[], a: number, b: number): number {
 
 function pickFloats(column: Float64Array, order: Uint32Array): Float64Array {
   const picked = new Float64Array(order.length);
+  for (let index = 0; index < order.length; index++) picked[index] = column[order[index]!]!;
+  return picked;
+}
+
+function pickBytes(column: Uint8Array, order: Uint32Array): Uint8Array {
+  const picked = new Uint8Array(order.length);
   for (let index = 0; index < order.length; index++) picked[index] = column[order[index]!]!;
   return picked;
 }

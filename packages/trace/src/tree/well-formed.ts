@@ -13,6 +13,7 @@ export interface MalformedParts {
  * what is no object.
  */
 export function readSpan(given: unknown, malformed: MalformedParts): Span | undefined {
+  if (isUsualSpan(given)) return given;
   return span(given, malformed, 0) as Span | undefined;
 }
 
@@ -32,6 +33,111 @@ export function readText(given: unknown, malformed: MalformedParts): string {
 /** The items of what should be a list, whatever they are; none where it is no list. */
 export function readList(given: unknown, malformed: MalformedParts): readonly unknown[] {
   return (optional(listOf((item) => item))(given, malformed, 0) as unknown[] | undefined) ?? [];
+}
+
+/**
+ * Whether a span is well-formed in a way that most spans are. True for no other, and false also for well-formed ones
+ * that are rare: those have to be read member by member, which takes several times as long.
+ */
+function isUsualSpan(given: unknown): given is Span {
+  if (!isObject(given)) return false;
+  const span = given as { readonly [Name in keyof Span]?: unknown };
+  return (
+    typeof span.traceId === 'string' &&
+    typeof span.spanId === 'string' &&
+    typeof span.name === 'string' &&
+    isUsualMoment(span.startTimeUnixNano) &&
+    isUsualMoment(span.endTimeUnixNano) &&
+    isAbsentOrText(span.parentSpanId) &&
+    isAbsentOrText(span.traceState) &&
+    isUsualNumber(span.kind, 0xff) &&
+    isUsualNumber(span.flags, 0xffff_ffff) &&
+    isUsualNumber(span.droppedAttributesCount, 0xffff_ffff) &&
+    isUsualNumber(span.droppedEventsCount, 0xffff_ffff) &&
+    isUsualNumber(span.droppedLinksCount, 0xffff_ffff) &&
+    isUsualList(span.attributes, isUsualAttribute) &&
+    isUsualList(span.events, isUsualEvent) &&
+    isUsualList(span.links, isUsualLink) &&
+    isUsualStatus(span.status)
+  );
+}
+
+function isAbsentOrText(given: unknown): boolean {
+  return given === undefined || typeof given === 'string';
+}
+
+/** Of this century: 19 digits, which fit into 64 bits. */
+function isUsualMoment(given: unknown): boolean {
+  if (typeof given !== 'string' || given.length !== 19) return false;
+  for (let at = 0; at < 19; at++) {
+    const code = given.charCodeAt(at);
+    if (code < 0x30 || code > 0x39) return false;
+  }
+  return true;
+}
+
+function isUsualNumber(given: unknown, max: number): boolean {
+  return given === undefined || (typeof given === 'number' && given >= 0 && given <= max && Number.isInteger(given));
+}
+
+function isUsualList(given: unknown, isUsual: (item: unknown) => boolean): boolean {
+  if (given === undefined) return true;
+  if (!Array.isArray(given)) return false;
+  for (let index = 0; index < given.length; index++) if (!isUsual(given[index])) return false;
+  return true;
+}
+
+function isUsualAttribute(given: unknown): boolean {
+  if (!isObject(given) || typeof given['key'] !== 'string') return false;
+  const { value } = given;
+  if (!isObject(value)) return false;
+  // Where a text is set, no other member counts.
+  if (typeof value['stringValue'] === 'string') return true;
+  const { stringValue, boolValue, intValue, doubleValue, bytesValue, arrayValue, kvlistValue } = value;
+  if (stringValue !== undefined || bytesValue !== undefined) return false;
+  if (arrayValue !== undefined || kvlistValue !== undefined) return false;
+  if (intValue === undefined) {
+    if (boolValue === undefined) return typeof doubleValue === 'number';
+    return typeof boolValue === 'boolean' && doubleValue === undefined;
+  }
+  return boolValue === undefined && doubleValue === undefined && isUsualInteger(intValue);
+}
+
+/** Of so few digits that it fits. */
+function isUsualInteger(given: unknown): boolean {
+  if (typeof given !== 'string' || given.length === 0 || given.length > 18) return false;
+  for (let at = 0; at < given.length; at++) {
+    const code = given.charCodeAt(at);
+    if (code < 0x30 || code > 0x39) return false;
+  }
+  return true;
+}
+
+function isUsualEvent(given: unknown): boolean {
+  return (
+    isObject(given) &&
+    isUsualMoment(given['timeUnixNano']) &&
+    typeof given['name'] === 'string' &&
+    isUsualNumber(given['droppedAttributesCount'], 0xffff_ffff) &&
+    isUsualList(given['attributes'], isUsualAttribute)
+  );
+}
+
+function isUsualLink(given: unknown): boolean {
+  return (
+    isObject(given) &&
+    typeof given['traceId'] === 'string' &&
+    typeof given['spanId'] === 'string' &&
+    isAbsentOrText(given['traceState']) &&
+    isUsualNumber(given['flags'], 0xffff_ffff) &&
+    isUsualNumber(given['droppedAttributesCount'], 0xffff_ffff) &&
+    isUsualList(given['attributes'], isUsualAttribute)
+  );
+}
+
+function isUsualStatus(given: unknown): boolean {
+  if (given === undefined) return true;
+  return isObject(given) && isAbsentOrText(given['message']) && isUsualNumber(given['code'], 0xff);
 }
 
 /**
