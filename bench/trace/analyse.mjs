@@ -1,13 +1,15 @@
 /**
  * One process of `bench/trace.mjs`: builds a trace, analyses it `rounds` times, and prints what each round took and
- * what the last one keeps. Needs `--expose-gc`.
+ * what an analysis keeps. Needs `--expose-gc`.
  */
 import { criticalPath, tellStory, traceFromOtlp } from '../../packages/trace/dist/index.js';
+import { setTimeout as delay } from 'node:timers/promises';
 import { SHAPES } from './shapes.mjs';
 
 const [shape, countText, roundsText] = process.argv.slice(2);
 const count = Number(countText);
 const data = SHAPES[shape](count);
+const bytes = await keptBytes();
 const rounds = [];
 for (let at = 0; at < Number(roundsText); at++) {
   globalThis.gc();
@@ -25,16 +27,20 @@ for (let at = 0; at < Number(roundsText); at++) {
     analysisMs: tree.ms + story.ms,
   });
 }
-
-const before = usedBytes();
-const trace = traceFromOtlp(data);
-const ofTree = usedBytes();
-const story = tellStory(trace);
-const ofStory = usedBytes();
-const bytes = { treeBytes: (ofTree - before) / count, analysisBytes: (ofStory - before) / count };
-// Both are in use until here.
-if (trace.spanCount < count || story.clauses.length === 0) throw new Error(`${shape}: nothing is kept`);
 console.log(JSON.stringify({ rounds, ...bytes }));
+
+/** Not after the rounds: what they leave behind would be freed meanwhile. */
+async function keptBytes() {
+  tellStory(traceFromOtlp(SHAPES[shape](1_000)));
+  const before = await usedBytes();
+  const trace = traceFromOtlp(data);
+  const ofTree = await usedBytes();
+  const story = tellStory(trace);
+  const ofStory = await usedBytes();
+  // Both are in use until here.
+  if (trace.spanCount < count || story.clauses.length === 0) throw new Error(`${shape}: nothing is kept`);
+  return { treeBytes: (ofTree - before) / count, analysisBytes: (ofStory - before) / count };
+}
 
 function measured(work) {
   const begin = performance.now();
@@ -44,10 +50,13 @@ function measured(work) {
   return { result, cpuMs: (user + system) / 1_000, ms: performance.now() - begin };
 }
 
-function usedBytes() {
-  // The second one frees what the first has found to be garbage only through a weak reference.
-  globalThis.gc();
-  globalThis.gc();
+async function usedBytes() {
+  // Between turns of the event loop, when nothing is left on the stack; the second one frees what the first has found
+  // to be garbage only through a weak reference.
+  for (let at = 0; at < 3; at++) {
+    await delay(20);
+    globalThis.gc();
+  }
   const { heapUsed, arrayBuffers } = process.memoryUsage();
   return heapUsed + arrayBuffers;
 }

@@ -12,12 +12,23 @@ test('the package exports these names', () => {
     'criticalNs',
     'criticalPath',
     'errorOrigins',
+    'exclusiveNs',
     'findAttribute',
+    'followLinks',
     'formatDuration',
     'inferredDependency',
+    'journeyTo',
     'likeCalls',
+    'slackNs',
     'tellStory',
+    'timeByKind',
+    'timeByOperation',
+    'timeByPath',
+    'timeByService',
     'traceFromOtlp',
+    'transits',
+    'whatIf',
+    'whatIfEach',
   ]);
 });
 

@@ -12,6 +12,29 @@ export {
 export { formatDuration } from './format-duration.ts';
 export { errorOrigins, type ErrorOrigin } from './analysis/error-origins.ts';
 export type { Failure } from './analysis/failure.ts';
+export {
+  type FollowedLink,
+  followLinks,
+  type Journey,
+  journeyTo,
+  type LinkedTraces,
+  type OpenLink,
+  type SpanOfTrace,
+} from './analysis/linked-traces.ts';
+export {
+  exclusiveNs,
+  type KindTime,
+  type OperationTime,
+  type PathTime,
+  type ServiceTime,
+  timeByKind,
+  timeByOperation,
+  timeByPath,
+  timeByService,
+  type TimeShare,
+} from './analysis/times.ts';
+export { type Transit, transits } from './analysis/transits.ts';
+export { type Change, type Outcome, type RankedChange, slackNs, whatIf, whatIfEach } from './analysis/what-if.ts';
 export * from './otlp.ts';
 export type { SpanSource } from './tree/received-spans.ts';
 export type {

@@ -1,5 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { criticalPath } from './analysis/critical-path.ts';
+import { followLinks } from './analysis/linked-traces.ts';
+import { timeByPath } from './analysis/times.ts';
+import { transits } from './analysis/transits.ts';
+import { slackNs, whatIf } from './analysis/what-if.ts';
 import type { TracesData } from './otlp.ts';
 import { tellStory } from './story/tell-story.ts';
 import { aTrace, type SpanPlan } from './testing/a-trace.ts';
@@ -42,6 +46,12 @@ describe('a trace of 100,000 spans', () => {
     expect(trace.spanCount).toBe(COUNT);
     expect(story.headline).not.toBe('');
     const sum = criticalPath(trace).reduce((total, { startNs, endNs }) => total + endNs - startNs, 0);
-    expect(sum).toBe(trace.durationNs[trace.rootIndex]);
+    const rootNs = trace.durationNs[trace.rootIndex];
+    expect(sum).toBe(rootNs);
+    expect(timeByPath(trace).reduce((total, { criticalNs }) => total + criticalNs, 0)).toBe(rootNs);
+    expect(whatIf(trace, { spans: () => true, factor: 1 }).durationNs).toBe(rootNs);
+    expect(slackNs(trace)[trace.rootIndex]).toBe(0);
+    expect(transits(trace).length).toBeLessThan(COUNT);
+    expect(followLinks([trace]).links).toEqual([]);
   });
 });

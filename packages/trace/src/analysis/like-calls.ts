@@ -1,5 +1,6 @@
 import { attributeText, findAttribute } from '../attributes.ts';
 import { inferredDependency } from './inferred-dependency.ts';
+import { Numbers } from './numbers.ts';
 import { type Span, SpanKind } from '../otlp.ts';
 import type { Trace } from '../tree/trace.ts';
 
@@ -23,30 +24,30 @@ export function likeCalls(trace: Trace): (span: number) => number {
   const numbered = known.get(trace);
   if (numbered !== undefined) return numbered;
   const { serviceIndex, kind } = trace;
-  const works = new Map<string, number>();
   const normalNames = new Map<string, string>();
   const normal = (name: string): string => {
     const before = normalNames.get(name);
     if (before !== undefined) return before;
     const normalName = withoutLiterals(name);
-    normalNames.set(name, normalName);
+    // Names that are all different gain nothing.
+    if (normalNames.size < NAMES_MAX) normalNames.set(name, normalName);
     return normalName;
   };
-  const numbers = new Float64Array(trace.spanCount);
+  const calls = new Numbers();
+  /** 0 for a span that has not been asked for. */
+  const numbers = new Uint32Array(trace.spanCount);
   const found = (span: number): number => {
     if (numbers[span] !== 0) return numbers[span]!;
-    const name = likeWork(trace, span, normal);
-    let work = works.get(name);
-    if (work === undefined) {
-      work = works.size + 1;
-      works.set(name, work);
-    }
-    numbers[span] = (work * trace.services.length + serviceIndex[span]!) * KINDS + kind[span]!;
-    return numbers[span];
+    const work = calls.of(likeWork(trace, span, normal));
+    const number = calls.ofPair(work, serviceIndex[span]! * KINDS + kind[span]!);
+    numbers[span] = number;
+    return number;
   };
   known.set(trace, found);
   return found;
 }
+
+const NAMES_MAX = 10_000;
 
 /** A byte holds the kind. */
 const KINDS = 256;

@@ -1,5 +1,7 @@
+import { Numbers } from '../analysis/numbers.ts';
 import type { Trace } from '../tree/trace.ts';
-import { calleeSpan, inferredOf } from './labels.ts';
+import { calleeSpan } from '../analysis/callee.ts';
+import { inferredOf } from './labels.ts';
 
 /** A share of the critical path: the time of like spans (same service, name, kind and callee). */
 export interface Contribution {
@@ -45,32 +47,6 @@ const PLACES: readonly Contribution['place'][] = ['service', 'network', 'depende
 
 /** A byte holds the kind. */
 const KINDS = 256;
-
-/** Numbers things in the order in which they come. */
-class Numbers {
-  readonly #texts = new Map<string, number>();
-  readonly #pairs = new Map<number, Map<number, number>>();
-  #pairCount = 0;
-
-  of(text: string): number {
-    const known = this.#texts.get(text);
-    if (known !== undefined) return known;
-    this.#texts.set(text, this.#texts.size);
-    return this.#texts.size - 1;
-  }
-
-  ofPair(one: number, other: number): number {
-    let numbers = this.#pairs.get(one);
-    if (numbers === undefined) {
-      numbers = new Map();
-      this.#pairs.set(one, numbers);
-    }
-    const known = numbers.get(other);
-    if (known !== undefined) return known;
-    numbers.set(other, ++this.#pairCount);
-    return this.#pairCount;
-  }
-}
 
 /**
  * The contributions as the steps of a request: what one service did itself is one step, the ways between the same two

@@ -1,5 +1,6 @@
 import { attributeText, findAttribute } from '../attributes.ts';
 import { inferredDependency } from '../analysis/inferred-dependency.ts';
+import { calleeSpan, isCall } from '../analysis/callee.ts';
 import { BARE_METHOD, querySummary } from '../analysis/like-calls.ts';
 import { SpanKind } from '../otlp.ts';
 import type { Trace } from '../tree/trace.ts';
@@ -143,19 +144,6 @@ const WORD_SHARE_MIN = 0.6;
 /** Controls, separators, format characters and lone surrogates. */
 const UNREADABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\s]+/gu;
 
-/** The server's side of a call: the first child that is a server span, or else of another service; -1 for none. */
-export function calleeSpan(trace: Trace, span: number): number {
-  if (!isCall(trace, span)) return -1;
-  const { kind, serviceIndex, subtreeSize } = trace;
-  const end = span + subtreeSize[span]!;
-  let otherService = -1;
-  for (let child = span + 1; child < end; child += subtreeSize[child]!) {
-    if (kind[child] === SpanKind.server || kind[child] === SpanKind.consumer) return child;
-    if (otherService < 0 && serviceIndex[child] !== serviceIndex[span]) otherService = child;
-  }
-  return otherService;
-}
-
 /** Undefined for a span that calls nobody, and for a call whose callee has sent spans or is not named. */
 export function dependencyOf(trace: Trace, span: number): string | undefined {
   return calleeSpan(trace, span) >= 0 ? undefined : inferredOf(trace, span);
@@ -164,8 +152,4 @@ export function dependencyOf(trace: Trace, span: number): string | undefined {
 /** As `dependencyOf`, for a span that has no callee. */
 export function inferredOf(trace: Trace, span: number): string | undefined {
   return isCall(trace, span) ? inferredDependency(trace.span(span)) : undefined;
-}
-
-function isCall(trace: Trace, span: number): boolean {
-  return trace.kind[span] === SpanKind.client || trace.kind[span] === SpanKind.producer;
 }
