@@ -26,9 +26,9 @@ const CPU_MS_MAX = new Map([
   [1_000_000, 3_000],
 ]);
 const BYTES_A_SPAN_MAX = 120;
-/** Traces of more spans than this have fewer rounds, which are long enough by themselves. */
+/** A trace of more spans than this has one round after the first analysis: it is long enough by itself. */
 const LARGE = 300_000;
-const LARGE_ROUNDS = 3;
+const LARGE_ROUNDS = 1;
 
 const analyse = fileURLToPath(new URL('./trace/analyse.mjs', import.meta.url));
 const machine = await describeMachine();
@@ -38,13 +38,13 @@ for (const count of values.counts.split(',').map(Number)) {
     const flags = ['--expose-gc', '--max-old-space-size=8192'];
     const rounds = count > LARGE ? LARGE_ROUNDS : values.rounds;
     const { stdout } = await promisify(execFile)(process.execPath, [...flags, analyse, shape, count, rounds]);
-    const { rounds: measured, treeBytes, analysisBytes } = JSON.parse(stdout);
+    const { rounds: measured, firstCpuMs, treeBytes, analysisBytes } = JSON.parse(stdout);
     const of = (name) => measured.map((one) => one[name]);
     const lowest = Math.min(...of('analysisCpuMs'));
     const result = {
       shape,
       spans: count,
-      firstCpuMs: round(measured[0].analysisCpuMs, 0),
+      firstCpuMs: round(firstCpuMs, 0),
       medianCpuMs: round(median(of('analysisCpuMs')), 0),
       lowestCpuMs: round(lowest, 0),
       medianMs: round(median(of('analysisMs')), 0),
@@ -62,6 +62,7 @@ for (const count of values.counts.split(',').map(Number)) {
       rounds: measured,
     };
     results.push(result);
+    keep();
     const { goals } = result;
     console.log(
       `${shape.padEnd(9)} ${String(count).padStart(9)} spans: CPU ${result.medianCpuMs} ms (lowest ${result.lowestCpuMs}, first ` +
@@ -70,7 +71,10 @@ for (const count of values.counts.split(',').map(Number)) {
     );
   }
 }
-if (values.json !== undefined) {
+
+/** After each trace, so that a run which is stopped has what it measured. */
+function keep() {
+  if (values.json === undefined) return;
   const kept = { command: 'node bench/trace.mjs', machine, unit: 'ms of CPU, all threads of the process', results };
   writeFileSync(values.json, `${JSON.stringify(kept, null, 2)}\n`);
 }
