@@ -1,7 +1,13 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { EngineError, type Engine } from './engine.ts';
+import { ByteBuffer } from '../columns/growable-buffers.ts';
+import { RejectedSpans } from '../columns/rejected-spans.ts';
+import { SpanBlock } from '../columns/span-block.ts';
+import { aSpan, appendSpan } from '../columns/testing/append-span.ts';
+import { writeNativeBlock } from '../columns/write-native-block.ts';
+import { EngineError, type Engine, type PlainInserts, type SpanRecovery } from './engine.ts';
+import { COUNTED_COLUMNS } from './rollups/counted-columns.ts';
 import { sqlString } from './sql.ts';
 import { eventually } from './testing/start-engine.ts';
 
@@ -14,16 +20,33 @@ export interface ContractLimits {
 }
 
 export interface ContractEngine {
-  readonly engine: Engine;
+  readonly engine: Engine & SpanRecovery & PlainInserts;
   /** For files of the test. */
   readonly directory: string;
+  /** Resolves when each server that answers queries has what was inserted before. */
+  readonly settled?: () => Promise<void>;
   readonly [Symbol.asyncDispose]: () => Promise<void>;
 }
 
-const SLOW = 'SELECT 1, sleepEachRow(0.05) FROM numbers(1000) SETTINGS max_block_size = 1';
+/**
+ * What an insert is known again by. `token`: as the engine promises. `contents`: replicated tables of before 22.2 look
+ * at the rows alone. `nothing`: other tables of before 22.2, of which a start warns; `insertMissingSpans` stands for it.
+ */
+export type KnownBy = 'token' | 'contents' | 'nothing';
 
-/** What whoever uses an engine relies on, embedded or over HTTP. `open`: a started engine on an empty store. */
-export function engineContract(name: string, open: (limits: Partial<ContractLimits>) => Promise<ContractEngine>): void {
+const SLOW = 'SELECT 1, sleepEachRow(0.05) FROM numbers(1000) SETTINGS max_block_size = 1';
+const ENDLESS = SLOW.replace('numbers(1000)', 'numbers(100000)');
+const CANCELLED_MS_MAX = 30_000;
+
+/**
+ * What whoever uses an engine relies on: embedded, of one server or of a cluster. `open`: a started engine on an empty
+ * store, or for all but the first on the same one.
+ */
+export function engineContract(
+  name: string,
+  open: (limits: Partial<ContractLimits>) => Promise<ContractEngine>,
+  knownBy: KnownBy = 'token',
+): void {
   describe(`${name}, as an engine`, () => {
     /** For what needs no limits of its own, and leaves it as it was. */
     let opened: ContractEngine;
@@ -47,16 +70,47 @@ export function engineContract(name: string, open: (limits: Partial<ContractLimi
     });
 
     test('stores a file once by its token, and another file beside it', async () => {
-      const [first, second] = [await spansFile(opened, 1), await spansFile(opened, 100_001)];
+      const [first, second] = [spansFile(opened, 1), spansFile(opened, 100_001)];
       const insert = (path: string, token: string): Promise<void> =>
         opened.engine.insertNativeFile('spans', path, token);
       await Promise.all([insert(first, 'first'), insert(second, 'second')]);
+      expect(await spansIn(opened)).toEqual({ rows: 2 * SPANS_PER_FILE, spans: 2 * SPANS_PER_FILE });
       await insert(first, 'first');
       await insert(second, 'second');
-      const ids = 'SELECT count(), uniqExact(span_id) FROM throughline.spans';
-      expect(await rows(opened, ids)).toEqual([[2 * SPANS_PER_FILE, 2 * SPANS_PER_FILE]]);
+      const files = knownBy === 'nothing' ? 4 : 2;
+      expect(await spansIn(opened)).toEqual({ rows: files * SPANS_PER_FILE, spans: 2 * SPANS_PER_FILE });
       await insert(first, 'third');
-      expect(await rows(opened, ids)).toEqual([[3 * SPANS_PER_FILE, 2 * SPANS_PER_FILE]]);
+      const again = knownBy === 'contents' ? 0 : 1;
+      expect(await spansIn(opened)).toEqual({ rows: (files + again) * SPANS_PER_FILE, spans: 2 * SPANS_PER_FILE });
+    });
+
+    test('stores what is missing of a file in doubt: all of it, or nothing', async () => {
+      const before = await spansIn(opened);
+      const [stored, lost] = [spansFile(opened, 200_001), spansFile(opened, 300_001)];
+      await opened.engine.insertNativeFile('spans', stored, 'stored');
+      for (let attempt = 0; attempt < 2; attempt++) {
+        await opened.engine.insertMissingSpans(stored, 'stored');
+        await opened.engine.insertMissingSpans(lost, 'lost');
+      }
+      expect(await spansIn(opened)).toEqual({
+        rows: before.rows + 2 * SPANS_PER_FILE,
+        spans: before.spans + 2 * SPANS_PER_FILE,
+      });
+    });
+
+    test('stores rows without an identity as often as they come, and knows when none of them comes any more', async () => {
+      const path = join(opened.directory, 'counted.native');
+      writeFileSync(path, await countedRow(opened));
+      const counted = async (): Promise<unknown> => {
+        await opened.settled?.();
+        const sql = `SELECT toUInt32(count()), toUInt32(sum(requests)) FROM ${opened.engine.tables.counted_1m.read}`;
+        return (await rows(opened, sql))[0];
+      };
+      for (let times = 1; times <= 3; times++) {
+        await opened.engine.insertPlainFile('counted_1m', path, 'the same');
+        await opened.engine.checkInsertEnded('the same');
+        expect(await counted()).toEqual([expect.any(Number), 7 * times]);
+      }
     });
 
     test('tells errors apart', async () => {
@@ -101,14 +155,15 @@ export function engineContract(name: string, open: (limits: Partial<ContractLimi
 
     test('cancels what nobody waits for any more', async () => {
       const leaving = new AbortController();
-      const query = opened.engine.query(SLOW, { format: 'Native', timeoutMs: 60_000, signal: leaving.signal });
+      // Longer than anybody waits here for its end.
+      const query = opened.engine.query(ENDLESS, { format: 'Native', timeoutMs: 3_600_000, signal: leaving.signal });
       const running = "SELECT count() FROM system.processes WHERE query LIKE concat('%sleep', 'EachRow(0.05)%')";
       const count = async (): Promise<number> => Number((await rows(opened, running))[0]?.[0]);
       const outcome = query.catch((error: unknown) => error);
       await eventually(async () => (await count()) > 0);
       leaving.abort(new Error('nobody waits'));
       expect(await outcome).toMatchObject({ message: 'nobody waits' });
-      await eventually(async () => (await count()) === 0);
+      await eventually(async () => (await count()) === 0, CANCELLED_MS_MAX);
     });
 
     test('answers what is large whole, and what is too large not at all', async () => {
@@ -120,7 +175,7 @@ export function engineContract(name: string, open: (limits: Partial<ContractLimi
       const numbers = Buffer.from(lines).toString('utf8').split('\n');
       expect(numbers).toHaveLength(2_000_001);
       expect(numbers.at(-2)).toBe('[1999999]');
-      const tooLarge = "SELECT concat(repeat('x', 1000), toString(number)) FROM numbers(100000)";
+      const tooLarge = 'SELECT concat(toString(range(300)), toString(number)) FROM numbers(100000)';
       await expect(rows(limited, tooLarge).then(() => 'answered')).rejects.toMatchObject({ code: 'too_large' });
       expect(await rows(limited, 'SELECT 1')).toEqual([[1]]);
     });
@@ -149,13 +204,45 @@ export async function rows({ engine }: ContractEngine, sql: string, timeoutMs = 
   return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as unknown[]);
 }
 
+/** Their rows, and how many of them are different. */
+async function spansIn(opened: ContractEngine): Promise<{ readonly rows: number; readonly spans: number }> {
+  await opened.settled?.();
+  const sql = `SELECT toUInt32(count()), toUInt32(uniqExact(span_id)) FROM ${opened.engine.tables.spans.read}`;
+  const [[all, different] = []] = await rows(opened, sql);
+  return { rows: Number(all), spans: Number(different) };
+}
+
+const COUNTED: Readonly<Record<(typeof COUNTED_COLUMNS)[number][0], string>> = {
+  time: '1795000020',
+  service_name: "'counted'",
+  operation: "'GET'",
+  kind: '2',
+  status: '0',
+  bucket: '160',
+  requests: '7',
+  duration_sum_ns: '7e9',
+};
+
+/** One row of `counted_1m`, as a file has it. */
+async function countedRow({ engine }: ContractEngine): Promise<Uint8Array> {
+  const columns = COUNTED_COLUMNS.map(([column, type]) => `CAST(${COUNTED[column]} AS ${type}) AS ${column}`);
+  return await engine.query(`SELECT ${columns.join(', ')}`, { format: 'Native', timeoutMs: 30_000 });
+}
+
 export const SPANS_PER_FILE = 10_000;
 
-/** Spans over three days, with ids from `firstId` on. */
-export async function spansFile(opened: ContractEngine, firstId: number): Promise<string> {
-  const path = join(opened.directory, `${firstId}.native`);
-  const sql = `SELECT reinterpretAsFixedString(${firstId} + number) AS span_id,
-    toDateTime(1795000000 + number % 3 * 86400) AS start_s FROM numbers(${SPANS_PER_FILE})`;
-  writeFileSync(path, await opened.engine.query(sql, { format: 'Native', timeoutMs: 30_000 }));
+/** A segment as the spool has it: spans of as many traces over three days, with ids from `firstId` on. Returns its path. */
+export function spansFile({ directory }: Pick<ContractEngine, 'directory'>, firstId: number): string {
+  const path = join(directory, `${firstId}.native`);
+  const block = new SpanBlock(firstId);
+  const rejected = new RejectedSpans();
+  for (let index = 0; index < SPANS_PER_FILE; index++) {
+    const id = (firstId + index).toString(16).padStart(16, '0');
+    const startNs = 1_795_000_000_000_000_000n + BigInt(index % 3) * 86_400_000_000_000n;
+    appendSpan(block, rejected, aSpan({ traceId: id.padStart(32, '0'), spanId: id, startNs }));
+  }
+  const native = new ByteBuffer();
+  writeNativeBlock(block, native, null, firstId);
+  writeFileSync(path, native.content());
   return path;
 }

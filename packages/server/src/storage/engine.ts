@@ -10,14 +10,16 @@ export interface Engine {
   start(): Promise<void>;
   /**
    * Runs one SELECT without a FORMAT clause and returns its rows in the given ClickHouse output format. Rejects with
-   * `EngineError`, or with the signal's reason as soon as it is aborted.
+   * `EngineError`, or with the signal's reason as soon as it is aborted. Numbers of 64 bits are JSON numbers: of more
+   * than 2^53 ask for text.
    */
   query(sql: string, options: QueryOptions): Promise<Uint8Array>;
   /** Runs one statement that answers nothing (DDL, DROP PARTITION). */
   command(sql: string): Promise<void>;
   /**
    * Inserts a file in the Native format into a table. `deduplicationToken` names its contents: a repeat with the same
-   * token stores nothing a second time.
+   * token stores nothing a second time; of servers before 22.2 replicated tables compare the rows instead, and others
+   * nothing (`insertMissingSpans`).
    */
   insertNativeFile(table: string, path: string, deduplicationToken: string): Promise<void>;
   /** Where spans can be found before they are stored; null where that is not offered. */

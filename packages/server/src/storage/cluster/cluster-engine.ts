@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
@@ -43,6 +42,7 @@ import { rowsIn, rowsOf } from '../rows-of.ts';
 import { clusterTables } from './cluster-tables.ts';
 import { ClusterSettings } from './cluster-settings.ts';
 import { ShardedInserts } from './sharded-inserts.ts';
+import { RunningStatements } from './running-statements.ts';
 import { Shards } from './shards.ts';
 
 export interface ClusterEngineOptions {
@@ -74,6 +74,13 @@ export interface ClusterEngineOptions {
   readonly onAway?: () => void;
 }
 
+interface CommandOptions {
+  readonly timeoutMs?: number;
+  readonly run?: (statement: HttpStatement) => Promise<Uint8Array>;
+  /** What one collector does for all. */
+  readonly isJob?: boolean;
+}
+
 /** ClickHouse servers over HTTP. One of them is used until it does not answer, and then the next that does. */
 export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
   readonly tables: Tables;
@@ -90,13 +97,12 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
   readonly #shards: Shards | null;
   readonly #sharded: ShardedInserts | null;
   readonly #away: AwayShards | null;
+  readonly #statements: RunningStatements;
   #current = 0;
   #isOpen = false;
   #state: EngineState = { kind: 'starting' };
   #capabilities: Capabilities | null = null;
   #runningInsert: Promise<unknown> = Promise.resolve();
-  /** By token: when it was first checked whether an insert still runs on a server that does not answer. */
-  readonly #unansweredSince = new Map<string, number>();
 
   constructor(options: ClusterEngineOptions) {
     if (options.urls.length === 0) throw new RangeError('no URL of a ClickHouse server was given');
@@ -133,6 +139,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
         }),
       );
     }
+    this.#statements = new RunningStatements(this.#servers, this.#limits);
     this.#cluster = cluster === undefined ? null : new ClusterSettings(cluster, this.tables, this.#limits);
     this.#shards = cluster === undefined ? null : new Shards(cluster);
     this.#sharded =
@@ -235,7 +242,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     const engine = {
       tables: this.tables,
       query: (sql: string, options: QueryOptions) => this.#select(sql, options),
-      command: (sql: string, timeoutMs?: number) => this.#command(sql, timeoutMs),
+      command: (sql: string, timeoutMs = this.#limits.commandTimeoutMs) => this.#command(sql, { timeoutMs }),
     };
     const capabilities = await askCapabilities(engine);
     this.#capabilities = capabilities;
@@ -375,6 +382,26 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     await this.#command(sql);
   }
 
+  /**
+   * For what one collector does for all: `endJobsOfOthers` of the next one finds what still runs of these commands, and
+   * those on shards.
+   */
+  get forJobs(): Pick<Engine, 'query' | 'command' | 'tables'> {
+    return {
+      tables: this.tables,
+      query: (sql, options) => this.query(sql, options),
+      command: async (sql) => {
+        this.#checkOpen();
+        await this.#command(sql, { isJob: true });
+      },
+    };
+  }
+
+  /** Rejects as `unavailable` while a server may run what another collector has sent for all; call it again then. */
+  async endJobsOfOthers(): Promise<void> {
+    await this.#statements.endJobsOfOthers();
+  }
+
   async insertNativeFile(table: string, path: string, deduplicationToken: string): Promise<void> {
     this.#checkOpen();
     await this.#asRunningInsert(this.#insertFile(table, path, deduplicationToken));
@@ -413,7 +440,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
 
   async checkInsertEnded(name: string): Promise<void> {
     this.#checkOpen();
-    await this.#checkEnded(name);
+    await this.#statements.checkInsertEnded(name);
   }
 
   async insertMissingSpans(path: string, deduplicationToken: string): Promise<number> {
@@ -423,7 +450,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
       await this.#asRunningInsert(this.#insertFile('spans', path, deduplicationToken));
       return 0;
     }
-    await this.#checkEnded(deduplicationToken);
+    await this.#statements.checkInsertEnded(deduplicationToken);
     if (this.#isExternal && this.#capabilities?.deduplicationTokens === true) {
       // To compare takes a table of its own, which we may not make here: the server knows the repeat by its token.
       await this.#asRunningInsert(this.#insertFile('spans', path, deduplicationToken));
@@ -460,41 +487,6 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     }
   }
 
-  /**
-   * An insert whose answer was lost, by us or by a collector before us, may still run. Its server ends it at its time
-   * limit.
-   */
-  async #checkEnded(token: string): Promise<void> {
-    const { insertTimeoutMs, pingTimeoutMs } = this.#limits;
-    const sql = `SELECT toUInt32(count()) FROM system.processes WHERE position(query_id, ${sqlString(queryIdOf(token, ''))}) = 1 FORMAT CSV`;
-    let unanswered: string | null = null;
-    for (const server of this.#servers) {
-      let running = '';
-      try {
-        running = Buffer.from(
-          await server.run({ sql, settings: {}, isRepeatable: true, timeoutMs: pingTimeoutMs }),
-        ).toString('utf8');
-      } catch (error) {
-        unanswered = error instanceof Error ? error.message : String(error);
-        continue;
-      }
-      if (running.trim() === '0') continue;
-      throw new EngineError(
-        'unavailable',
-        `an earlier insert of segment ${token} is still running on ${server.origin}`,
-      );
-    }
-    if (unanswered !== null) {
-      const sinceMs = this.#unansweredSince.get(token) ?? performance.now();
-      this.#unansweredSince.set(token, sinceMs);
-      if (performance.now() - sinceMs < insertTimeoutMs) {
-        const sentence = `an earlier insert of segment ${token} may still be running on a server that does not respond`;
-        throw new EngineError('unavailable', `${sentence}: ${unanswered}`);
-      }
-    }
-    this.#unansweredSince.delete(token);
-  }
-
   #insertSettings(token: string): Record<string, string | number> {
     const takesTokens = this.#capabilities?.deduplicationTokens === true;
     return {
@@ -502,7 +494,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
       ...(takesTokens && TOKEN_SETTINGS),
       ...this.#compatibility(),
       ...this.#cluster?.always,
-      query_id: queryIdOf(token, randomBytes(6).toString('hex')),
+      query_id: this.#statements.insertId(token),
       max_execution_time: Math.max(1, Math.ceil(this.#limits.insertTimeoutMs / 1000)),
     };
   }
@@ -550,6 +542,8 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
         max_execution_time: Math.max(1, Math.ceil(timeoutMs / 1000)),
         max_memory_usage: this.#limits.queryMemoryBytesMax,
         max_result_bytes: this.#limits.resultBytesMax,
+        // Whatever the servers' profiles say, and 18.16 by itself.
+        output_format_json_quote_64bit_integers: 0,
         // ClickHouse does it for a statement that changes nothing.
         ...(this.#capabilities?.cancelsWithConnection === true && {
           readonly: 2,
@@ -568,8 +562,11 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
 
   async #command(
     sql: string,
-    timeoutMs = this.#limits.commandTimeoutMs,
-    run = (statement: HttpStatement): Promise<Uint8Array> => this.#run(statement),
+    {
+      timeoutMs = this.#limits.commandTimeoutMs,
+      run = (statement) => this.#run(statement),
+      isJob = false,
+    }: CommandOptions = {},
   ): Promise<void> {
     if ((this.#cluster !== null || this.#isExternal) && (await this.#isThere(sql))) return;
     const statement: HttpStatement = {
@@ -579,6 +576,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
         max_execution_time: Math.max(1, Math.floor(timeoutMs / 1000)),
         ...this.#compatibility(),
         ...this.#cluster?.forCommand(sql, timeoutMs),
+        ...(isJob && { query_id: this.#statements.jobId() }),
       },
       isRepeatable: false,
       timeoutMs,
@@ -633,7 +631,9 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
       try {
         await this.#admit(server);
         const timeoutMs = Math.max(1, Math.round(deadline - performance.now()));
-        const bytes = await server.run(statement.isRepeatable ? { ...statement, timeoutMs } : statement);
+        const bytes = await (statement.isRepeatable
+          ? this.#ask(server, { ...statement, timeoutMs })
+          : server.run(statement));
         this.#current = this.#servers.indexOf(server);
         this.#becomes(null);
         return bytes;
@@ -648,6 +648,19 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     }
     this.#becomes(last);
     throw last;
+  }
+
+  /** An old server goes on with a query that nobody waits for, unless it is told to end it. */
+  async #ask(server: ClickHouseHttp, statement: HttpStatement): Promise<Uint8Array> {
+    if (this.#capabilities?.cancelsWithConnection !== false) return await server.run(statement);
+    const id = this.#statements.queryId();
+    try {
+      return await server.run({ ...statement, settings: { ...statement.settings, query_id: id } });
+    } catch (error) {
+      const isLeft = error instanceof EngineError && error.code === 'timeout' && error.clickhouseCode === 0;
+      if (isLeft || statement.signal?.aborted === true) void this.#statements.endQuery(server, id);
+      throw error;
+    }
   }
 
   /** The server did not answer, rejects the login, or is another store. */
@@ -688,7 +701,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     let last: unknown;
     for (const server of servers.toSorted((a, b) => this.#healthOf(a).rank - this.#healthOf(b).rank)) {
       const run = (statement: HttpStatement): Promise<Uint8Array> => server.run(statement);
-      const command = (sql: string): Promise<void> => this.#command(sql, this.#limits.commandTimeoutMs, run);
+      const command = (sql: string): Promise<void> => this.#command(sql, { run, isJob: true });
       try {
         await this.#admit(server);
         await this.#sync(server, run);
@@ -709,7 +722,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
   async #sync({ origin }: ClickHouseHttp, run: (statement: HttpStatement) => Promise<Uint8Array>): Promise<void> {
     for (const timeoutMs of SYNC_TIMEOUTS_MS) {
       try {
-        await this.#command(`SYSTEM SYNC REPLICA ${this.tables.spans.local}`, timeoutMs, run);
+        await this.#command(`SYSTEM SYNC REPLICA ${this.tables.spans.local}`, { timeoutMs, run });
         return;
       } catch (error) {
         if (!(error instanceof EngineError) || error.code !== 'timeout') throw error;
@@ -840,11 +853,6 @@ const QUORUM_CODES = new Set([285, 286, 289]);
 const QUORUM_WAIT_MS_MAX = 5_000;
 /** … and asks again after this first. */
 const QUORUM_WAIT_MS = 15;
-
-/** What a server's list of running statements knows an insert by; each attempt has one of its own. */
-function queryIdOf(token: string, attempt: string): string {
-  return `throughline-insert-${token}-${attempt}`;
-}
 
 /** What `JSONCompactEachRow` would have answered. */
 function rowsInLines(json: Uint8Array): Uint8Array {

@@ -143,7 +143,7 @@ describe('an answer', () => {
 
   test('of a proxy is none, and says so in its words', async () => {
     const opened = await engineOf();
-    const path = await spansFile(opened, 1);
+    const path = spansFile(opened, 1);
     for (const status of [200, 302, 401, 403, 404, 413, 429, 500, 502, 503]) {
       server.faults.proxy = { status, body: `<html><title>Proxy</title><h1>no ${status}</h1></html>` };
       const problem = {
@@ -200,7 +200,7 @@ describe('a connection that the server has closed meanwhile', () => {
 
   test('is none that an insert or a change of the schema goes through', async () => {
     const opened = await engineOf();
-    const path = await spansFile(opened, 200_001);
+    const path = spansFile(opened, 200_001);
     server.seen.length = 0;
     server.faults.closeReused = 1_000;
     await opened.engine.insertNativeFile('spans', path, 'unshared-1');
@@ -223,7 +223,7 @@ describe('an insert', () => {
   test('that is compressed stores the same, in fewer bytes', async () => {
     const opened = await engineOf({ compressionLevel: 1 });
     await opened.engine.command('TRUNCATE TABLE throughline.spans');
-    const path = await spansFile(opened, 300_001);
+    const path = spansFile(opened, 300_001);
     server.seen.length = 0;
     await opened.engine.insertNativeFile('spans', path, 'compressed');
     await opened.engine.insertNativeFile('spans', path, 'compressed');
@@ -236,7 +236,7 @@ describe('an insert', () => {
   test('whose answer is lost is sent once, and stores nothing more when its owner repeats it', async () => {
     const opened = await engineOf();
     await opened.engine.command('TRUNCATE TABLE throughline.spans');
-    const path = await spansFile(opened, 400_001);
+    const path = spansFile(opened, 400_001);
     server.seen.length = 0;
     server.faults.loseResponse = (sql) => sql.startsWith('INSERT');
     await expect(opened.engine.insertNativeFile('spans', path, 'lost')).rejects.toMatchObject({ code: 'unavailable' });
@@ -248,7 +248,7 @@ describe('an insert', () => {
 
   test('that takes too long is given up', async () => {
     const opened = await engineOf({ insertTimeoutMs: 200 });
-    const path = await spansFile(opened, 500_001);
+    const path = spansFile(opened, 500_001);
     const gate = new EventEmitter();
     const held = once(gate, 'open');
     server.faults.hold = (sql) => (sql.startsWith('INSERT') ? held : Promise.resolve([]));
