@@ -56,6 +56,7 @@ import { answersWhenOpen } from './storage/answers-when-open.ts';
 import { ClusterEngine } from './storage/cluster/cluster-engine.ts';
 import { CollectorFleet, registerFleet } from './storage/cluster/collector-fleet.ts';
 import { FleetVisibility } from './storage/rollups/fleet-visibility.ts';
+import { forgetOldNotes } from './storage/cluster/old-notes.ts';
 import { openDataDirectory, type DataDirectory } from './storage/directory/data-directory.ts';
 import { EmbeddedEngine } from './storage/embedded/embedded-engine.ts';
 import { KnownTime } from './storage/retention/known-time.ts';
@@ -132,6 +133,9 @@ const ROLLUPS_STOP_TIMEOUT_MS = 500;
 
 /** How long a day may take to be dropped when the collector stops; the next start goes on with it. */
 const RETENTION_STOP_TIMEOUT_MS = 500;
+
+/** So often what is noted in the store and over is deleted, which makes room for hundreds of notes. */
+const OLD_NOTES_MS = 3_600_000;
 
 /** How long a start that is interrupted may take to end, once the engine is closed. */
 const OPENING_STOP_TIMEOUT_MS = 500;
@@ -580,7 +584,7 @@ async function openApi(scope: Scope, ingestion: Ingestion, receivers: Receivers,
 
 /** Opens the store, and begins what works on it. */
 async function openStore(scope: Scope, ingestion: Ingestion, store: Store): Promise<void> {
-  const { config, log, registry, shutdown, dataDirectory, jobs, fleet, leading, later } = scope;
+  const { config, log, registry, shutdown, dataDirectory, jobs, fleet, lease, leading, later } = scope;
   const { limits } = config;
   const { arrivals, visibility, spool, counts } = ingestion;
   const { storeCheck, beforeMigration, admission, damage, engine, isOwnStore, writable, retention } = store;
@@ -590,9 +594,11 @@ async function openStore(scope: Scope, ingestion: Ingestion, store: Store): Prom
   if (isOwnStore) await settleStore(damage.forWork(engine), storeCheck);
   if (shutdown.isStopping) return;
   admission.abort();
+  const forJobs = underLease(engine instanceof ClusterEngine ? underLease(engine.forJobs, lease) : writable, leading);
   const rollups = new RollupJob({
-    engine: underLease(writable, leading),
+    engine: forJobs,
     ...(engine instanceof ClusterEngine && {
+      endOthers: () => engine.endJobsOfOthers(),
       shards: async () => (await engine.shards()).map((shard) => underLease(shard, leading)),
     }),
     ...(fleet !== null && { fleet: fleetOf(fleet, arrivals, writable) }),
@@ -653,8 +659,10 @@ async function openStore(scope: Scope, ingestion: Ingestion, store: Store): Prom
   counts.start(writable);
   const { drainTimeoutMs } = limits.loader;
   shutdown.register('loader', () => Promise.all([started.drain(drainTimeoutMs), counts.drain(drainTimeoutMs)]));
-  const dropping = jobs.start(retention.job);
-  shutdown.register('retention', () => dropping.stop(RETENTION_STOP_TIMEOUT_MS));
+  const oldNotes = { name: 'notes', everyMs: OLD_NOTES_MS, startsLater: true, needsLease: true };
+  const deleting = [jobs.start(retention.job)];
+  if (!isOwnStore) deleting.push(jobs.start({ ...oldNotes, run: () => forgetOldNotes(forJobs) }));
+  shutdown.register('retention', () => Promise.all(deleting.map((job) => job.stop(RETENTION_STOP_TIMEOUT_MS))));
   log.info({ dataDirectory: config.dataDirectory }, 'ready');
 }
 

@@ -269,11 +269,16 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     await this.#sharded?.replicas();
     if (this.#isExternal) await expectSchema(reached, this.#options.log);
     const direct = reached.engine;
-    const engine = lease === undefined ? direct : underLease(direct, lease);
+    const jobs = {
+      ...direct,
+      command: (sql: string, timeoutMs = this.#limits.commandTimeoutMs) =>
+        this.#command(sql, { timeoutMs, isJob: true }),
+    };
+    const engine = lease === undefined ? direct : underLease(jobs, lease);
     if (fleet === undefined) {
       await lease?.take(direct);
       await check?.settle(engine);
-      if (!this.#isExternal) await migrate(engine, migrations);
+      await this.#migrate(engine);
     } else {
       await lease?.follow(direct);
       await this.#settleWithOthers(direct, engine, fleet, lease);
@@ -311,7 +316,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
         const isLeading = lease === undefined || lease.lostBecause === null;
         if (isLeading && older.length === 0) {
           await check?.settle(leased);
-          if (!this.#isExternal) await migrate(leased, migrations);
+          await this.#migrate(leased);
           return;
         }
         const hasId = check === undefined || (await findStoreId(direct)) !== null;
@@ -330,6 +335,13 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     } finally {
       await fleet.announcement.end(direct);
     }
+  }
+
+  async #migrate(engine: LeaseEngine): Promise<void> {
+    if (this.#isExternal) return;
+    const { migrations } = this.#options;
+    if ((await pendingMigrations(engine, migrations)).length > 0) await this.#statements.endJobsOfOthers();
+    await migrate(engine, migrations);
   }
 
   async query(sql: string, options: QueryOptions): Promise<Uint8Array> {

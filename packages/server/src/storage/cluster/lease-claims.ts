@@ -43,7 +43,7 @@ export const LEASE_TABLE: TableDefinition = {
   orderBy: 'session',
 };
 /** The session of the row that has the last term, expired when it is written. */
-const LAST_TERM = 'last term';
+export const LAST_TERM = 'last term';
 /** A renewal that takes longer is too late anyway. */
 const TIMEOUT_MS = 5_000;
 

@@ -363,6 +363,49 @@ describe('RollupJob', () => {
     expect(await wrongTables()).toEqual([]);
   });
 
+  it('reads and writes nothing of what is noted while a statement of the collector before it may still run', async () => {
+    await storeSpans(1, 100);
+    const statements: string[] = [];
+    let term = 1;
+    let mayStillRun = true;
+    const job = new RollupJob({
+      engine: {
+        tables: store.engine.tables,
+        query: (sql, options) => store.engine.query(sql, options),
+        command: async (sql) => {
+          statements.push(sql);
+          await store.engine.command(sql);
+        },
+      },
+      visibility: new SpanVisibility(),
+      log,
+      registry: new Registry(),
+      jobs: new Jobs({ log, registry: new Registry() }),
+      firstUnstored: () => null,
+      lastArrival: () => term,
+      term: () => term,
+      endOthers: () => (mayStillRun ? gone() : Promise.resolve()),
+    });
+    const isCountedOnce = async (): Promise<void> => {
+      await expect(job.run(true)).rejects.toMatchObject({ code: 'unavailable' });
+      expect(statements).toEqual([]);
+      // What the other one still did is noted by now.
+      const other = jobOf(store.engine, { stored: term, first: null });
+      await other.start();
+      await other.stop(1_000);
+      mayStillRun = false;
+      await job.run(true);
+      expect(await wrongTables()).toEqual([]);
+    };
+    await job.start();
+    await isCountedOnce();
+    await storeSpans(2, 100);
+    statements.length = 0;
+    [mayStillRun, term] = [true, 2];
+    await isCountedOnce();
+    await job.stop(1_000);
+  });
+
   it('adds spans of more days at once than a statement may insert', async () => {
     // To empty so many days takes longer than to start an engine.
     await using own = await startEngine();

@@ -37,6 +37,11 @@ export interface RollupJobOptions {
   readonly fleet?: Fleet;
   /** Of the lease of the store: another number when another collector may have had it, null while it is not held. */
   readonly term?: () => number | null;
+  /**
+   * Called when the lease has been taken, before anything is read or written: resolves when no server runs what another
+   * collector has sent for all. Rejects with `EngineError` while one may.
+   */
+  readonly endOthers?: () => Promise<void>;
   readonly limits?: Partial<RollupJobLimits>;
 }
 
@@ -153,7 +158,9 @@ export class RollupJob {
       this.#running = this.#options.jobs.start(this.#job);
       return;
     }
-    if (damaged === null && begun.length > 0) this.#lostDays.push({ days: begun, done: () => {} });
+    // The first run ends what the one before may still do, and reads again what it has left.
+    if (this.#options.endOthers !== undefined) this.#term = null;
+    else if (damaged === null && begun.length > 0) this.#lostDays.push({ days: begun, done: () => {} });
     // Queries add what is not counted: what fails here is no reason not to answer them.
     const isMended = damaged === null || (await this.#mend(unionOf(damaged, begun)));
     if (isMended) await this.#attempt(true).catch((error: unknown) => this.#logFailure(error));
@@ -535,6 +542,7 @@ SELECT ${names} FROM (\n${select(source, spans)}\n) SETTINGS ${BATCH_SETTINGS}`)
 
   async #catchUp(): Promise<void> {
     if (!this.#isOutdated) return;
+    await this.#options.endOthers?.();
     const days = await this.#restore();
     if (days.length > 0) this.#lostDays.push({ days, done: () => {} });
   }
