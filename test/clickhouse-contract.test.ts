@@ -114,10 +114,10 @@ SELECT 'collector', ${version}, 0, 0`);
     const names = 'SELECT toUInt32(uniqExact(collector)) FROM throughline.rollup_progress';
     const notOver =
       'SELECT collector FROM throughline.rollup_progress GROUP BY collector HAVING argMax(pending_until, version) > 0';
-    let isForgotten = false;
+    const forgotten = new AbortController();
     const watched = Promise.all(
       cluster.servers.map(async ({ rows }) => {
-        while (!isForgotten) expect(await rows(notOver)).toEqual([]);
+        while (!forgotten.signal.aborted) expect(await rows(notOver)).toEqual([]);
       }),
     );
     watched.catch(() => {});
@@ -126,7 +126,7 @@ SELECT 'collector', ${version}, 0, 0`);
       const left = await Promise.all(cluster.servers.map(async ({ rows }) => Number((await rows(names))[0]?.[0])));
       return left.every((count) => count === 1);
     });
-    isForgotten = true;
+    forgotten.abort();
     await watched;
     await opened[Symbol.asyncDispose]();
   });

@@ -8,7 +8,7 @@ import { isSpoolEmpty, newDirectory, startCollector, type Collector } from './su
 import { canInjectFaults, FaultInjection } from './support/fault-injection.ts';
 import { NumberedRequest } from './support/numbered-request.ts';
 import { eventually } from './support/processes.ts';
-import { NOTHING_WRONG, SpanLedger } from './support/span-ledger.ts';
+import { NOTHING_WRONG, SpanLedger, traceIdOfRequest } from './support/span-ledger.ts';
 
 const SPANS_PER_REQUEST = 300;
 const EXPORT = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';
@@ -186,7 +186,7 @@ describe('a request that is sent again', () => {
     const shown = async (): Promise<unknown> => {
       const list = await fetch(`${collector.apiUrl}/api/v1/traces?service=ledger`);
       const { traces } = (await list.json()) as { traces: { spanCount: number }[] };
-      const trace = await fetch(`${collector.apiUrl}/api/v1/traces/${number.toString(16).padStart(32, '0')}`);
+      const trace = await fetch(`${collector.apiUrl}/api/v1/traces/${traceIdOfRequest(number)}`);
       const { resourceSpans } = (await trace.json()) as TracesData;
       const spans = resourceSpans?.flatMap(
         ({ scopeSpans }) => scopeSpans?.flatMap(({ spans: own }) => own ?? []) ?? [],

@@ -6,6 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually, isAlive } from './processes.ts';
 
+/** A server that has taken a connection may not answer on it any more. */
+const PING_MS = 2_000;
+
 export interface ClickHouseServer {
   readonly url: string;
   readonly pid: number;
@@ -20,7 +23,7 @@ export interface ClickHouseServer {
   readonly setPassword: (password: string) => Promise<void>;
   /** Whether it has logged this text. */
   readonly hasLogged: (text: string) => boolean;
-  /** Starts it again on the same data and port. */
+  /** Starts it again on the same data and port, until it stays. */
   readonly restart: () => Promise<void>;
   readonly stop: () => Promise<void>;
 }
@@ -125,7 +128,11 @@ export async function startClickHouseServer(
     hasLogged: (text) => readFileSync(join(folder, 'server.log'), 'utf8').includes(text),
     restart: async () => {
       child = start();
-      await isReady();
+      // One that finds no Keeper at its start ends, and a supervisor starts it again.
+      await eventually('the ClickHouse server is back', async () => {
+        if (child.exitCode !== null || child.signalCode !== null) child = start();
+        return (await fetch(`${url}/ping`, { signal: AbortSignal.timeout(PING_MS) }).catch(() => null))?.ok;
+      });
     },
     stop: async () => {
       if (child.exitCode === null && child.signalCode === null) await kill();

@@ -1,5 +1,5 @@
 import { encodeOtlp } from '../../packages/server/src/receivers/testing/encode-otlp.ts';
-import { SERVICE } from './span-ledger.ts';
+import { SERVICE, traceIdOfRequest } from './span-ledger.ts';
 
 /** Stands in the bytes where the number does. */
 const MARK = 0xa5c3_96e1;
@@ -23,7 +23,7 @@ export class NumberedRequest {
             {
               scope: { name: 'ledger' },
               spans: Array.from({ length: spans }, (_, index) => ({
-                traceId: mark.padStart(32, '0'),
+                traceId: traceIdOfRequest(MARK),
                 spanId: mark + (index + 1).toString(16).padStart(8, '0'),
                 name: 'operation',
                 kind: 2,

@@ -298,8 +298,12 @@ async function openIngestion({ config, log, registry, limitCounter, shutdown, da
     registry,
     limits: limits.spool,
     onDurable: (block) => later.fresh?.take(block),
-    sealAfterMs: (segment) =>
-      later.fresh?.publishes(segment) === true ? limits.spool.segmentAgeMs : limits.fresh.publishMs,
+    sealAfterMs: (segment) => {
+      const { segmentAgeMs } = limits.spool;
+      if (later.fresh?.publishes(segment) === true) return segmentAgeMs;
+      // While a shard is away segments are many, and small ones cost it more when it is back.
+      return Math.min(segmentAgeMs, limits.fresh.publishMs * (1 + (later.loader?.waitingSegments ?? 0)));
+    },
   });
   await spool.open();
   for (const segment of spool.sealed) arrivals.startAfter(segment.arrivals?.last ?? 0);
@@ -650,6 +654,7 @@ async function openStore(scope: Scope, ingestion: Ingestion, store: Store): Prom
       rollups.notice();
     },
     onSkipped: (segment) => later.fresh?.stored(segment),
+    ...(engine.fresh === null && { newestAfterMs: limits.fresh.publishMs }),
   });
   later.isOpen = true;
   await beforeMigration.opened();

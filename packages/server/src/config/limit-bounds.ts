@@ -232,6 +232,11 @@ export const LIMIT_BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyo
       'Rejections by the store after which a segment with bad data is quarantined, if others were stored meanwhile',
     ],
     passedSegmentsMax: [1, 1_000, 'Failing segments that later segments may overtake; with as many, all others wait'],
+    backlogRowsPerSecondMax: [
+      1,
+      100_000_000,
+      'Rate at which a backlog is stored in ClickHouse servers, in spans per second, beside what has just come in',
+    ],
     drainTimeoutMs: [0, HOUR, 'Time at shutdown for storing the backlog; the rest is stored at the next start', null],
   },
   engine: {

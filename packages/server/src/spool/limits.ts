@@ -51,6 +51,11 @@ export interface LoaderLimits {
   readonly rejectionsMax: number;
   /** So many segments that fail are passed by those behind them; with as many the others wait. */
   readonly passedSegmentsMax: number;
+  /**
+   * Where spans can be found only when they are stored, a backlog is loaded so fast at most, and what has just come in
+   * between: the servers answer queries as well.
+   */
+  readonly backlogRowsPerSecondMax: number;
   /** How long loading may go on when the collector stops; what is left is loaded at the next start. */
   readonly drainTimeoutMs: number;
 }
@@ -60,6 +65,7 @@ export const LOADER_LIMITS: LoaderLimits = {
   retryDelayMsMax: 2_000,
   rejectionsMax: 5,
   passedSegmentsMax: 8,
+  backlogRowsPerSecondMax: 250_000,
   drainTimeoutMs: 1_500,
 };
 

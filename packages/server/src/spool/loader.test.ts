@@ -383,3 +383,107 @@ test('spans are in the store soon after their acknowledgement, once each, while 
   const stored = await store.rows('SELECT lower(hex(span_id)) FROM throughline.spans ORDER BY 1');
   expect(stored.map(([id]) => id)).toEqual(spanIds.toSorted());
 });
+
+/** Takes what the function allows of a segment; of others one part of the store is away. */
+function engineWithout(isAway: (content: string) => string | null): JudgingEngine {
+  return new JudgingEngine((content) => {
+    const waitsFor = isAway(content);
+    return waitsFor === null ? null : new EngineError('unavailable', 'away', { waitsFor });
+  });
+}
+
+async function metric(name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
+  const values = (await registry.getSingleMetric(name)?.get())?.values ?? [];
+  const isAsked = (has: Readonly<Record<string, unknown>>): boolean =>
+    Object.entries(labels).every(([label, value]) => has[label] === value);
+  return values.find((each) => isAsked(each.labels))?.value ?? 0;
+}
+
+const isStored = (engine: JudgingEngine, count: number) => (): boolean => engine.stored.length === count;
+
+test('segments that wait for a part of the store are passed by any number of others, and follow when it is back', async () => {
+  let isAway = true;
+  const engine = engineWithout((content) => (isAway && content.startsWith('away') ? 'shard 2' : null));
+  for (let index = 0; index < 20; index++) await seal(`away ${index}`);
+  for (let index = 0; index < 20; index++) await seal(`here ${index}`);
+  const loader = new Loader({ spool, engine, log, registry, limits });
+  loader.start();
+  await eventually(isStored(engine, 20));
+  expect(engine.stored).toEqual(Array.from({ length: 20 }, (_, index) => `here ${index}`));
+  expect(loader.waitingSegments).toBe(20);
+  // Nobody is told of a segment: the part that is away is what is wrong.
+  expect(loader.status).toEqual({ failure: null, passedSegments: [], passedBecause: null });
+  expect(await metric('throughline_loader_failing_segments')).toBe(20);
+  // One of them is tried again and again, not all.
+  const before = engine.attempts;
+  await seal('here at last');
+  await eventually(isStored(engine, 21));
+  isAway = false;
+  await eventually(isStored(engine, 41));
+  expect(engine.stored.slice(21)).toEqual(Array.from({ length: 20 }, (_, index) => `away ${index}`));
+  expect(engine.attempts).toBeGreaterThan(before);
+  expect(loader.waitingSegments).toBe(0);
+  await spool.close();
+  expect(await loader.drain(10_000)).toBe(true);
+});
+
+test('segments wait for each part of the store by themselves', async () => {
+  const away = new Set(['1', '2']);
+  const engine = engineWithout((content) => (away.has(content.slice(-1)) ? `shard ${content.slice(-1)}` : null));
+  for (const content of ['a1', 'b2', 'c1', 'd2', 'e3']) await seal(content);
+  const loader = new Loader({ spool, engine, log, registry, limits });
+  loader.start();
+  await eventually(isStored(engine, 1));
+  away.delete('2');
+  await eventually(isStored(engine, 3));
+  expect(engine.stored).toEqual(['e3', 'b2', 'd2']);
+  expect(loader.waitingSegments).toBe(2);
+  away.clear();
+  await eventually(isStored(engine, 5));
+  await spool.close();
+  expect(await loader.drain(10_000)).toBe(true);
+});
+
+test('of a backlog the newest segment and the oldest take turns, and what is open is sealed for that', async () => {
+  await useSpool({ segmentAgeMs: 60_000 });
+  const append = (content: string): Promise<unknown> => spool.append(Buffer.from(content), 1);
+  for (const content of ['1', '2', '3', '4']) {
+    await append(content);
+    await spool.sealOlderThan(0);
+  }
+  const stored: string[] = [];
+  // While one of those that have waited is stored, another one comes.
+  const engine = {
+    insertNativeFile: async (_table: string, path: string) => {
+      const content = readFileSync(path, 'utf8');
+      if (/^[123]$/.test(content)) await append(`after ${content}`);
+      stored.push(content);
+    },
+  };
+  const loader = new Loader({ spool, engine, log, registry, limits, newestAfterMs: 0 });
+  loader.start();
+  // A last one is no backlog.
+  await eventually(() => stored.length === 6);
+  expect(stored).toEqual(['1', 'after 1', '2', 'after 2', '3', '4']);
+  await spool.close();
+  expect(await loader.drain(10_000)).toBe(true);
+});
+
+test('a backlog is stored at a bounded rate, and what has just come beside it', async () => {
+  const engine = new JudgingEngine(() => null);
+  for (const content of ['1', '2', '3', '4']) await seal(content);
+  const slow = { ...limits, backlogRowsPerSecondMax: 1 / 3_600 };
+  const loader = new Loader({ spool, engine, log, registry, limits: slow, newestAfterMs: 1 });
+  loader.start();
+  await eventually(isStored(engine, 2));
+  for (const content of ['5', '6', '7']) {
+    await seal(content);
+    await eventually(() => engine.stored.includes(content));
+  }
+  expect(engine.stored).toEqual(['1', '4', '5', '6', '7']);
+  expect(await metric('throughline_limit_reached_total', { limit: 'loader.backlogRowsPerSecondMax' })).toBeGreaterThan(
+    0,
+  );
+  await spool.close();
+  expect(await loader.drain(1)).toBe(false);
+});

@@ -7,9 +7,11 @@ import { LimitCounter } from '../limit-counter.ts';
 import { EngineError, type Engine, type SpanRecovery } from '../storage/engine.ts';
 import { insertAdvice, isDataError } from '../storage/insert-failure.ts';
 import { FailingSegments } from './failing-segments.ts';
+import { LoadOrder } from './load-order.ts';
 import { LOADER_LIMITS, type LoaderLimits } from './limits.ts';
 import type { Segment } from './segment-recovery.ts';
 import type { Spool } from './spool.ts';
+import { WaitingSegments } from './waiting-segments.ts';
 import { registerGauge } from '../register-gauge.ts';
 import { countOf } from '../count-of.ts';
 
@@ -35,6 +37,11 @@ export interface LoaderOptions {
    * it there.
    */
   readonly onSkipped?: (segment: Segment) => void;
+  /**
+   * Where spans can be found only when they are stored: of a backlog every other segment is the newest one, and what is
+   * open is sealed for it when it is so old. Without it segments are loaded in order.
+   */
+  readonly newestAfterMs?: number;
 }
 
 export interface LoaderStatus {
@@ -59,8 +66,8 @@ const ATTEMPTS_TO_TELL = 2;
 /**
  * Hands sealed segments to the engine, in order, one at a time. An insert that did not end well is in doubt: what of
  * its spans the store does not hold is inserted then, and only then is the segment let go. A segment that keeps failing
- * is passed by those behind it. It is quarantined where its data may be the reason, the store has taken others
- * meanwhile, and it fails again.
+ * is passed by those behind it, and so is one of which a part of the store is away, until that one is back. It is
+ * quarantined where its data may be the reason, the store has taken others meanwhile, and it fails again.
  */
 export class Loader {
   readonly #options: LoaderOptions;
@@ -70,6 +77,9 @@ export class Loader {
   readonly #missingSpans: Counter;
   readonly #limitCounter: LimitCounter;
   readonly #failing: FailingSegments;
+  /** Segments of which a part of the store has not taken its share, by what they wait for, the oldest first. */
+  readonly #waiting: WaitingSegments;
+  readonly #order: LoadOrder | null;
   readonly #stopping = new AbortController();
   /** An insert of them may have been carried out. */
   readonly #inDoubt = new Set<string>();
@@ -85,9 +95,20 @@ export class Loader {
     this.#options = options;
     this.#limits = { ...LOADER_LIMITS, ...options.limits };
     this.#failing = new FailingSegments(this.#limits);
+    this.#waiting = new WaitingSegments(this.#limits);
     const { registry, metrics = 'throughline_loader', rows = 'spans' } = options;
     const registers = [registry];
     this.#limitCounter = new LimitCounter(options.registry);
+    const { newestAfterMs, spool } = options;
+    this.#order =
+      newestAfterMs === undefined
+        ? null
+        : new LoadOrder({
+            spool,
+            newestAfterMs,
+            rowsPerSecondMax: this.#limits.backlogRowsPerSecondMax,
+            onLimit: () => this.#limitCounter.reached('loader.backlogRowsPerSecondMax'),
+          });
     this.#inserts = new Counter({
       name: `${metrics}_inserts_total`,
       help: 'Segments handed to the engine, by outcome: stored, quarantined (rejected by the store), gone (removed by another program), or the code of the error',
@@ -104,9 +125,13 @@ export class Loader {
       help: `Number of ${rows} that were missing from the store after a failed insert and were inserted again`,
       registers,
     });
-    const failing = this.#failing;
     const help = 'Segments whose insert has failed and is retried';
-    registerGauge(registry, `${metrics}_failing_segments`, help, () => failing.size);
+    registerGauge(registry, `${metrics}_failing_segments`, help, () => this.#failing.size + this.#waiting.size);
+  }
+
+  /** How many segments wait until a part of the store is back, while others are stored. */
+  get waitingSegments(): number {
+    return this.#waiting.size;
   }
 
   get status(): LoaderStatus {
@@ -157,21 +182,26 @@ export class Loader {
 
   /** The segment to try next; waits for one. Null when the loader is to stop, or nothing is left of a closed spool. */
   async #next(): Promise<Segment | null> {
-    const { spool } = this.#options;
     const { signal } = this.#stopping;
     const failing = this.#failing;
     while (!signal.aborted) {
-      const due = failing.due(performance.now());
+      const now = performance.now();
+      const due = failing.due(now) ?? this.#waiting.due(now);
       if (due !== null) return due;
-      if (failing.size === 0) return await spool.nextSealed(signal);
+      const waitMs = Math.min(failing.waitMs(now), this.#waiting.waitMs(now));
+      if (failing.size === 0 && this.#waiting.size === 0) return await this.#behind(signal, new Set());
       if (failing.mayBePassed && !failing.isFull) {
-        const segment = await this.#nextBehind(failing.waitMs(performance.now()));
+        const segment = await this.#nextBehind(waitMs);
         if (segment !== null) return segment;
       }
       // The rest of it, where the spool is closed.
-      await this.#pause(failing.waitMs(performance.now()));
+      await this.#pause(Math.min(failing.waitMs(performance.now()), this.#waiting.waitMs(performance.now())));
     }
     return null;
+  }
+
+  #behind(signal: AbortSignal, passed: ReadonlySet<string>): Promise<Segment | null> {
+    return this.#order?.next(signal, passed) ?? this.#options.spool.nextSealed(signal, passed);
   }
 
   /** One that has not failed; null when none has come in this time. */
@@ -183,7 +213,7 @@ export class Loader {
     signal.addEventListener('abort', end, { once: true });
     if (signal.aborted) end();
     try {
-      return await this.#options.spool.nextSealed(until.signal, this.#failing.names);
+      return await this.#behind(until.signal, new Set([...this.#failing.names, ...this.#waiting.names]));
     } finally {
       clearTimeout(timer);
       signal.removeEventListener('abort', end);
@@ -215,7 +245,9 @@ export class Loader {
       await this.#failed(segment, error);
       return;
     }
-    const hadFailed = this.#failing.has(name);
+    const hadFailed = this.#failing.has(name) || this.#waiting.has(name);
+    // What it has waited for is back.
+    this.#waiting.release(name);
     this.#forget(name);
     if (hadFailed) log.warn({ segment: name, ...(missing > 0 && { missing }) }, 'segment stored after retry');
   }
@@ -228,6 +260,19 @@ export class Loader {
     const isUnseen = error instanceof EngineError && error.isUnseen;
     if (!isUnseen) this.#inDoubt.add(name);
     if (await this.#isGone(segment)) return;
+    if (error instanceof EngineError && error.waitsFor !== null) {
+      this.#failing.forget(name);
+      this.#waiting.note(segment, error.waitsFor, performance.now());
+      const advice = insertAdvice(error);
+      if (this.#isNews(`waits for ${error.waitsFor}`)) {
+        log.warn(
+          { err: error, segment: name, advice },
+          `segments wait for ${error.waitsFor}; storing what others take`,
+        );
+      }
+      return;
+    }
+    this.#waiting.forget(name);
     const isNew = !this.#failing.has(name);
     const failing = this.#failing.note(segment, {
       error,
@@ -300,9 +345,10 @@ export class Loader {
 
   #forget(name: string): void {
     this.#failing.forget(name);
+    this.#waiting.forget(name);
     this.#inDoubt.delete(name);
     this.#stored.delete(name);
-    if (this.#failing.size === 0) this.#logged.clear();
+    if (this.#failing.size === 0 && this.#waiting.size === 0) this.#logged.clear();
   }
 
   async #pause(ms: number): Promise<void> {

@@ -162,6 +162,15 @@ export class Spool {
     this.#scheduleSeal(open, ageMs);
   }
 
+  /** Seals the open segment at once when it is so old, whatever waits before it. */
+  async sealOlderThan(ageMs: number): Promise<void> {
+    const open = this.#open;
+    if (open === null || Date.now() < open.firstBlockAtMs + ageMs) return;
+    await this.#inTurn(async () => {
+      if (this.#open === open) await this.#seal('age');
+    });
+  }
+
   /** Segments that wait for the loader, the oldest first. */
   get sealed(): readonly Segment[] {
     return this.#sealed;

@@ -111,6 +111,11 @@ export class EngineError extends Error {
   readonly isUnseen: boolean;
   /** True when it is known that the store's own files were at fault, and not what a statement brought. */
   readonly isAboutStore: boolean;
+  /**
+   * The part of the store that has not taken its share of an insert, while others have theirs: what else is inserted
+   * may be taken by these. Null where the insert has failed for all.
+   */
+  readonly waitsFor: string | null;
 
   constructor(
     code: EngineError['code'],
@@ -119,11 +124,13 @@ export class EngineError extends Error {
       clickhouseCode = 0,
       isUnseen = false,
       isAboutStore = false,
+      waitsFor = null,
       ...options
     }: ErrorOptions & {
       readonly clickhouseCode?: number;
       readonly isUnseen?: boolean;
       readonly isAboutStore?: boolean;
+      readonly waitsFor?: string | null;
     } = {},
   ) {
     super(message, options);
@@ -131,5 +138,6 @@ export class EngineError extends Error {
     this.clickhouseCode = clickhouseCode;
     this.isUnseen = isUnseen;
     this.isAboutStore = isAboutStore;
+    this.waitsFor = waitsFor;
   }
 }

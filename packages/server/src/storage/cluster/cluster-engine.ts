@@ -810,9 +810,9 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
   #giveUp(server: ClickHouseHttp): void {
     const others = this.#servers.filter((other) => other !== server && this.#healthOf(other).state === 'up');
     if (others.length === 0) return;
-    const shard = this.#shards?.numberOf(server) ?? null;
-    const hasReplica = shard !== null && others.some((other) => this.#shards?.numberOf(other) === shard);
-    server.giveUp(`${server.origin} has stopped responding; another server is asked`, hasReplica);
+    // Also where its shard has no other replica: the segment waits for the shard then, and others go on.
+    const isReplicated = (this.#shards?.numberOf(server) ?? null) !== null;
+    server.giveUp(`${server.origin} has stopped responding; another server is asked`, isReplicated);
   }
 
   /** What is asked of one server and no other. */

@@ -9,6 +9,9 @@ import { wordsOf } from './words-of.ts';
 /** These keep a server from being used while there is another one. */
 const DOWN: readonly NodeTroubleCode[] = ['store_node_away', 'store_node_login', 'store_node_other_store'];
 
+/** Of a server that did not respond to its last check, or must not be used. */
+export const DOWN_RANK = 2;
+
 /** ClickHouse's own for a disk that has no space left. */
 const NOT_ENOUGH_SPACE = 243;
 
@@ -57,7 +60,7 @@ export class NodeHealth {
 
   /** Where it stands among servers that hold the same: the lowest is asked first. */
   get rank(): number {
-    if (this.#state === 'down') return 2;
+    if (this.#state === 'down') return DOWN_RANK;
     return this.#troubles.has('store_node_read_only') ? 1 : 0;
   }
 

@@ -4,6 +4,7 @@ import type { ClickHouseHttp, HttpStatement } from './clickhouse-http.ts';
 import { shardHashOfTrace } from './cluster-tables.ts';
 import { EngineError } from '../engine.ts';
 import { isLoginError } from './login-error.ts';
+import { DOWN_RANK } from './node-health.ts';
 import type { Shards } from './shards.ts';
 import { splitNative } from './split-native.ts';
 import { SplitError } from './native-cursor.ts';
@@ -14,7 +15,7 @@ export interface ShardedInsertsOptions {
   readonly servers: readonly ClickHouseHttp[];
   /** Asks what the server is, if that is not known. Rejects where it cannot be used. */
   readonly admit: (server: ClickHouseHttp) => Promise<void>;
-  /** Where a server stands among those of its shard: the lowest is asked first. */
+  /** Where a server stands among those of its shard: the lowest is asked first, and one that is down not at all. */
   readonly rank: (server: ClickHouseHttp) => number;
   /** The server did not answer, rejects the login, or is another store. */
   readonly noteFailed: (server: ClickHouseHttp, error: unknown) => void;
@@ -32,6 +33,8 @@ export interface ShardedInsertsOptions {
 export class ShardedInserts {
   readonly #options: ShardedInsertsOptions;
   readonly #asking = new Map<ClickHouseHttp, Promise<void>>();
+  /** Of segments that wait for a shard, by token and number of shards: which of these, by index, have their parts. */
+  readonly #taken = new Map<string, Set<number>>();
 
   constructor(options: ShardedInsertsOptions) {
     this.#options = options;
@@ -85,14 +88,30 @@ export class ShardedInserts {
       throw error;
     });
     if (parts === null) return false;
-    // What is stored of one shard stays: a repeat is told from it by the token.
+    // What is stored of one shard stays: a repeat is told from it by the token, and not sent there again.
+    const name = `${token}-of${count}`;
+    const taken = this.#taken.get(name) ?? new Set<number>();
     const ended = await Promise.allSettled(
       parts.map(async (data, index) => {
-        if (data.length > 0) await this.#insert(replicas[index] ?? [], data, `${token}-${index + 1}of${count}`);
+        if (data.length === 0 || taken.has(index)) return;
+        await this.#insert(replicas[index] ?? [], data, `${token}-${index + 1}of${count}`);
+        taken.add(index);
       }),
     );
-    for (const outcome of ended) if (outcome.status === 'rejected') throw outcome.reason;
-    return true;
+    const failed = ended.flatMap((outcome, index) =>
+      outcome.status === 'rejected' ? [{ index, reason: outcome.reason as unknown }] : [],
+    );
+    this.#taken.delete(name);
+    const [first] = failed;
+    if (first === undefined) return true;
+    this.#taken.set(name, taken);
+    const refused = failed.find(({ reason }) => !isAway(reason));
+    if (refused !== undefined) throw refused.reason;
+    // Where every shard fails, so will what comes behind this segment.
+    if (failed.length === count) throw first.reason;
+    const message = first.reason instanceof Error ? first.reason.message : String(first.reason);
+    const numbers = failed.map(({ index }) => this.#options.shards.numbers[index]).join(', ');
+    throw new EngineError('unavailable', message, { cause: first.reason, waitsFor: `shard ${numbers}` });
   }
 
   async #partsOf(path: string, count: number): Promise<Buffer[][]> {
@@ -113,6 +132,11 @@ export class ShardedInserts {
 
   async #insert(replicas: readonly ClickHouseHttp[], data: readonly Buffer[], token: string): Promise<void> {
     const { rank, admit, noteFailed, statement } = this.#options;
+    if (replicas.every((server) => rank(server) >= DOWN_RANK)) {
+      // The next check tells when one responds: until then one that hangs would hold up what others could take.
+      const origins = replicas.map(({ origin }) => origin).join(', ');
+      throw new EngineError('unavailable', `no server of the shard responds (${origins})`, { isUnseen: true });
+    }
     let last: unknown;
     for (const server of replicas.toSorted((a, b) => rank(a) - rank(b))) {
       try {
@@ -128,4 +152,9 @@ export class ShardedInserts {
     }
     throw last;
   }
+}
+
+/** The shard, and not what it was sent. */
+function isAway(reason: unknown): boolean {
+  return reason instanceof EngineError && (reason.code === 'unavailable' || reason.code === 'timeout');
 }
