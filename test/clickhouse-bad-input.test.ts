@@ -20,7 +20,12 @@ const isReady = async (collector: Collector): Promise<boolean> => (await readyz(
 const takenFiles = (collector: Collector): Promise<number> =>
   metricOf(collector, 'throughline_store_file_reads_total', { file: 'password', outcome: 'taken' });
 
-/** What an operator gets wrong: one clear line each, and the spool holds what came. */
+/**
+ * What an operator gets wrong: one clear line each, and the spool holds what came. Elsewhere: a name of a cluster that the
+ * servers do not know, a macro or a shard that is missing (`clickhouse-cluster`), two URLs of two stores
+ * (`one-collector-a-store`), a full disk of one server (`clickhouse-nodes`, `clickhouse-fleet`), a server that is too old
+ * (`cluster-engine`), a database that nobody has made where the schema is external (`clickhouse-schema`).
+ */
 describe.skipIf(program === undefined)('a ClickHouse server that cannot be used as it is', () => {
   let server: ClickHouseServer;
   let folder: string;

@@ -446,7 +446,7 @@ function createStore(scope: Scope, { visibility, time, notedDays, hasBacklog }: 
           registry,
           limits: limits.cluster,
           lease: storeLease,
-          ...(fleet !== null && { fleet }),
+          ...(fleet !== null && { fleet, startAt: fleet.number }),
           schema: config.storeSchema,
           check: new StoreCheck(storeCheck),
           files: openStoreFiles(config, log, registry),

@@ -67,8 +67,8 @@ function rows(sql: string, response: ServerResponse, data: unknown[][]): void {
   response.end(inLines ? data.map((row) => `${JSON.stringify(row)}\n`).join('') : JSON.stringify({ data }));
 }
 
-async function engineAt(urls: string[], limits: Partial<ClusterLimits> = {}): Promise<ClusterEngine> {
-  const engine = new ClusterEngine({ urls, log: silentLog, registry: new Registry(), limits });
+async function engineAt(urls: string[], limits: Partial<ClusterLimits> = {}, startAt = 0): Promise<ClusterEngine> {
+  const engine = new ClusterEngine({ urls, startAt, log: silentLog, registry: new Registry(), limits });
   await engine.start();
   open.push(engine);
   return engine;
@@ -149,6 +149,16 @@ test('the next server takes over from one that cannot be reached', async () => {
   await ask(engine);
   expect(statementsOf(second)).toHaveLength(1);
   expect(engine.state).toEqual({ kind: 'ready' });
+});
+
+test('collectors side by side begin with different servers, and go on with the others behind it', async () => {
+  const [first, second] = [await play(), await play()];
+  await ask(await engineAt([first.url, second.url], {}, 3));
+  expect(statementsOf(first)).toEqual([]);
+  expect(statementsOf(second)).not.toEqual([]);
+  await open.splice(1, 1)[0]?.close();
+  await ask(await engineAt([first.url, second.url], {}, 3));
+  expect(statementsOf(first)).not.toEqual([]);
 });
 
 test('the next server takes over from one that is there and answers nothing, or refuses everybody', async () => {

@@ -46,8 +46,10 @@ import { RunningStatements } from './running-statements.ts';
 import { Shards } from './shards.ts';
 
 export interface ClusterEngineOptions {
-  /** `http(s)://[user[:password]@]host[:port]` of servers that share their tables; the first that answers is used. */
+  /** `http(s)://[user[:password]@]host[:port]` of servers that share their tables; the first that answers is used, … */
   readonly urls: readonly string[];
+  /** … from this one on, as an index of any size; 0 by default. Collectors side by side ask different ones. */
+  readonly startAt?: number;
   readonly log: Logger;
   readonly registry: Registry;
   readonly limits?: Partial<ClusterLimits>;
@@ -108,6 +110,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     if (options.urls.length === 0) throw new RangeError('no URL of a ClickHouse server was given');
     this.#options = options;
     this.#limits = { ...CLUSTER_LIMITS, ...options.limits };
+    this.#current = (options.startAt ?? 0) % options.urls.length;
     const { cluster, policy, files, log } = options;
     this.tables = cluster === undefined ? singleServerTables(policy) : clusterTables(cluster, policy);
     this.#servers = options.urls.map((url) => {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
@@ -118,6 +119,11 @@ export class CollectorFleet implements Lease {
 
   get term(): number | null {
     return this.#isMember && !this.isOutdated && !this.#isBesideStranger ? this.#joins : null;
+  }
+
+  /** Of this session, from 0: any number, so that collectors spread over what there are several of. */
+  get number(): number {
+    return createHash('sha256').update(this.#options.session).digest().readUInt32BE();
   }
 
   /** Collectors that store into the cluster, this one included, as of the last renewal. */

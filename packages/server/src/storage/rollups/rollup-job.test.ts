@@ -406,6 +406,41 @@ describe('RollupJob', () => {
     await job.stop(1_000);
   });
 
+  it('asks the shards of several collectors for nothing while there is nothing new', async () => {
+    let until = 10;
+    let asked = 0;
+    const job = new RollupJob({
+      engine: store.engine,
+      shards: () => {
+        asked += 1;
+        return Promise.resolve([store.engine]);
+      },
+      visibility: new SpanVisibility(),
+      log,
+      registry: new Registry(),
+      jobs: new Jobs({ log, registry: new Registry() }),
+      firstUnstored: () => null,
+      lastArrival: () => 0,
+      term: () => 1,
+      fleet: {
+        term: 1,
+        publishedUntil: 0,
+        storedUntil: () => Promise.resolve(until),
+        startAfter: () => {},
+        renew: () => Promise.resolve(),
+        engine: store.engine,
+      },
+    });
+    await job.run(true);
+    until = 20;
+    await job.run(true);
+    expect(asked).toBe(0);
+    await storeSpans(15, 100);
+    await job.run(true);
+    expect(asked).toBeGreaterThan(0);
+    expect(await wrongTables()).toEqual([]);
+  });
+
   it('adds spans of more days at once than a statement may insert', async () => {
     // To empty so many days takes longer than to start an engine.
     await using own = await startEngine();

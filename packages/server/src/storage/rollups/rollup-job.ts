@@ -335,6 +335,7 @@ export class RollupJob {
   async #add(until: number): Promise<boolean> {
     const { visibility, fleet } = this.#options;
     const after = visibility.countedUntil;
+    if (fleet !== undefined && !(await this.#hasNew(after, until))) return false;
     let batches = await this.#batchesOf(after, until);
     if (batches.length === 0) {
       // The members of a fleet go by what is noted.
@@ -429,6 +430,16 @@ export class RollupJob {
         await shard.command(...given);
       },
     }));
+  }
+
+  /**
+   * Whether it is worth to ask each shard, which costs it more: several collectors store, and nobody has told this one.
+   * A replica may not know yet what is new: the next run asks again.
+   */
+  async #hasNew(after: number, until: number): Promise<boolean> {
+    const { engine } = this.#options;
+    const sql = `SELECT 1 FROM ${engine.tables.spans.read} WHERE ${arrivedWithin({ after, until })} LIMIT 1`;
+    return (await rowsOf(engine, sql, QUERY_TIMEOUT_MS)).length > 0;
   }
 
   /** The spans that arrived behind `after`, up to `until`, and how they are found; none where there are none. */
