@@ -17,7 +17,7 @@ import {
   type SpanRecovery,
 } from '../engine.ts';
 import { EngineMetrics } from '../engine-metrics.ts';
-import { BLOCK_SETTINGS, insertTarget, TOKEN_SETTINGS } from '../insert.ts';
+import { insertTarget } from '../insert.ts';
 import type { CollectorFleet } from './collector-fleet.ts';
 import { underLease, type StoreLease } from './lease.ts';
 import type { LeaseEngine } from './lease-claims.ts';
@@ -25,20 +25,20 @@ import { expectSchema, type ReachedStore } from './expect-schema.ts';
 import { askCapabilities, migrate, pendingMigrations } from '../migrations/migrate.ts';
 import type { Migration } from '../migrations/migration.ts';
 import { findStoreId } from '../store-id.ts';
-import { insertMissingSpans, SPAN_STRUCTURE } from '../insert-missing-spans.ts';
 import { acquireQuerySlot } from '../acquire-query-slot.ts';
-import { sqlString } from '../sql.ts';
-import { OtherStoreError, type StoreCheck } from './store-check.ts';
+import type { StoreCheck } from './store-check.ts';
 import type { StoreFiles } from './store-files.ts';
 import type { StoreNodes } from '../store-node.ts';
-import { NodeChecks } from './node-checks.ts';
 import { isDiskFull, NodeHealth } from './node-health.ts';
 import { NodeMetrics } from './node-metrics.ts';
 import { isLoginError } from './login-error.ts';
 import { wordsOf } from './words-of.ts';
 import { UnreachableError } from './unreachable-error.ts';
-import { IN_DATABASE, singleServerTables, type StoragePolicy, type Tables } from '../tables.ts';
-import { rowsIn, rowsOf } from '../rows-of.ts';
+import { singleServerTables, type StoragePolicy, type Tables } from '../tables.ts';
+import { rowsIn } from '../rows-of.ts';
+import { ClusterInserts } from './cluster-inserts.ts';
+import { ClusterServers } from './cluster-servers.ts';
+import { ClusterStatements } from './cluster-statements.ts';
 import { clusterTables } from './cluster-tables.ts';
 import { ClusterSettings } from './cluster-settings.ts';
 import { ShardedInserts } from './sharded-inserts.ts';
@@ -76,13 +76,6 @@ export interface ClusterEngineOptions {
   readonly onAway?: () => void;
 }
 
-interface CommandOptions {
-  readonly timeoutMs?: number;
-  readonly run?: (statement: HttpStatement) => Promise<Uint8Array>;
-  /** What one collector does for all. */
-  readonly isJob?: boolean;
-}
-
 /** ClickHouse servers over HTTP. One of them is used until it does not answer, and then the next that does. */
 export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
   readonly tables: Tables;
@@ -99,18 +92,18 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
   readonly #shards: Shards | null;
   readonly #sharded: ShardedInserts | null;
   readonly #away: AwayShards | null;
-  readonly #statements: RunningStatements;
-  #current = 0;
+  readonly #running: RunningStatements;
+  readonly #choice: ClusterServers;
+  readonly #put: ClusterStatements;
+  readonly #inserts: ClusterInserts;
   #isOpen = false;
   #state: EngineState = { kind: 'starting' };
   #capabilities: Capabilities | null = null;
-  #runningInsert: Promise<unknown> = Promise.resolve();
 
   constructor(options: ClusterEngineOptions) {
     if (options.urls.length === 0) throw new RangeError('no URL of a ClickHouse server was given');
     this.#options = options;
     this.#limits = { ...CLUSTER_LIMITS, ...options.limits };
-    this.#current = (options.startAt ?? 0) % options.urls.length;
     const { cluster, policy, files, log } = options;
     this.tables = cluster === undefined ? singleServerTables(policy) : clusterTables(cluster, policy);
     this.#servers = options.urls.map((url) => {
@@ -119,7 +112,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
         connectTimeoutMs: this.#limits.pingTimeoutMs,
         ...(files !== undefined && { files }),
         onEnded: (statement, error) => {
-          if (this.#state.kind !== 'closed') this.#healthOf(server).noteEnded(statement, error);
+          if (this.#state.kind !== 'closed') this.#choice.healthOf(server).noteEnded(statement, error);
         },
       });
       return server;
@@ -142,20 +135,51 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
         }),
       );
     }
-    this.#statements = new RunningStatements(this.#servers, this.#limits);
+    this.#running = new RunningStatements(this.#servers, this.#limits);
     this.#cluster = cluster === undefined ? null : new ClusterSettings(cluster, this.tables, this.#limits);
     this.#shards = cluster === undefined ? null : new Shards(cluster);
+    this.#choice = new ClusterServers({
+      servers: this.#servers,
+      health: this.#health,
+      startAt: (options.startAt ?? 0) % options.urls.length,
+      tables: this.tables,
+      limits: this.#limits,
+      closing: this.#closing.signal,
+      running: this.#running,
+      statements: () => this.#put,
+      shards: this.#shards,
+      check: options.check,
+      files,
+      isToldToEnd: () => this.#capabilities?.cancelsWithConnection === false,
+      isOpen: () => this.#isOpen,
+      becomes: (problem) => this.#becomes(problem),
+      onAway: options.onAway,
+    });
+    const shared = {
+      limits: this.#limits,
+      cluster: this.#cluster,
+      running: this.#running,
+      capabilities: () => this.#capabilities,
+      run: (statement: HttpStatement) => this.#choice.run(statement),
+    };
+    this.#put = new ClusterStatements({ ...shared, isExternal: this.#isExternal, closing: this.#closing.signal });
+    this.#inserts = new ClusterInserts({
+      ...shared,
+      tables: this.tables,
+      statements: this.#put,
+      sharded: () => this.#sharded,
+    });
     this.#sharded =
       this.#shards === null
         ? null
         : new ShardedInserts({
             shards: this.#shards,
             servers: this.#servers,
-            admit: (server) => this.#admit(server),
-            rank: (server) => this.#healthOf(server).insertRank,
-            noteFailed: (server, error) => this.#noteFailed(server, error),
+            admit: (server) => this.#choice.admit(server),
+            rank: (server) => this.#choice.healthOf(server).insertRank,
+            noteFailed: (server, error) => this.#choice.noteFailed(server, error),
             isPlain: () => this.#capabilities?.lowCardinality !== true,
-            statement: (token) => this.#insertStatement(insertTarget(this.tables, 'spans', 'local'), token),
+            statement: (token) => this.#inserts.statement(insertTarget(this.tables, 'spans', 'local'), token),
           });
     this.#away = this.#shards === null ? null : this.#awayShards(cluster ?? '', this.#shards);
     const limitCounter = new LimitCounter(options.registry);
@@ -196,7 +220,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
   /** What is known of each server. */
   get nodes(): StoreNodes {
     const nodes = this.#servers.map((server) => {
-      const { node, replica, version, state, since, troubles } = this.#healthOf(server);
+      const { node, replica, version, state, since, troubles } = this.#choice.healthOf(server);
       return { node, shard: this.#shards?.numberOf(server) ?? null, replica, version, state, since, troubles };
     });
     const isDown = (number: number): boolean => {
@@ -210,17 +234,13 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     };
   }
 
-  #healthOf(server: ClickHouseHttp): NodeHealth {
-    return this.#health.get(server) as NodeHealth;
-  }
-
   /**
    * Waits with the state `down` for servers that are unreachable or reject the login; meanwhile the spool keeps what
    * arrives.
    */
   async start(): Promise<void> {
     const { signal } = this.#closing;
-    this.#checkNodes();
+    this.#choice.startChecks();
     while (!signal.aborted) {
       try {
         await this.#open();
@@ -244,8 +264,8 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
   async reach(): Promise<ReachedStore> {
     const engine = {
       tables: this.tables,
-      query: (sql: string, options: QueryOptions) => this.#select(sql, options),
-      command: (sql: string, timeoutMs = this.#limits.commandTimeoutMs) => this.#command(sql, { timeoutMs }),
+      query: (sql: string, options: QueryOptions) => this.#put.select(sql, options),
+      command: (sql: string, timeoutMs = this.#limits.commandTimeoutMs) => this.#put.command(sql, { timeoutMs }),
     };
     const capabilities = await askCapabilities(engine);
     this.#capabilities = capabilities;
@@ -258,8 +278,8 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
       const run = (statement: HttpStatement): Promise<Uint8Array> => server.run(statement);
       // Rows that somebody has put in by hand may have no quorum.
       const settings = this.#cluster?.always ?? {};
-      const query = (sql: string, options: QueryOptions) => this.#select(sql, options, run, settings);
-      const command = (sql: string) => this.#command(sql, this.#limits.commandTimeoutMs, run);
+      const query = (sql: string, options: QueryOptions) => this.#put.select(sql, options, run, settings);
+      const command = (sql: string) => this.#put.command(sql, { run });
       return { origin: server.origin, engine: { tables: this.tables, query, command } };
     });
     return { engine, capabilities, quorum: this.#cluster?.quorum ?? 0, servers };
@@ -275,7 +295,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     const jobs = {
       ...direct,
       command: (sql: string, timeoutMs = this.#limits.commandTimeoutMs) =>
-        this.#command(sql, { timeoutMs, isJob: true }),
+        this.#put.command(sql, { timeoutMs, isJob: true }),
     };
     const engine = lease === undefined ? direct : underLease(jobs, lease);
     if (fleet === undefined) {
@@ -343,7 +363,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
   async #migrate(engine: LeaseEngine): Promise<void> {
     if (this.#isExternal) return;
     const { migrations } = this.#options;
-    if ((await pendingMigrations(engine, migrations)).length > 0) await this.#statements.endJobsOfOthers();
+    if ((await pendingMigrations(engine, migrations)).length > 0) await this.#running.endJobsOfOthers();
     await migrate(engine, migrations);
   }
 
@@ -359,9 +379,9 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
         const timeoutMs = Math.max(1, Math.round(options.timeoutMs - (performance.now() - begin)));
         const asked = { ...options, timeoutMs };
         const bytes = await (this.#away?.answer(
-          (settings) => this.#select(sql, asked, (statement) => this.#runWith(statement, settings)),
+          (settings) => this.#put.select(sql, asked, (statement) => this.#runWith(statement, settings)),
           options.onPartial,
-        ) ?? this.#select(sql, asked));
+        ) ?? this.#put.select(sql, asked));
         this.#metrics.queryEnded('ok', performance.now() - begin);
         return bytes;
       } finally {
@@ -380,7 +400,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
       rows: async (sql, settings) => {
         const timeoutMs = this.#limits.pingTimeoutMs + this.#limits.shardSilenceMs;
         const options = { format: 'JSONCompactEachRow', timeoutMs } as const;
-        return rowsIn(await this.#select(sql, options, (statement) => this.#runWith(statement, settings)));
+        return rowsIn(await this.#put.select(sql, options, (statement) => this.#runWith(statement, settings)));
       },
       recheckMs: this.#limits.shardRecheckMs,
       log: this.#options.log,
@@ -389,12 +409,12 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
   }
 
   #runWith(statement: HttpStatement, settings: HttpStatement['settings']): Promise<Uint8Array> {
-    return this.#run({ ...statement, settings: { ...statement.settings, ...settings } });
+    return this.#choice.run({ ...statement, settings: { ...statement.settings, ...settings } });
   }
 
   async command(sql: string): Promise<void> {
     this.#checkOpen();
-    await this.#command(sql);
+    await this.#put.command(sql);
   }
 
   /**
@@ -407,123 +427,45 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
       query: (sql, options) => this.query(sql, options),
       command: async (sql) => {
         this.#checkOpen();
-        await this.#command(sql, { isJob: true });
+        await this.#put.command(sql, { isJob: true });
       },
     };
   }
 
   /** Rejects as `unavailable` while a server may run what another collector has sent for all; call it again then. */
   async endJobsOfOthers(): Promise<void> {
-    await this.#statements.endJobsOfOthers();
+    await this.#running.endJobsOfOthers();
   }
 
   async insertNativeFile(table: string, path: string, deduplicationToken: string): Promise<void> {
     this.#checkOpen();
-    await this.#asRunningInsert(this.#insertFile(table, path, deduplicationToken));
-  }
-
-  async #insertFile(table: string, path: string, token: string): Promise<void> {
-    if (table === 'spans' && (await this.#sharded?.insert(path, token)) === true) return;
-    await this.#run({ ...this.#insertStatement(insertTarget(this.tables, table), token), file: path });
-  }
-
-  #insertStatement(target: string, token: string): HttpStatement {
-    const takesTokens = this.#capabilities?.deduplicationTokens === true;
-    return {
-      sql: `INSERT INTO ${target} FORMAT Native`,
-      isRepeatable: false,
-      settings: {
-        ...this.#insertSettings(token),
-        ...(takesTokens && { insert_deduplication_token: token }),
-      },
-      timeoutMs: this.#limits.insertTimeoutMs,
-    };
+    await this.#inserts.asRunning(this.#inserts.insertFile(table, path, deduplicationToken));
   }
 
   async insertPlainFile(table: string, path: string, name: string): Promise<void> {
     this.#checkOpen();
-    await this.#asRunningInsert(
-      this.#run({
-        sql: `INSERT INTO ${insertTarget(this.tables, table)} FORMAT Native`,
-        file: path,
-        isRepeatable: false,
-        settings: this.#plainSettings(name),
-        timeoutMs: this.#limits.insertTimeoutMs,
-      }),
-    );
+    await this.#inserts.asRunning(this.#inserts.insertPlain(table, path, name));
   }
 
   async checkInsertEnded(name: string): Promise<void> {
     this.#checkOpen();
-    await this.#statements.checkInsertEnded(name);
+    await this.#running.checkInsertEnded(name);
   }
 
   async insertMissingSpans(path: string, deduplicationToken: string): Promise<number> {
     this.#checkOpen();
     if (this.#cluster !== null) {
       // A replicated table notes a token together with the part that it came with: a repeat stores what is missing.
-      await this.#asRunningInsert(this.#insertFile('spans', path, deduplicationToken));
+      await this.#inserts.asRunning(this.#inserts.insertFile('spans', path, deduplicationToken));
       return 0;
     }
-    await this.#statements.checkInsertEnded(deduplicationToken);
+    await this.#running.checkInsertEnded(deduplicationToken);
     if (this.#isExternal && this.#capabilities?.deduplicationTokens === true) {
       // To compare takes a table of its own, which we may not make here: the server knows the repeat by its token.
-      await this.#asRunningInsert(this.#insertFile('spans', path, deduplicationToken));
+      await this.#inserts.asRunning(this.#inserts.insertFile('spans', path, deduplicationToken));
       return 0;
     }
-    return await this.#asRunningInsert(this.#insertMissing(path, deduplicationToken));
-  }
-
-  /**
-   * The server cannot read our file: it gets the segment into a table of its own, which is gone with it at the latest.
-   */
-  async #insertMissing(path: string, token: string): Promise<number> {
-    const { insertTimeoutMs: timeoutMs } = this.#limits;
-    const copy = this.tables.named(`in_doubt_${token.replaceAll('-', '_')}`).local;
-    const settings = this.#plainSettings(token);
-    await this.#command(`DROP TABLE IF EXISTS ${copy}`);
-    await this.#command(`CREATE TABLE ${copy} (${SPAN_STRUCTURE}) ENGINE = Memory`);
-    try {
-      await this.#run({
-        sql: `INSERT INTO ${copy} FORMAT Native`,
-        file: path,
-        isRepeatable: false,
-        settings,
-        timeoutMs,
-      });
-      return await insertMissingSpans(copy, {
-        tables: this.tables,
-        select: (sql) => this.#select(sql, { format: 'JSONCompactEachRow', timeoutMs }),
-        insert: async (sql) => void (await this.#run({ sql, isRepeatable: false, settings, timeoutMs })),
-      });
-    } finally {
-      // One that stays is dropped when the segment comes again.
-      await this.#command(`DROP TABLE IF EXISTS ${copy}`).catch(() => {});
-    }
-  }
-
-  #insertSettings(token: string): Record<string, string | number> {
-    const takesTokens = this.#capabilities?.deduplicationTokens === true;
-    return {
-      ...BLOCK_SETTINGS,
-      ...(takesTokens && TOKEN_SETTINGS),
-      ...this.#compatibility(),
-      ...this.#cluster?.always,
-      query_id: this.#statements.insertId(token),
-      max_execution_time: Math.max(1, Math.ceil(this.#limits.insertTimeoutMs / 1000)),
-    };
-  }
-
-  #plainSettings(token: string): Record<string, string | number> {
-    const takesTokens = this.#capabilities?.deduplicationTokens === true;
-    return { ...this.#insertSettings(token), ...(takesTokens && { insert_deduplicate: 0 }) };
-  }
-
-  /** Spans and request metrics may be inserted at the same time. */
-  async #asRunningInsert<T>(insert: Promise<T>): Promise<T> {
-    const before = this.#runningInsert;
-    this.#runningInsert = insert.catch(() => {}).then(() => before);
-    return await insert;
+    return await this.#inserts.asRunning(this.#inserts.insertMissing(path, deduplicationToken));
   }
 
   async close(): Promise<void> {
@@ -532,7 +474,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     this.#state = { kind: 'closed' };
     const reason = new EngineError('unavailable', 'the engine is closed');
     for (const server of this.#servers) server.endQueries(reason);
-    await Promise.race([this.#runningInsert, delay(this.#limits.closeTimeoutMs, undefined, { ref: false })]);
+    await Promise.race([this.#inserts.ended, delay(this.#limits.closeTimeoutMs, undefined, { ref: false })]);
     for (const server of this.#servers) server.close(reason);
   }
 
@@ -541,160 +483,6 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     if (this.#isOpen) return;
     const reason = this.#state.kind === 'down' ? this.#state.reason : 'the engine is starting';
     throw new EngineError('unavailable', reason, { isUnseen: true });
-  }
-
-  async #select(
-    sql: string,
-    { format, timeoutMs, signal }: QueryOptions,
-    run = (statement: HttpStatement): Promise<Uint8Array> => this.#run(statement),
-    settings = this.#cluster?.forSelect(sql),
-  ): Promise<Uint8Array> {
-    const isOld = this.#capabilities?.rowsInLines !== true;
-    const asked = format === 'JSONCompactEachRow' && isOld ? 'JSONCompact' : format;
-    const statement: HttpStatement = {
-      sql: `${sql}\nFORMAT ${asked}`,
-      settings: {
-        max_execution_time: Math.max(1, Math.ceil(timeoutMs / 1000)),
-        max_memory_usage: this.#limits.queryMemoryBytesMax,
-        max_result_bytes: this.#limits.resultBytesMax,
-        // Whatever the servers' profiles say, and 18.16 by itself.
-        output_format_json_quote_64bit_integers: 0,
-        // ClickHouse does it for a statement that changes nothing.
-        ...(this.#capabilities?.cancelsWithConnection === true && {
-          readonly: 2,
-          cancel_http_readonly_queries_on_client_close: 1,
-        }),
-        ...this.#compatibility(),
-        ...settings,
-      },
-      isRepeatable: true,
-      timeoutMs,
-      ...(signal !== undefined && { signal }),
-    };
-    const bytes = await this.#whenQuorum(timeoutMs, () => run(statement));
-    return asked === format ? bytes : rowsInLines(bytes);
-  }
-
-  async #command(
-    sql: string,
-    {
-      timeoutMs = this.#limits.commandTimeoutMs,
-      run = (statement) => this.#run(statement),
-      isJob = false,
-    }: CommandOptions = {},
-  ): Promise<void> {
-    if ((this.#cluster !== null || this.#isExternal) && (await this.#isThere(sql))) return;
-    const statement: HttpStatement = {
-      sql,
-      // A server goes on with what it began to write after we have left: what we repeat would be written twice.
-      settings: {
-        max_execution_time: Math.max(1, Math.floor(timeoutMs / 1000)),
-        ...this.#compatibility(),
-        ...this.#cluster?.forCommand(sql, timeoutMs),
-        ...(isJob && { query_id: this.#statements.jobId() }),
-      },
-      isRepeatable: false,
-      timeoutMs,
-    };
-    await this.#whenQuorum(timeoutMs, () => run(statement));
-  }
-
-  /**
-   * A table that every server has takes one insert at a time, and refuses another one, of another collector as well,
-   * before it has written anything; the same is asked of a replica that lacks the last one.
-   */
-  async #whenQuorum<T>(timeoutMs: number, run: () => Promise<T>): Promise<T> {
-    const end = performance.now() + Math.min(timeoutMs, QUORUM_WAIT_MS_MAX);
-    for (let waitMs = QUORUM_WAIT_MS; ; waitMs = Math.min(waitMs * 2, QUORUM_WAIT_MS * 8)) {
-      try {
-        return await run();
-      } catch (error) {
-        const isBusy = error instanceof EngineError && QUORUM_CODES.has(error.clickhouseCode);
-        if (!isBusy || performance.now() + waitMs > end || this.#closing.signal.aborted) throw error;
-        await delay(waitMs, undefined, { signal: this.#closing.signal }).catch(() => {});
-      }
-    }
-  }
-
-  /**
-   * Whether a statement would create what is there already. On a cluster it would wait for each of its servers, for as
-   * long as one of them is away; and who may not create anything would be refused.
-   */
-  async #isThere(sql: string): Promise<boolean> {
-    const [, kind, name = ''] = /^CREATE (TABLE|DATABASE) IF NOT EXISTS (?:\w+\.)?(\w+)/.exec(sql) ?? [];
-    if (kind === undefined) return false;
-    const where = kind === 'TABLE' ? `system.tables WHERE ${IN_DATABASE} AND` : 'system.databases WHERE';
-    const engine = { query: (asked: string, options: QueryOptions) => this.#select(asked, options) };
-    const found = await rowsOf(engine, `SELECT 1 FROM ${where} name = ${sqlString(name)}`, this.#limits.pingTimeoutMs);
-    return found.length > 0;
-  }
-
-  /** Before the version is known nothing is created. */
-  #compatibility(): Record<string, number> {
-    return this.#capabilities === null || this.#capabilities.lowCardinality
-      ? {}
-      : { allow_experimental_low_cardinality_type: 1 };
-  }
-
-  /**
-   * Asks the next server where one has certainly not seen the statement, or where it only reads, and the state follows.
-   */
-  async #run(statement: HttpStatement): Promise<Uint8Array> {
-    const deadline = performance.now() + statement.timeoutMs;
-    let last: unknown;
-    for (const server of this.#inOrder()) {
-      try {
-        await this.#admit(server);
-        const timeoutMs = Math.max(1, Math.round(deadline - performance.now()));
-        const bytes = await (statement.isRepeatable
-          ? this.#ask(server, { ...statement, timeoutMs })
-          : server.run(statement));
-        this.#current = this.#servers.indexOf(server);
-        this.#becomes(null);
-        return bytes;
-      } catch (error) {
-        last = error;
-        const isOfServer = error instanceof UnreachableError || isLoginError(error) || isDiskFull(error);
-        if (!isOfServer) throw error;
-        this.#noteFailed(server, error);
-        const isUnseen = isLoginError(error) || (error instanceof UnreachableError && error.isUnseen);
-        if (!isUnseen && !statement.isRepeatable) break;
-      }
-    }
-    this.#becomes(last);
-    throw last;
-  }
-
-  /** An old server goes on with a query that nobody waits for, unless it is told to end it. */
-  async #ask(server: ClickHouseHttp, statement: HttpStatement): Promise<Uint8Array> {
-    if (this.#capabilities?.cancelsWithConnection !== false) return await server.run(statement);
-    const id = this.#statements.queryId();
-    try {
-      return await server.run({ ...statement, settings: { ...statement.settings, query_id: id } });
-    } catch (error) {
-      const isLeft = error instanceof EngineError && error.code === 'timeout' && error.clickhouseCode === 0;
-      if (isLeft || statement.signal?.aborted === true) void this.#statements.endQuery(server, id);
-      throw error;
-    }
-  }
-
-  /** The server did not answer, rejects the login, or is another store. */
-  #noteFailed(server: ClickHouseHttp, error: unknown): void {
-    const health = this.#healthOf(server);
-    if (error instanceof OtherStoreError) {
-      health.noteDown(error, 'store_node_other_store');
-      this.#shards?.noteAway(server);
-      return;
-    }
-    // Of one that broke off, or answers as a proxy does, the next check tells whether it is there.
-    if (!(error instanceof UnreachableError) || error.isUnseen) health.noteDown(error);
-    this.#noteAway(server);
-  }
-
-  /** The one that is in use, and those behind it; those that are up before all others. */
-  #inOrder(): readonly ClickHouseHttp[] {
-    const [before, after] = [this.#servers.slice(0, this.#current), this.#servers.slice(this.#current)];
-    return [...after, ...before].toSorted((a, b) => this.#healthOf(a).rank - this.#healthOf(b).rank);
   }
 
   /**
@@ -714,17 +502,17 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
 
   async #shardOn(servers: readonly ClickHouseHttp[]): Promise<Pick<Engine, 'query' | 'command' | 'tables'>> {
     let last: unknown;
-    for (const server of servers.toSorted((a, b) => this.#healthOf(a).rank - this.#healthOf(b).rank)) {
+    for (const server of servers.toSorted((a, b) => this.#choice.healthOf(a).rank - this.#choice.healthOf(b).rank)) {
       const run = (statement: HttpStatement): Promise<Uint8Array> => server.run(statement);
-      const command = (sql: string): Promise<void> => this.#command(sql, { run, isJob: true });
+      const command = (sql: string): Promise<void> => this.#put.command(sql, { run, isJob: true });
       try {
-        await this.#admit(server);
+        await this.#choice.admit(server);
         await this.#sync(server, run);
-        return { tables: SHARD_TABLES, query: (sql, options) => this.#select(sql, options, run), command };
+        return { tables: SHARD_TABLES, query: (sql, options) => this.#put.select(sql, options, run), command };
       } catch (error) {
         last = error;
         if (!(error instanceof UnreachableError) && !isLoginError(error) && !isDiskFull(error)) throw error;
-        this.#noteFailed(server, error);
+        this.#choice.noteFailed(server, error);
       }
     }
     throw last;
@@ -737,26 +525,13 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
   async #sync({ origin }: ClickHouseHttp, run: (statement: HttpStatement) => Promise<Uint8Array>): Promise<void> {
     for (const timeoutMs of SYNC_TIMEOUTS_MS) {
       try {
-        await this.#command(`SYSTEM SYNC REPLICA ${this.tables.spans.local}`, { timeoutMs, run });
+        await this.#put.command(`SYSTEM SYNC REPLICA ${this.tables.spans.local}`, { timeoutMs, run });
         return;
       } catch (error) {
         if (!(error instanceof EngineError) || error.code !== 'timeout') throw error;
       }
     }
     throw new EngineError('unavailable', `${origin} has not fetched yet what other replicas of its shard have`);
-  }
-
-  /** What answers next there may be another store. */
-  #noteAway(server: ClickHouseHttp): void {
-    this.#options.check?.forget(server);
-    this.#shards?.noteAway(server);
-  }
-
-  /** Asks a server what it is, once, and again when it did not answer. */
-  async #admit(server: ClickHouseHttp): Promise<void> {
-    const engine = this.#askedOf(server);
-    await this.#options.check?.admit(server, engine);
-    await this.#shards?.ask(server, engine);
   }
 
   /** `problem` is null where a server is in use. */
@@ -771,66 +546,6 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
       this.#state = { kind: 'ready' };
     }
   }
-
-  /** Their state is known even while no query comes in. */
-  #checkNodes(): void {
-    const { check, files } = this.#options;
-    const checks = new NodeChecks({
-      health: this.#health,
-      limits: this.#limits,
-      signal: this.#closing.signal,
-      isReplicated: this.#cluster !== null,
-      lookAtFiles: async () => await files?.look(),
-      admit: async (server) => {
-        // Before the store is open nothing is known of it.
-        if (!this.#isOpen) return;
-        const engine = this.#askedOf(server);
-        // A server may be replaced between two statements.
-        await check?.recheck(server, engine).catch(throwUnlessResponds);
-        await this.#shards?.ask(server, engine).catch(throwUnlessResponds);
-      },
-      onChecked: (server, isSilent) => this.#noteChecked(server, isSilent),
-    });
-    checks.start();
-  }
-
-  #noteChecked(server: ClickHouseHttp, isSilent: boolean): void {
-    const health = this.#healthOf(server);
-    if (health.state === 'down') {
-      if (health.troubles[0]?.code === 'store_node_other_store') this.#shards?.noteAway(server);
-      else this.#noteAway(server);
-    }
-    if (isSilent) this.#giveUp(server);
-    const all = this.#servers.map((one) => this.#healthOf(one));
-    if (all.some(({ state }) => state === 'up')) this.#becomes(null);
-    if (!all.every(({ state }) => state === 'down')) return;
-    this.#becomes(health.troubles[0]?.message);
-    // A start may wait for long for a server that hangs.
-    if (!this.#isOpen) this.#options.onAway?.();
-  }
-
-  /** What waits for a server that does not respond goes to another one, if there is one that does. */
-  #giveUp(server: ClickHouseHttp): void {
-    const others = this.#servers.filter((other) => other !== server && this.#healthOf(other).state === 'up');
-    if (others.length === 0) return;
-    // Also where its shard has no other replica: the segment waits for the shard then, and others go on.
-    const isReplicated = (this.#shards?.numberOf(server) ?? null) !== null;
-    server.giveUp(`${server.origin} has stopped responding; another server is asked`, isReplicated);
-  }
-
-  /** What is asked of one server and no other. */
-  #askedOf(server: ClickHouseHttp): Pick<Engine, 'query' | 'tables'> {
-    return {
-      tables: this.tables,
-      query: (sql, options) => this.#select(sql, options, (asked) => server.run(asked)),
-    };
-  }
-}
-
-/** A server may know nothing of its store for now, as while Keeper is away, and is there all the same. */
-function throwUnlessResponds(error: unknown): void {
-  const isThere = error instanceof EngineError && error.clickhouseCode !== 0 && !isLoginError(error);
-  if (!isThere) throw error;
 }
 
 /** So long a replica may take to fetch what others have, attempt by attempt; then the shard is asked another time. */
@@ -861,16 +576,3 @@ function inWords(error: EngineError): EngineError {
 
 /** A start beside others waits so many times before it says so: to make the tables takes some seconds. */
 const LOOKS_TO_TELL = 15;
-
-/** Too few live replicas, an insert that waits for its quorum, a replica that is not in the last one. */
-const QUORUM_CODES = new Set([285, 286, 289]);
-/** So long a statement waits for the quorum of another one, which takes some ten milliseconds, … */
-const QUORUM_WAIT_MS_MAX = 5_000;
-/** … and asks again after this first. */
-const QUORUM_WAIT_MS = 15;
-
-/** What `JSONCompactEachRow` would have answered. */
-function rowsInLines(json: Uint8Array): Uint8Array {
-  const { data } = JSON.parse(new TextDecoder().decode(json)) as { data: unknown[] };
-  return Buffer.from(data.map((row) => `${JSON.stringify(row)}\n`).join(''));
-}
