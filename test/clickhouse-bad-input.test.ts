@@ -23,7 +23,7 @@ const takenFiles = (collector: Collector): Promise<number> =>
 /**
  * What an operator gets wrong: one clear line each, and the spool holds what came. Elsewhere: a name of a cluster that the
  * servers do not know, a macro or a shard that is missing (`clickhouse-cluster`), two URLs of two stores
- * (`one-collector-a-store`), a full disk of one server (`clickhouse-nodes`, `clickhouse-fleet`), a server that is too old
+ * (`one-collector-a-store`), a full disk of one server (`clickhouse-nodes`), a server that is too old
  * (`cluster-engine`), a database that nobody has made where the schema is external (`clickhouse-schema`).
  */
 describe.skipIf(program === undefined)('a ClickHouse server that cannot be used as it is', () => {

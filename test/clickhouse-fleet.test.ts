@@ -2,9 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { findClickHouseServer, findZooKeeper } from '../scripts/workspace.mjs';
 import { startClickHouseCluster, type ClickHouseCluster } from './support/clickhouse-cluster.ts';
-import { startCollector, type Collector } from './support/collector.ts';
+import { readyz, startCollector, type Collector } from './support/collector.ts';
+import { startHangingProxy, type HangingProxy } from './support/hanging-proxy.ts';
 import { eventually } from './support/processes.ts';
-import { NOTHING_WRONG, SpanLedger } from './support/span-ledger.ts';
+import { NOTHING_WRONG, SERVICE, SpanLedger } from './support/span-ledger.ts';
 import { isCounted, wrongTables } from './support/wrong-tables.ts';
 
 /** So few that attribute values are counted, not estimated, also where a day is counted again. */
@@ -26,21 +27,26 @@ async function metric({ apiUrl }: Collector, name: string): Promise<number> {
 describe.skipIf(isMissing)('three collectors side by side on one cluster', () => {
   let cluster: ClickHouseCluster;
   let collectors: Collector[] = [];
+  /** Between the collectors and the second server. */
+  let network: HangingProxy;
   const ledger = new SpanLedger(SPANS_PER_REQUEST);
 
   beforeAll(async () => {
     cluster = await startClickHouseCluster(server ?? '', zooKeeper ?? '');
+    network = await startHangingProxy(cluster.servers[1].url);
     collectors = await Promise.all([1, 2, 3].map(() => startOnCluster()));
   });
   afterAll(async () => {
     await Promise.all(collectors.map((collector) => collector.stop()));
+    network?.stop();
     await cluster?.stop();
   });
 
   function startOnCluster(dataDirectory?: string): Promise<Collector> {
-    const urls = cluster.servers.map(({ url }) => url).join(',');
+    const [first, , third] = cluster.servers;
+    const checks = ['--cluster-ping-interval-ms', '500', '--cluster-ping-timeout-ms', '2s'];
     return startCollector({
-      args: ['--store', urls, '--store-cluster', cluster.name],
+      args: ['--store', [first.url, network.url, third.url].join(','), '--store-cluster', cluster.name, ...checks],
       env: { THROUGHLINE_CLUSTER_LEASE_MS: `${LEASE_MS}ms`, THROUGHLINE_CLUSTER_LEASE_RENEW_MS: '500ms' },
       ...(dataDirectory !== undefined && { dataDirectory }),
     });
@@ -106,6 +112,54 @@ describe.skipIf(isMissing)('three collectors side by side on one cluster', () =>
     await victim().kill();
     await sendTo(collectors);
     await victim().restart();
+    await sendTo(collectors);
+    await expectAllOnce();
+  });
+
+  /** Each collector says this of a server, or of a shard. */
+  async function allSay(code: string): Promise<void> {
+    await eventually(`each collector says ${code}`, async () => {
+      const said = await Promise.all(collectors.map((each) => readyz(each)));
+      return said.every(({ problems, warnings }) => [...problems, ...warnings].some((each) => each.code === code));
+    });
+  }
+
+  it.each([
+    ['killed', (victim: ClickHouseCluster['servers'][2]) => victim.kill(), () => cluster.servers[2].restart()],
+    [
+      'stopped',
+      (victim: ClickHouseCluster['servers'][2]) => Promise.resolve(victim.hang()),
+      () => Promise.resolve(cluster.servers[2].resume()),
+    ],
+  ])('while the one server of a shard is %s, and the other shard gets what is its own', async (_, end, begin) => {
+    await sendTo(collectors);
+    await end(cluster.servers[2]);
+    await sendTo(collectors);
+    await allSay('store_shard_down');
+    await sendTo(collectors);
+    // Traces are on the first shard and the second in turn, by the numbers of their requests.
+    const ofFirst = [...ledger.acknowledged].filter((number) => number % 2 === 0).length * SPANS_PER_REQUEST;
+    const stored = `SELECT count() FROM throughline.spans WHERE service = '${SERVICE}'`;
+    await eventually('the other shard has its spans', async () => {
+      const [[count] = []] = await cluster.servers[0].rows(stored);
+      return Number(count) === ofFirst;
+    });
+    await begin();
+    await sendTo(collectors);
+    await expectAllOnce();
+  });
+
+  it('while the network to a replica hangs', async () => {
+    await sendTo(collectors);
+    network.hang();
+    await sendTo(collectors);
+    await allSay('store_node_away');
+    await sendTo(collectors);
+    await eventually('the spools are empty', async () => {
+      const left = await Promise.all(collectors.map((each) => metric(each, 'throughline_spool_backlog_segments')));
+      return left.every((segments) => segments === 0);
+    });
+    network.resume();
     await sendTo(collectors);
     await expectAllOnce();
   });
