@@ -286,7 +286,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
   }
 
   async #open(): Promise<void> {
-    const { lease, fleet, check, policy, migrations } = this.#options;
+    const { lease, fleet, check, policy } = this.#options;
     const reached = await this.reach();
     if (policy !== undefined) await checkStoragePolicy(reached.engine, reached.capabilities, policy);
     await this.#sharded?.replicas();

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { FLEET_TABLE } from './collector-fleet.ts';
+import { FLEET_TABLE } from './fleet-table.ts';
 import { LAST_TERM, LEASE_TABLE } from './lease-claims.ts';
 import { forgetOldNotes } from './old-notes.ts';
 import { readProgress, RollupProgress } from '../rollups/rollup-progress.ts';
