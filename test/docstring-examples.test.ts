@@ -25,10 +25,15 @@ declare const requestCounter: sdk.SpanProcessor;
 `,
   trace: `
 import {
-  attributeText, compareTraces, criticalNs, criticalPath, errorOrigins, findAttribute, formatDuration, inferredDependency, likeCalls, tellStory, traceFromOtlp, type Trace, type TracesData,
+  attributeText, compareTraces, criticalNs, criticalPath, errorOrigins, exclusiveNs, findAttribute, followLinks, formatDuration, inferredDependency, journeyTo, likeCalls,
+  slackNs, tellStory, timeByKind, timeByOperation, timeByPath, timeByService, traceFromOtlp, transits, whatIf, whatIfEach, type Trace, type TracesData,
 } from '@throughline/trace';
 import { ApiClient, ApiClientError, parseTag, parseTraceId, uiPath, writeTag } from '@throughline/trace/client';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { readTraces, toJaeger, toOtlp, toZipkin, TraceFormatError } from '@throughline/trace/formats';
+import { explainIncident, failureName } from '@throughline/trace/insight';
 declare const otlpJson: TracesData;
+declare const text: string;
 declare const trace: Trace;
 `,
 };
@@ -91,6 +96,8 @@ it.each([
       '@throughline/sdk/zipkin': [join(packages, 'sdk/src/zipkin.ts')],
       '@throughline/trace': [join(packages, 'trace/src/index.ts')],
       '@throughline/trace/client': [join(packages, 'trace/src/client/index.ts')],
+      '@throughline/trace/formats': [join(packages, 'trace/src/formats/index.ts')],
+      '@throughline/trace/insight': [join(packages, 'trace/src/insight/index.ts')],
     },
   };
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.mts'] }));

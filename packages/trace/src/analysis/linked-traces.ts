@@ -37,14 +37,15 @@ export interface LinkedTraces {
 }
 
 /**
- * Connects traces by the links of their spans, as a queue leaves them: a consumer begins a trace of its own and links to
- * the span that sent its message. Of several traces with one ID the first counts. Links to a span of the same trace are
- * connected as well. Takes linear time in the number of spans and links.
+ * Connects traces by the links of their spans, as a queue leaves them: a consumer begins a trace of its own and links
+ * to the span that sent its message. Of several traces with one ID the first counts. Links to a span of the same trace
+ * are connected as well. Takes linear time in the number of spans and links.
  *
  * @example
+ * const client = new ApiClient('http://127.0.0.1:4319');
  * let linked = followLinks([trace]);
  * const more = await Promise.all(linked.missingTraceIds.map((id) => client.trace(id)));
- * linked = followLinks([trace, ...more.map(({ data }) => traceFromOtlp(data))]);
+ * linked = followLinks([trace, ...more.map((data) => traceFromOtlp(data))]);
  *
  * @see https://opentelemetry.io/docs/concepts/signals/traces/#span-links
  */
@@ -93,6 +94,7 @@ export interface Journey {
  * @param traceIndex the trace that the journey ends in, by its place among `linked.traces`. Throws RangeError for none.
  *
  * @example
+ * const [order, shipment] = [traceFromOtlp(otlpJson), trace];
  * const { durationNs, waitNs } = journeyTo(followLinks([order, shipment]), 1);
  * console.log(`shipped ${formatDuration(durationNs)} after the order, of which ${formatDuration(waitNs)} in queues`);
  */

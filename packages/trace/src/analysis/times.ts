@@ -7,7 +7,9 @@ export interface TimeShare {
   readonly spanCount: number;
   /** While none of their children was running. Spans that run at the same time count each. */
   readonly exclusiveNs: number;
-  /** While the root waited for them and for none of their children. Over all spans it adds up to the root's duration. */
+  /**
+   * While the root waited for them and for none of their children. Over all spans it adds up to the root's duration.
+   */
   readonly criticalNs: number;
 }
 

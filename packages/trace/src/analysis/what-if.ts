@@ -127,7 +127,9 @@ interface Waited {
   readonly endNs: number;
   /** How much of the child is before the parent's start. */
   readonly earlyNs: number;
-  /** A sibling that ends no later than this after the child's begin had ended: clocks tick, and ends are noticed late. */
+  /**
+   * A sibling that ends no later than this after the child's begin had ended: clocks tick, and ends are noticed late.
+   */
   readonly toleranceNs: number;
 }
 

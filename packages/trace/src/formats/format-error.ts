@@ -1,7 +1,7 @@
 /**
- * `not-text`: bytes that are no UTF-8 · `not-json`: text that is no JSON, nor JSON lines · `too-deep`: JSON of more than
- * 1,000 levels · `unknown-format`: JSON that is no trace in a known format · `no-span-readable`: a trace of which no
- * span can be read.
+ * `not-text`: bytes that are no UTF-8 · `not-json`: text that is no JSON, nor JSON lines · `too-deep`: JSON of more
+ * than 1,000 levels · `unknown-format`: JSON that is no trace in a known format · `no-span-readable`: a trace of which
+ * no span can be read.
  */
 export type TraceFormatErrorCode = 'not-text' | 'not-json' | 'too-deep' | 'unknown-format' | 'no-span-readable';
 

@@ -76,7 +76,7 @@ export interface Written<Document> {
  * with a warning. Does not copy what is well-formed already.
  *
  * @example
- * const { document } = toOtlp(data);
+ * const { document } = toOtlp(otlpJson);
  * writeFileSync('traces.jsonl', JSON.stringify(document) + '\n', { flag: 'a' }); // as the collector's file exporter
  *
  * @see https://opentelemetry.io/docs/specs/otel/protocol/file-exporter/

@@ -24,7 +24,7 @@ import { Warnings } from './warnings.ts';
  * cannot hold.
  *
  * @example
- * const { document, warnings } = toJaeger(data);
+ * const { document, warnings } = toJaeger(otlpJson);
  * writeFileSync('trace.json', JSON.stringify(document));
  *
  * @see https://github.com/open-telemetry/opentelemetry-collector-contrib/blob/main/pkg/translator/jaeger/README.md

@@ -15,7 +15,7 @@ import type { ZipkinSpan } from './zipkin.ts';
  * cannot hold.
  *
  * @example
- * const { document, warnings } = toZipkin(data);
+ * const { document, warnings } = toZipkin(otlpJson);
  * await fetch('http://127.0.0.1:9411/api/v2/spans', {
  *   method: 'POST',
  *   headers: { 'content-type': 'application/json' },

@@ -5,6 +5,9 @@ import { attributesApart } from './attributes-apart.ts';
 const requests = (count: number, attributesOf: (at: number) => Record<string, string>): Map<string, string>[] =>
   Array.from({ length: count }, (_, at) => new Map(Object.entries(attributesOf(at))));
 
+const asMaps = (list: readonly Record<string, string>[]): Map<string, string>[] =>
+  list.map((one) => new Map(Object.entries(one)));
+
 test('names the value that most selected requests have and few others', () => {
   const selected = requests(40, (at) => ({ tenant: 'acme', region: at % 2 === 0 ? 'eu' : 'us' }));
   const others = requests(160, (at) => ({
@@ -64,8 +67,6 @@ test('seldom finds anything where chance alone deals the values', () => {
       seed: 11,
     },
   );
-  const asMaps = (list: readonly Record<string, string>[]): Map<string, string>[] =>
-    list.map((one) => new Map(Object.entries(one)));
   const found = drawn.filter(([selected, others]) => attributesApart(asMaps(selected), asMaps(others)).length > 0);
   expect(found.length).toBeLessThanOrEqual(4);
 });

@@ -25,8 +25,8 @@ const FOUND_MAX = 5;
 const OUTCOME_KEY = /^(error|exception|otel)\b|(^|[._])status([._]|$)|[._](duration|elapsed)([._]|$)|body[._]size$/;
 
 /**
- * The attributes that set some requests apart from others, the clearest first: associated with them, which does not mean
- * that they are the cause. IDs are left out. Each value is tested with Fisher's exact test, and all together with
+ * The attributes that set some requests apart from others, the clearest first: associated with them, which does not
+ * mean that they are the cause. IDs are left out. Each value is tested with Fisher's exact test, and all together with
  * Benjamini's and Hochberg's procedure.
  *
  * @see https://doi.org/10.1111/j.2517-6161.1995.tb02031.x

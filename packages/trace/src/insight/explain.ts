@@ -104,8 +104,8 @@ export function explainIncident(baseline: SpanTable, incident: SpanTable): Expla
 }
 
 /**
- * The explanation with what sets the requests of its selection apart. A fault that hits all requests of one kind, and few
- * others, speaks for its suspect as much as one that hits all requests.
+ * The explanation with what sets the requests of its selection apart. A fault that hits all requests of one kind, and
+ * few others, speaks for its suspect as much as one that hits all requests.
  */
 export function withAttributes<E extends Omit<Explanation, 'selection'>>(
   explanation: E,

@@ -14,9 +14,9 @@ import type { Instance, Vocabulary } from './vocabulary.ts';
 
 /**
  * What a suspect is suspected of: `slow`, its own work takes longer; `operation`, that of one of its operations;
- * `network`, calls take longer on the way to it, or from it; `queue`, messages wait longer for it; `failures`, its spans
- * fail, or it does not answer; `calls`, it does not do what it usually does; `more-calls`, it calls others more often;
- * `serial`, its calls wait for each other.
+ * `network`, calls take longer on the way to it, or from it; `queue`, messages wait longer for it; `failures`, its
+ * spans fail, or it does not answer; `calls`, it does not do what it usually does; `more-calls`, it calls others more
+ * often; `serial`, its calls wait for each other.
  */
 export type SuspectKind = 'slow' | 'operation' | 'network' | 'queue' | 'failures' | 'calls' | 'more-calls' | 'serial';
 

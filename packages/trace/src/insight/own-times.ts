@@ -17,8 +17,8 @@ export interface OwnTimes {
 }
 
 /**
- * `isMessage`: whether a call from one operation to another is known to be none, because its callee usually goes on after
- * the caller has ended; producers send messages in any case.
+ * `isMessage`: whether a call from one operation to another is known to be none, because its callee usually goes on
+ * after the caller has ended; producers send messages in any case.
  */
 export function ownTimes(
   table: SpanTable,
