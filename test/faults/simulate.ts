@@ -51,14 +51,19 @@ const WARM_UP_MS = 8000;
 /** What still runs at the end of a window has this long to end. */
 const DRAIN_MS = 300_000;
 const TRACES = 400;
+/** Systems are drawn so often until one has a place where the fault would show. */
+const ATTEMPTS = 10;
 
 /** @throws RangeError for options that are out of range, and Error for a kind that no system has a place for */
 export function simulate(kind: FaultKind, seed: number, options: IncidentOptions = {}): SimulatedIncident {
   const random = new Random(`${kind.name} ${seed}`);
-  for (const topology of systemsInTurn(random, `${kind.name} ${seed}`)) {
-    const stage = stageOf(topology, random.fork(topology.name), options);
-    const plan = kind.plan(stage.site);
-    if (plan) return run(kind, seed, stage, plan);
+  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    const name = attempt === 0 ? `${kind.name} ${seed}` : `${kind.name} ${seed} again ${attempt}`;
+    for (const topology of systemsInTurn(random, name)) {
+      const stage = stageOf(topology, random.fork(topology.name), options);
+      const plan = kind.plan(stage.site);
+      if (plan) return run(kind, seed, stage, plan);
+    }
   }
   throw new Error(`no system has a place for ${kind.name}`);
 }
