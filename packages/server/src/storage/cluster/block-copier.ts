@@ -1,5 +1,6 @@
 import { ByteBuffer } from '../../columns/growable-buffers.ts';
 import { NativeCursor, SplitError, type ColumnType, type Dictionary } from './native-cursor.ts';
+import type { TakeMemory } from './segment-memory.ts';
 
 /**
  * What all parts may have more than the file: each has dictionaries of its own, and a string that was written out
@@ -21,12 +22,13 @@ export class Part {
   /** Of the column of arrays that is being copied. */
   items = 0;
 
-  take(): Buffer | null {
+  /** What has been copied, in memory of its own, and not the room that it grew into; null where that is no row. */
+  end(take: TakeMemory): Buffer | null {
     if (this.rows === 0) return null;
-    // It must not hold the room that it grew into.
-    const taken = Buffer.from(this.bytes.content());
+    const part = take(this.bytes.length);
+    part.set(this.bytes.content());
     this.bytes.clear();
-    return taken;
+    return part;
   }
 }
 

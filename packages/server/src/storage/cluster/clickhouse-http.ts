@@ -1,8 +1,7 @@
-import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import { Readable } from 'node:stream';
+import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { readClickhouseResponse } from './read-clickhouse-response.ts';
@@ -11,6 +10,7 @@ import { loginOf } from './clickhouse-login.ts';
 import { connectionWords } from './connection-words.ts';
 import type { ClientCertificate } from './client-certificate.ts';
 import { EngineError } from '../engine.ts';
+import { sendFile } from './send-file.ts';
 import { isLoginError } from './login-error.ts';
 import type { StoreFiles } from './store-files.ts';
 import { GivenUpError, UnreachableError } from './unreachable-error.ts';
@@ -211,9 +211,13 @@ export class ClickHouseHttp {
         request.end(sql);
         return;
       }
-      const source = file === undefined ? Readable.from(data ?? []) : createReadStream(file);
-      if (isCompressed) pipeline(source, createGzip({ level: compressionLevel }), request).catch(reject);
-      else pipeline(source, request).catch(reject);
+      let body: Writable = request;
+      if (isCompressed) {
+        const gzip = createGzip({ level: compressionLevel });
+        pipeline(gzip, request).catch(reject);
+        body = gzip;
+      }
+      (file === undefined ? pipeline(Readable.from(data ?? []), body) : sendFile(file, body)).catch(reject);
     });
   }
 }

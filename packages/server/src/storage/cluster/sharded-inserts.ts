@@ -1,10 +1,11 @@
-import { readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import type { ClickHouseHttp, HttpStatement } from './clickhouse-http.ts';
 import { shardHashOfTrace } from './cluster-tables.ts';
 import { EngineError } from '../engine.ts';
 import { isLoginError } from './login-error.ts';
 import { DOWN_RANK } from './node-health.ts';
+import { SegmentMemory, type TakeMemory } from './segment-memory.ts';
 import type { Shards } from './shards.ts';
 import { splitNative } from './split-native.ts';
 import { SplitError } from './native-cursor.ts';
@@ -35,6 +36,7 @@ export class ShardedInserts {
   readonly #asking = new Map<ClickHouseHttp, Promise<void>>();
   /** Of segments that wait for a shard, by token and number of shards: which of these, by index, have their parts. */
   readonly #taken = new Map<string, Set<number>>();
+  readonly #memory = new SegmentMemory();
 
   constructor(options: ShardedInsertsOptions) {
     this.#options = options;
@@ -82,8 +84,15 @@ export class ShardedInserts {
    */
   async insert(path: string, token: string): Promise<boolean> {
     const replicas = await this.replicas();
+    return await this.#memory.lend((take) => this.#insertParts(replicas, { path, token, take }));
+  }
+
+  async #insertParts(
+    replicas: readonly (readonly ClickHouseHttp[])[],
+    { path, token, take }: { readonly path: string; readonly token: string; readonly take: TakeMemory },
+  ): Promise<boolean> {
     const count = replicas.length;
-    const parts = await this.#partsOf(path, count).catch((error: unknown) => {
+    const parts = await this.#partsOf(path, count, take).catch((error: unknown) => {
       if (error instanceof SplitError) return null;
       throw error;
     });
@@ -114,15 +123,16 @@ export class ShardedInserts {
     throw new EngineError('unavailable', message, { cause: first.reason, waitsFor: `shard ${numbers}` });
   }
 
-  async #partsOf(path: string, count: number): Promise<Buffer[][]> {
+  async #partsOf(path: string, count: number, take: TakeMemory): Promise<Buffer[][]> {
     const { shards, isPlain } = this.#options;
     const parts: Buffer[][] = Array.from({ length: count }, () => []);
     const shardOf = (bytes: Uint8Array, offset: number): number => shards.indexOf(shardHashOfTrace(bytes, offset));
-    for (const block of splitNative(await readFile(path), {
+    for (const block of splitNative(await readInto(take, path), {
       shards: count,
       by: 'trace_id',
       shardOf,
       isPlain: isPlain(),
+      take,
     })) {
       block.forEach((part, index) => part !== null && parts[index]?.push(part));
       await setImmediate();
@@ -157,4 +167,21 @@ export class ShardedInserts {
 /** The shard, and not what it was sent. */
 function isAway(reason: unknown): boolean {
   return reason instanceof EngineError && (reason.code === 'unavailable' || reason.code === 'timeout');
+}
+
+async function readInto(take: TakeMemory, path: string): Promise<Buffer> {
+  const file = await open(path);
+  try {
+    const { size } = await file.stat();
+    const bytes = take(size);
+    let length = 0;
+    while (length < size) {
+      const { bytesRead } = await file.read(bytes, length, size - length);
+      if (bytesRead === 0) break;
+      length += bytesRead;
+    }
+    return bytes.subarray(0, length);
+  } finally {
+    await file.close();
+  }
 }

@@ -1,5 +1,6 @@
 import { BlockCopier, Part, type Column, type Runs } from './block-copier.ts';
 import { columnType, NativeCursor, SplitError } from './native-cursor.ts';
+import type { TakeMemory } from './segment-memory.ts';
 
 export { SplitError };
 
@@ -12,9 +13,13 @@ export interface SplitOptions {
   readonly shardOf: (bytes: Uint8Array, offset: number) => number;
   /** Writes the strings of arrays out: for a table that has no `LowCardinality` in arrays. */
   readonly isPlain?: boolean;
+  /** Where parts are put; into memory of their own otherwise. */
+  readonly take?: TakeMemory;
 }
 
 const COLUMNS_MAX = 1_000;
+
+const newMemory: TakeMemory = (length) => Buffer.allocUnsafeSlow(length);
 
 /**
  * Splits the blocks of a file in ClickHouse's Native format by the rows' shards: yields, for each block with rows, what
@@ -26,7 +31,7 @@ const COLUMNS_MAX = 1_000;
  */
 export function* splitNative(
   bytes: Buffer,
-  { shards, by, shardOf, isPlain = false }: SplitOptions,
+  { shards, by, shardOf, isPlain = false, take = newMemory }: SplitOptions,
 ): Generator<(Buffer | null)[]> {
   const cursor = new NativeCursor(bytes);
   const parts = Array.from({ length: shards }, () => new Part());
@@ -41,7 +46,7 @@ export function* splitNative(
       yield parts.map((part) => (part === first ? bytes.subarray(block.begin, block.end) : null));
     } else {
       copier.copy(block.columns, runs);
-      yield parts.map((part) => part.take());
+      yield parts.map((part) => part.end(take));
     }
     cursor.offset = block.end;
   }
