@@ -12,7 +12,7 @@ import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { cpuUs, memoryBytes, readMetrics, startCollector } from './ingest/collector.mjs';
+import { memoryBytes, startCollector } from './ingest/collector.mjs';
 import { countStored } from './ingest/count.mjs';
 import { measureDecode } from './ingest/decode.mjs';
 import { measureFloor } from './ingest/engine-floor.mjs';
@@ -20,10 +20,11 @@ import { atLeast, atMost, judge } from './ingest/goals.mjs';
 import { holdLowRate } from './ingest/low-rate.mjs';
 import { describeMachine } from './ingest/machine.mjs';
 import { RequestTemplate, SPANS_PER_REQUEST } from './ingest/payload.mjs';
+import { saturate } from './ingest/saturate.mjs';
 import { send } from './ingest/senders.mjs';
-import { findable, isFound, settled, stored } from './ingest/settled.mjs';
+import { isFound, settled } from './ingest/settled.mjs';
 import { median } from './ingest/statistics.mjs';
-import { watchIdle, watchUsage } from './ingest/usage.mjs';
+import { watchIdle } from './ingest/usage.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -101,50 +102,6 @@ async function probeFindable(collector, seconds, delaysMs) {
     await delay(250);
   }
   return acknowledgedSpans;
-}
-
-/**
- * What a phase leaves behind is its own: its CPU counts until all is stored, counted and merged. Its time ends when the last span is
- * stored, without the time in which the store had nothing to do because the last segment was not old enough.
- */
-async function saturate(collector, senders, protocol, seconds) {
-  const before = [cpuUs(collector.pid), cpuUs(collector.enginePid)];
-  const metricsBefore = await readMetrics(collector);
-  const usage = watchUsage(collector);
-  const begin = performance.now();
-  const { otlpUrl, otlpGrpcAddress } = collector;
-  const sent = await Promise.all(
-    senders.map((sender) => send({ otlpUrl, otlpGrpcAddress, protocol, sender, connections: 16, seconds })),
-  );
-  const sentMs = performance.now() - begin;
-  const lastTraceIds = sent.map(({ lastTraceId }) => lastTraceId);
-  await findable(collector, lastTraceIds, SETTLE_TIMEOUT_MS);
-  const findableMs = performance.now() - begin;
-  const { waitedMs } = await stored(collector, SETTLE_TIMEOUT_MS);
-  const elapsedMs = performance.now() - begin - waitedMs;
-  const { metrics, mergesMs } = await settled(collector, SETTLE_TIMEOUT_MS);
-  const { mbHighest, collectorMbHighest, engineMbHighest } = usage.stop();
-  const spans = sent.reduce((sum, { acknowledgedSpans }) => sum + acknowledgedSpans, 0);
-  const since = (name) => metrics[name] - (metricsBefore[name] ?? 0);
-  return {
-    spans,
-    statuses: sent.map(({ statuses }) => statuses),
-    spansASecond: (spans / elapsedMs) * 1000,
-    sentMs,
-    findableAfterMs: findableMs - sentMs,
-    storedAfterMs: elapsedMs - sentMs,
-    waitedForAgeMs: waitedMs,
-    collectorUs: (cpuUs(collector.pid) - before[0]) / spans,
-    engineUs: (cpuUs(collector.enginePid) - before[1]) / spans,
-    saturatedP99Ms: Math.max(...sent.map(({ p99Ms }) => p99Ms)),
-    mergesMs,
-    mbHighest,
-    collectorMbHighest,
-    engineMbHighest,
-    rowsASegment: Math.round(
-      since('throughline_loader_spans_total') / since('throughline_loader_inserts_total{outcome="stored"}'),
-    ),
-  };
 }
 
 async function holdRate(collector) {
@@ -231,9 +188,16 @@ async function measureOnce(directory) {
   let idle;
   try {
     atRate = await holdRate(collector);
-    saturated = await saturate(collector, SATURATING_SENDERS, 'http/protobuf', SECONDS);
+    const settleTimeoutMs = SETTLE_TIMEOUT_MS;
+    saturated = await saturate(collector, {
+      senders: SATURATING_SENDERS,
+      protocol: 'http/protobuf',
+      seconds: SECONDS,
+      settleTimeoutMs,
+    });
     for (const [protocol, senders] of Object.entries(OTHER_PROTOCOLS)) {
-      others[protocol] = await saturate(collector, senders, protocol, Math.min(SECONDS, 20));
+      const seconds = Math.min(SECONDS, 20);
+      others[protocol] = await saturate(collector, { senders, protocol, seconds, settleTimeoutMs });
     }
     memory = [memoryBytes(collector.pid), memoryBytes(collector.enginePid)];
     idle = await watchIdle(collector, IDLE_SECONDS);
@@ -242,7 +206,7 @@ async function measureOnce(directory) {
   }
   const floor = await measureFloor(directory, saturated.rowsASegment, saturated.spans);
   freeDisk(join(directory, 'floor'));
-  const cpuUsASpan = saturated.collectorUs + saturated.engineUs;
+  const cpuUsASpan = saturated.usASpan.collector + saturated.usASpan.store;
   const allSaturated = [saturated, ...Object.values(others)];
   const figures = {
     ...low.figures,

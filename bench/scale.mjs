@@ -145,7 +145,8 @@ function print(plans) {
  * calibration. From that and the code, what the second one does is computed, and compared with what it did.
  */
 async function check() {
-  const { measureLoad, startCluster } = await import('./scale/measure.mjs');
+  const { measureLoad } = await import('./scale/measure.mjs');
+  const { startCluster } = await import('./cluster/servers.mjs');
   const seconds = Math.min(Number(values.seconds), 300);
   const code = constantsOf(MEASURED_VERSION);
   const cluster = await startCluster();

@@ -53,6 +53,12 @@ export const allowedSkips = [
     why: 'a disk of its own is mounted for it, which not every root may do',
   },
   {
+    file: 'test/bench-cluster.test.ts',
+    test: /measures queries and ingest on each kind of store$/,
+    why: LONG,
+    when: isShort,
+  },
+  {
     file: 'test/clickhouse-nodes.test.ts',
     test: /have a full disk: /,
     why: 'a disk of its own is mounted for it, which not every root may do',

@@ -17,8 +17,16 @@ export function cpuUs(pid) {
   return (Number(fields[11]) + Number(fields[12])) * TICK_US;
 }
 
+/** The same of several processes. */
+export const cpuUsOfAll = (pids) => pids.reduce((sum, pid) => sum + cpuUs(pid), 0);
+
+/** CPU time of a collector's processes by what they are, in µs. */
+export function cpuByRole({ processes }) {
+  return Object.fromEntries(Object.entries(processes).map(([role, pids]) => [role, cpuUsOfAll(pids)]));
+}
+
 /** CPU time of the collector and its engine, in µs. */
-export const cpuOf = ({ pid, enginePid }) => cpuUs(pid) + cpuUs(enginePid);
+export const cpuOf = (collector) => Object.values(cpuByRole(collector)).reduce((sum, us) => sum + us, 0);
 
 /** Resident memory in bytes: now, the most that it was, and what of it now is no file's. */
 export function memoryBytes(pid) {
@@ -29,9 +37,9 @@ export function memoryBytes(pid) {
 
 /**
  * Starts `throughline up` on free ports of the loopback interface and waits until it can ingest and query. Where the store is not its
- * own, it has no `enginePid`.
+ * own, it has no `enginePid`; `processes` names the ids of the store's processes then, as `store`, and of what else works for it.
  */
-export async function startCollector(dataDirectory, { args = [], env = {} } = {}) {
+export async function startCollector(dataDirectory, { args = [], env = {}, processes = {} } = {}) {
   const child = spawn(
     process.execPath,
     // So `node --cpu-prof bench/ingest.mjs` profiles the collector as well.
@@ -59,10 +67,13 @@ export async function startCollector(dataDirectory, { args = [], env = {} } = {}
       const { ports } = lock();
       const apiUrl = `http://127.0.0.1:${ports['UI and API']}`;
       if ((await fetch(`${apiUrl}/readyz`)).ok) {
+        const enginePid = lock().engine?.pid;
+        const store = enginePid === undefined ? {} : { store: [enginePid] };
         return {
           dataDirectory,
           pid: child.pid,
-          enginePid: lock().engine?.pid,
+          enginePid,
+          processes: { collector: [child.pid], ...store, ...processes },
           apiUrl,
           otlpUrl: `http://127.0.0.1:${ports['OTLP/HTTP']}`,
           otlpGrpcAddress: `127.0.0.1:${ports['OTLP/gRPC']}`,
@@ -86,18 +97,18 @@ export async function readMetrics({ apiUrl }) {
   );
 }
 
-/** An engine that takes less of a core than this does nothing but wait. */
+/** Engines that together take less of a core than this do nothing but wait. */
 const IDLE_SHARE = 0.1;
 const MERGES_TIMEOUT_MS = 180_000;
 
-/** Waits until the engine has merged what it wants to merge. Returns how long that took, in ms. */
-export async function mergesEnded(enginePid) {
+/** Waits until the engines have merged what they want to merge. Returns how long that took, in ms. */
+export async function mergesEnded(pids) {
   const begin = performance.now();
   for (;;) {
-    const before = cpuUs(enginePid);
+    const before = cpuUsOfAll(pids);
     await delay(1_000);
     const elapsedMs = performance.now() - begin;
-    if (cpuUs(enginePid) - before < IDLE_SHARE * 1e6) return elapsedMs;
+    if (cpuUsOfAll(pids) - before < IDLE_SHARE * 1e6) return elapsedMs;
     if (elapsedMs > MERGES_TIMEOUT_MS) throw new Error('the engine went on merging');
   }
 }

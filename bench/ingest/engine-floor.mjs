@@ -34,7 +34,7 @@ export async function measureFloor(directory, rowsAFile, rows) {
     await counting.end();
     const countedUs = cpuUs(pid) - begin;
     // Merges that the inserts have caused belong to them.
-    await mergesEnded(pid);
+    await mergesEnded([pid]);
     return {
       cpuUsASpan: (cpuUs(pid) - begin) / inserted,
       beforeMergesUs: countedUs / inserted,

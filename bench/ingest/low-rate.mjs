@@ -4,7 +4,6 @@ import { startSender } from './senders.mjs';
 import { nextStored, settled } from './settled.mjs';
 import { watchUsage } from './usage.mjs';
 
-const WARM_UP_SECONDS = 10;
 /** A segment is stored ten seconds after its first block, and with what the engine is busy with. */
 const STORED_TIMEOUT_MS = 30_000;
 /** The sender is stopped before. */
@@ -15,18 +14,18 @@ const SETTLE_TIMEOUT_MS = 60_000;
  * Sends `spansASecond` and watches for at least `seconds` after a warm-up. What is watched begins and ends with a segment that has just been
  * stored, so that as much is stored in it as has come: spans of before it are counted and merged in it, its own last ones behind it.
  */
-export async function holdLowRate(collector, { sender, spansASecond, seconds }) {
+export async function holdLowRate(collector, { sender, spansASecond, seconds, warmUpSeconds = 10 }) {
   const { otlpUrl } = collector;
   const running = await startSender({
     otlpUrl,
     sender,
     spansASecond,
     connections: 8,
-    warmUpSeconds: WARM_UP_SECONDS,
-    seconds: WARM_UP_SECONDS + seconds + SENDER_SECONDS_MORE,
+    warmUpSeconds,
+    seconds: warmUpSeconds + seconds + SENDER_SECONDS_MORE,
   });
   try {
-    await delay(WARM_UP_SECONDS * 1_000);
+    await delay(warmUpSeconds * 1_000);
     await nextStored(collector, STORED_TIMEOUT_MS);
     const usage = watchUsage(collector);
     const begin = performance.now();

@@ -137,7 +137,7 @@ export class RequestTemplate {
 
   /**
    * Makes it the request `number` (below 2^32) of sender `sender`: every id is new, the spans start from `startMs` on.
-   * Trace ids are spread over all values as random ones would be.
+   * Trace ids are spread over all values, and over the shards of a cluster by their last bytes, as random ones would be.
    */
   stamp(sender, number, startMs) {
     const view = this.#view;
@@ -148,9 +148,9 @@ export class RequestTemplate {
       const { traceId, spanId, parentId, times, durationNs } = this.spans[index];
       const trace = Math.floor(index / SPANS_PER_TRACE);
       view.setUint32(traceId, scatter(number * 64 + trace));
-      view.setUint32(traceId + 4, scatter(trace ^ sender));
+      view.setUint32(traceId + 4, (sender << 16) | trace);
       view.setUint32(traceId + 8, number);
-      view.setUint32(traceId + 12, (sender << 16) | trace);
+      view.setUint32(traceId + 12, scatter(trace ^ sender));
       view.setUint32(spanId, scatter(number ^ (sender << 28)));
       view.setUint32(spanId + 4, scatter((number << 9) + index));
       const parent = index % SPANS_PER_TRACE === 0 ? index : index - 1;

@@ -10,6 +10,7 @@ import { mergesEnded, readMetrics } from './collector.mjs';
 const BUSY_POLL_MS = 20;
 /** Asking for the metrics is work of the collector: not so often while there is nothing to see. */
 const WAITING_POLL_MS = 100;
+const STORE_POLL_MS = 1_000;
 const DIRECTORY_POLL_MS = 50;
 
 const sumOf = (metrics, prefix) =>
@@ -66,15 +67,22 @@ export async function stored(collector, timeoutMs) {
   }
 }
 
-/** Waits until everything is stored, counted in the derived tables, and merged. Returns the metrics, and the ms that merges took. */
+/**
+ * Waits until everything is stored, counted in the derived tables, and merged. Returns the metrics, and the ms that merges took. A collector
+ * that shares its store does not know alone what is counted: it has `isCounted` then, which asks the store.
+ */
 export async function settled(collector, timeoutMs) {
   const deadline = performance.now() + timeoutMs;
   const { metrics } = await stored(collector, timeoutMs);
-  while ((await readMetrics(collector)).throughline_rollup_waiting_spans > 0) {
-    if (performance.now() > deadline) throw new Error('the derived tables were not filled in time');
-    await delay(WAITING_POLL_MS);
-  }
-  return { metrics, mergesMs: await mergesEnded(collector.enginePid) };
+  const look = async (isDone, pollMs) => {
+    while (!(await isDone())) {
+      if (performance.now() > deadline) throw new Error('the derived tables were not filled in time');
+      await delay(pollMs);
+    }
+  };
+  await look(async () => (await readMetrics(collector)).throughline_rollup_waiting_spans === 0, WAITING_POLL_MS);
+  if (collector.isCounted !== undefined) await look(collector.isCounted, STORE_POLL_MS);
+  return { metrics, mergesMs: await mergesEnded(collector.processes.store) };
 }
 
 /** Resolves as soon as the oldest segment has left the spool: the store has it. Seen by the files, without asking the collector. */

@@ -38,7 +38,7 @@ export function queries({ known, startMs }, range = {}) {
 }
 
 /** Asks once. Returns the ms and the bytes; throws where it is not the answer. */
-async function ask({ apiUrl }, { path: asked, holds }) {
+export async function ask({ apiUrl }, { path: asked, holds }) {
   const begin = performance.now();
   const response = await fetch(apiUrl + asked, { signal: AbortSignal.timeout(ANSWER_MS_MAX) });
   const body = await response.text();

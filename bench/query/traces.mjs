@@ -116,8 +116,9 @@ export class TraceTemplate {
       const id = number * TRACES + trace;
       view.setUint32(span.traceId, scatter(id));
       view.setUint32(span.traceId + 4, scatter(id ^ 0x5bd1e995));
-      view.setUint32(span.traceId + 8, scatter(id + 0x9e3779b9));
-      view.setUint32(span.traceId + 12, id);
+      view.setUint32(span.traceId + 8, id);
+      // A cluster takes the shard from here.
+      view.setUint32(span.traceId + 12, scatter(id + 0x9e3779b9));
       view.setUint32(span.spanId, scatter(id));
       view.setUint32(span.spanId + 4, scatter(id * SPANS_PER_TRACE + depth + 1));
       view.setUint32(span.parentId, depth === 0 ? 0 : scatter(id));

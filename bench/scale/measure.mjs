@@ -3,30 +3,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
-import { findClickHouseServer, findZooKeeper, root } from '../../scripts/workspace.mjs';
 import { cpuUs, readMetrics, startCollector } from '../ingest/collector.mjs';
 import { startSender } from '../ingest/senders.mjs';
 
 const WARM_UP_SECONDS = 10;
-/** A sender's traces are on one shard, by its number: the last bytes of their ids are of that and of a counter. */
-const SENDERS = [1, 257];
-
-/** Three servers in two shards, of which the first has two replicas, as the tests start them. */
-export async function startCluster() {
-  const [server, zooKeeper] = [findClickHouseServer(), findZooKeeper()];
-  if (server === undefined || zooKeeper === undefined) {
-    throw new Error('clickhouse-server and ZooKeeper are needed; npm run setup installs them');
-  }
-  const folder = mkdtempSync(join(tmpdir(), 'throughline-scale-'));
-  const outfile = join(folder, 'clickhouse-cluster.mjs');
-  const entryPoints = [join(root, 'test/support/clickhouse-cluster.ts')];
-  await build({ entryPoints, outfile, bundle: true, platform: 'node', format: 'esm', logLevel: 'error' });
-  const { startClickHouseCluster } = await import(pathToFileURL(outfile).href);
-  const cluster = await startClickHouseCluster(server, zooKeeper);
-  return { ...cluster, stop: () => cluster.stop().finally(() => rmSync(folder, { recursive: true, force: true })) };
-}
+const SENDERS = [1, 2];
 
 /** What each server has counted since its start. */
 async function readServer({ rows, pid }) {

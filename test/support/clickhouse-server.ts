@@ -12,6 +12,8 @@ const PING_MS = 2_000;
 export interface ClickHouseServer {
   readonly url: string;
   readonly pid: number;
+  /** The folder of the files that it reads itself, as `file('name', …)`; it may not be there yet. */
+  readonly userFiles: string;
   /** Rows of one SELECT. */
   readonly rows: (sql: string) => Promise<unknown[][]>;
   readonly command: (sql: string) => Promise<void>;
@@ -119,6 +121,7 @@ export async function startClickHouseServer(
   return {
     url,
     pid: child.pid ?? 0,
+    userFiles: join(data, 'user_files'),
     hang: () => void child.kill('SIGSTOP'),
     resume: () => void child.kill('SIGCONT'),
     setPassword,

@@ -8,6 +8,8 @@ import { eventually } from './processes.ts';
 
 export interface ZooKeeper {
   readonly port: number;
+  /** Of the process that runs now. */
+  readonly pid: number;
   readonly kill: () => Promise<void>;
   /** Starts it again on the same data and port. */
   readonly restart: () => Promise<void>;
@@ -58,6 +60,9 @@ export async function startZooKeeper(jar: string): Promise<ZooKeeper> {
 
   return {
     port,
+    get pid() {
+      return child.pid ?? 0;
+    },
     kill,
     restart: async () => {
       child = start();
