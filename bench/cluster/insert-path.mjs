@@ -213,7 +213,7 @@ async function measureWay(way, segments, spans) {
 
 /** `spans`: about so many of each size by each way in each round. Returns, by size and way, the medians and the rounds. */
 export async function measureInsertPaths({ rounds, spans }) {
-  const root = mkdtempSync(join(tmpdir(), 'throughline-cluster-'));
+  const root = mkdtempSync(join(tmpdir(), 'throughline-bench-cluster-'));
   const segments = new Segments();
   let stores;
   try {

@@ -28,7 +28,7 @@ export async function importSupport(name, folder) {
 }
 
 function inFolder() {
-  const folder = mkdtempSync(join(tmpdir(), 'throughline-cluster-'));
+  const folder = mkdtempSync(join(tmpdir(), 'throughline-bench-cluster-'));
   return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 

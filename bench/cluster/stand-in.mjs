@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { importSupport } from './servers.mjs';
 
-const folder = mkdtempSync(join(tmpdir(), 'throughline-cluster-'));
+const folder = mkdtempSync(join(tmpdir(), 'throughline-bench-cluster-'));
 try {
   const { startClickHouseHttp } = await importSupport('clickhouse-http/server.ts', folder);
   const server = await startClickHouseHttp();
