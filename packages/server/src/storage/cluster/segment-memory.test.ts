@@ -53,6 +53,18 @@ describe('SegmentMemory', () => {
     expect((await lendOnce(memory, 1_000))[0]?.buffer).not.toBe(lost?.buffer);
   });
 
+  it('does not lend again what an attempt that was given up may still read, where another one has succeeded', async () => {
+    const memory = new SegmentMemory();
+    await lendOnce(memory, 1_000);
+    const lost = await memory.lend(async (take) => {
+      const part = take(1_000);
+      memory.abandon();
+      return part;
+    });
+    expect(memory.keptBytes).toBe(0);
+    expect((await lendOnce(memory, 1_000))[0]?.buffer).not.toBe(lost.buffer);
+  });
+
   it('holds nothing when no segment has come for a while, and less when they have become small', async () => {
     const memory = new SegmentMemory();
     await lendOnce(memory, 8 * MIB);

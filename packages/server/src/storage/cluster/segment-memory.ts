@@ -17,11 +17,17 @@ export type TakeMemory = (length: number) => Buffer;
 export class SegmentMemory {
   #kept: Buffer = NOTHING;
   #smallUses = 0;
+  #abandoned = 0;
   #forgetting: NodeJS.Timeout | undefined;
 
   /** Bytes that are held while nothing uses them. */
   get keptBytes(): number {
     return this.#kept.length;
+  }
+
+  /** A socket that was given up may still read what is lent now: that is not lent again. */
+  abandon(): void {
+    this.#abandoned += 1;
   }
 
   /**
@@ -32,13 +38,14 @@ export class SegmentMemory {
     const slab = this.#kept;
     this.#kept = NOTHING;
     clearTimeout(this.#forgetting);
+    const abandoned = this.#abandoned;
     let taken = 0;
     const result = await use((length) => {
       const begin = taken;
       taken += length;
       return taken <= slab.length ? slab.subarray(begin, taken) : Buffer.allocUnsafeSlow(length);
     });
-    this.#keep(slab, taken);
+    if (abandoned === this.#abandoned) this.#keep(slab, taken);
     return result;
   }
 

@@ -155,6 +155,7 @@ export class ShardedInserts {
         return;
       } catch (error) {
         last = error;
+        this.#memory.abandon();
         if (error instanceof UnreachableError || isLoginError(error)) noteFailed(server, error);
         // A full disk, or no session with Keeper, may be this server's alone.
         else if (!(error instanceof EngineError) || error.code !== 'unavailable') throw error;
