@@ -5,7 +5,7 @@ import { startClickHouseCluster, type ClickHouseCluster } from './support/clickh
 import { readyz, runCommand, startCollector, type Collector } from './support/collector.ts';
 import { eventually } from './support/processes.ts';
 import { NOTHING_WRONG, SpanLedger } from './support/span-ledger.ts';
-import { isCounted, wrongTables } from './support/wrong-tables.ts';
+import { isCountedOn, wrongTables } from './support/wrong-tables.ts';
 
 const SPANS_PER_REQUEST = 5;
 const REQUESTS = 20;
@@ -119,7 +119,7 @@ describe.skipIf(isMissing)('a shard that is added to the cluster of a store', ()
     await cluster.settled();
     const [counted] = await cluster.servers[2].rows('SELECT toUInt32(count()) FROM throughline.spans');
     expect(Number(counted?.[0])).toBeGreaterThan(0);
-    await eventually('everything is counted', () => isCounted(cluster.rows));
+    await eventually('everything is counted', () => isCountedOn(cluster));
     await cluster.settled();
     expect(await ledger.auditRows(cluster.rows, () => wrongTables(cluster.rows))).toMatchObject(NOTHING_WRONG);
   });

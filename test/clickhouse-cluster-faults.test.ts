@@ -6,7 +6,7 @@ import { isSpoolEmpty, readyz, startCollector, type Collector } from './support/
 import { eventually } from './support/processes.ts';
 import { metricOf } from './support/prometheus.ts';
 import { NOTHING_WRONG, SpanLedger, traceIdOfRequest } from './support/span-ledger.ts';
-import { isCounted, wrongTables } from './support/wrong-tables.ts';
+import { isCountedOn, wrongTables } from './support/wrong-tables.ts';
 
 const SPANS_PER_REQUEST = 20;
 /** So many requests are acknowledged before and after each fault, and while it lasts. */
@@ -70,7 +70,7 @@ describe.skipIf(isMissing)('under load, what was acknowledged is stored once on 
     await victim().restart();
     await sendMore();
     await eventually('everything is loaded', () => isSpoolEmpty(collector));
-    await eventually('everything is counted', () => isCounted(cluster.rows));
+    await eventually('everything is counted', () => isCountedOn(cluster));
     await cluster.settled();
     const audit = await ledger.auditRows(cluster.rows, () => wrongTables(cluster.rows));
     expect(audit).toMatchObject(NOTHING_WRONG);
@@ -103,7 +103,7 @@ describe.skipIf(isMissing)('under load, what was acknowledged is stored once on 
     await sendMore();
     await eventually('it is used again', async () => !(await missed()));
     await eventually('everything is loaded', () => isSpoolEmpty(collector));
-    await eventually('everything is counted', () => isCounted(cluster.rows));
+    await eventually('everything is counted', () => isCountedOn(cluster));
     await cluster.settled();
     expect(await ledger.auditRows(cluster.rows, () => wrongTables(cluster.rows))).toMatchObject(NOTHING_WRONG);
   });
@@ -123,7 +123,7 @@ describe.skipIf(isMissing)('under load, what was acknowledged is stored once on 
     await eventually('it is used again', async () => (await readyz(collector)).ready);
     await sendMore();
     await eventually('everything is loaded', () => isSpoolEmpty(collector));
-    await eventually('everything is counted', () => isCounted(cluster.rows));
+    await eventually('everything is counted', () => isCountedOn(cluster));
     await cluster.settled();
     expect(await ledger.auditRows(cluster.rows, () => wrongTables(cluster.rows))).toMatchObject(NOTHING_WRONG);
   });
@@ -137,7 +137,7 @@ describe.skipIf(isMissing)('under load, what was acknowledged is stored once on 
     await sendMore();
     await eventually('everything is loaded', () => isSpoolEmpty(collector));
     await cluster.servers[1].restart();
-    await eventually('everything is counted', () => isCounted(cluster.rows));
+    await eventually('everything is counted', () => isCountedOn(cluster));
     await cluster.settled();
     expect(await ledger.auditRows(cluster.rows, () => wrongTables(cluster.rows))).toMatchObject(NOTHING_WRONG);
   });

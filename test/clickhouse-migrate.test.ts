@@ -21,7 +21,7 @@ import {
 } from './support/collector.ts';
 import { eventually, isAlive } from './support/processes.ts';
 import { NOTHING_WRONG, SpanLedger } from './support/span-ledger.ts';
-import { isCounted, wrongTables } from './support/wrong-tables.ts';
+import { isCounted, isCountedOn, wrongTables } from './support/wrong-tables.ts';
 
 /** So few that attribute values are counted, not estimated, also where a day is counted again. */
 const SPANS_PER_REQUEST = 5;
@@ -94,7 +94,7 @@ describe.skipIf(isMissing)('an embedded store is moved to a cluster while both h
   async function expectAllOnce(): Promise<void> {
     await eventually('the spool is empty', () => isSpoolEmpty(onCluster));
     await cluster.settled();
-    await eventually('everything is counted', () => isCounted(cluster.rows));
+    await eventually('everything is counted', () => isCountedOn(cluster));
     await cluster.settled();
     expect(await ledger.auditRows(cluster.rows, () => wrongTables(cluster.rows))).toMatchObject(NOTHING_WRONG);
   }

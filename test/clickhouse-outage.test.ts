@@ -7,7 +7,7 @@ import { Pressure } from './support/pressure.ts';
 import { eventually, residentBytes } from './support/processes.ts';
 import { metricOf } from './support/prometheus.ts';
 import { NOTHING_WRONG, SpanLedger, traceIdOfRequest } from './support/span-ledger.ts';
-import { isCounted, wrongTables } from './support/wrong-tables.ts';
+import { isCountedOn, wrongTables } from './support/wrong-tables.ts';
 
 const IS_LONG = process.env['THROUGHLINE_TEST_LONG'] === 'true';
 const OUTAGE_MS = 300_000;
@@ -109,7 +109,7 @@ describe.skipIf(isMissing)('an outage of the whole cluster at 5,000 spans per se
     );
     await restarted;
     await eventually('everything is loaded', () => isSpoolEmpty(collector));
-    await eventually('everything is counted', () => isCounted(cluster.rows));
+    await eventually('everything is counted', () => isCountedOn(cluster));
     await cluster.settled();
     expect(ledger.counts).toMatchObject({ refused: 0, unanswered: 0 });
     // Of so many spans in a batch attribute values are estimated.

@@ -1,3 +1,5 @@
+import type { ClickHouseCluster } from './clickhouse-cluster.ts';
+
 const IS_REQUEST = "(kind = 2 OR kind = 5 OR hex(parent_span_id) = '0000000000000000')";
 
 /** What a derived table holds, and what it must, in words that 18.16 has. */
@@ -37,6 +39,12 @@ export async function wrongTables(rows: (sql: string) => Promise<unknown[][]>): 
     if (JSON.stringify(held) !== JSON.stringify(said)) wrong.push(name);
   }
   return wrong;
+}
+
+/** The same of a cluster, of which a replica that was away may know neither the newest spans nor what is counted. */
+export async function isCountedOn(cluster: Pick<ClickHouseCluster, 'rows' | 'settled'>): Promise<boolean> {
+  await cluster.settled();
+  return await isCounted(cluster.rows);
 }
 
 /** Whether the collectors of a cluster have counted all that is stored. */
