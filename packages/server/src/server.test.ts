@@ -103,6 +103,7 @@ const log = pino({ level: 'silent' });
 const options = {
   engineProcessPath: new URL('../dist/storage/process/embedded-process.js', import.meta.url),
   bodyWorkerPath: new URL('../dist/receivers/decode/body-worker.js', import.meta.url),
+  insightWorkerPath: new URL('../dist/insight/insight-worker.js', import.meta.url),
 };
 
 async function start(dataDirectory: string, httpPort = '0'): Promise<RunningServer> {
@@ -320,6 +321,8 @@ describe('a collector with the embedded store', () => {
       '/api/v1/traces/{traceId}',
       '/api/v1/traces/{traceId}/story',
       '/api/v1/traces/{traceId}/sampling',
+      '/api/v1/changes',
+      '/api/v1/incidents/explain',
       '/api/v1/sampling',
       '/api/v1/sampling/settings',
       '/api/v1/system',
@@ -378,6 +381,7 @@ describe('a collector with the embedded store', () => {
       listOperations: 'get /api/v1/operations',
       getSeries: 'get /api/v1/series',
       listAttributes: 'get /api/v1/attributes',
+      listChanges: 'get /api/v1/changes',
       listValuesOfAttribute: 'get /api/v1/attributes/{key}/values',
       listAttributeValues: 'get /api/v1/attribute-values',
       searchTraces: 'get /api/v1/traces',
@@ -402,6 +406,7 @@ describe('a collector with the embedded store', () => {
       sendMetrics: 'post /v1/metrics',
       sendLogs: 'post /v1/logs',
       exchangeSampling: 'post /v1/sampling',
+      explainIncident: 'post /api/v1/incidents/explain',
       listOperationSampling: 'get /v1/sampling',
       getMovedSamplingSettings: 'get /v1/sampling/settings',
       replaceMovedSamplingSettings: 'put /v1/sampling/settings',

@@ -102,6 +102,8 @@ export interface ServerOptions {
   readonly engineProcessPath?: URL;
   /** The built program of the thread that decodes large bodies; the one that is shipped by default. */
   readonly bodyWorkerPath?: URL;
+  /** The built program of the thread that compares windows of traces; the one that is shipped by default. */
+  readonly insightWorkerPath?: URL;
 }
 
 /**
@@ -532,7 +534,11 @@ async function openApi(scope: Scope, ingestion: Ingestion, receivers: Receivers,
   });
   shutdown.register('maintenance', () => maintenance.stop());
   const traceReader = new TraceReader({ registry, limits: limits.query });
-  const windows = new WindowComparer({ registry, limits: limits.insight });
+  const windows = new WindowComparer({
+    registry,
+    limits: limits.insight,
+    ...(options.insightWorkerPath !== undefined && { workerPath: options.insightWorkerPath }),
+  });
   const answers = new StoreAnswers({
     query,
     registry,
