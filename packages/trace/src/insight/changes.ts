@@ -1,5 +1,6 @@
 import { formatDuration } from '../format-duration.ts';
 import { SpanKind } from '../otlp.ts';
+import { examplesOf } from './examples.ts';
 import { kindOf, ownTimes, serviceOf } from './own-times.ts';
 import type { SpanTable } from './span-table.ts';
 import { BASELINE_MIN, likelihoodRatio, quantile, riseOf, usualOf, weightOf } from './statistics.ts';
@@ -50,7 +51,6 @@ export interface TableOfWindow {
   readonly share: number;
 }
 
-const EXAMPLES = 3;
 const MS = 1e6;
 const SLACK_NS = 2 * MS;
 const LIKELIHOOD_MIN = 6;
@@ -77,7 +77,13 @@ export function findChanges(baseline: TableOfWindow, incident: TableOfWindow): C
   const changes = [...operations].flatMap((operation) =>
     changesOf(operation, baseline, before.get(operation) ?? NONE, incident, during.get(operation) ?? NONE),
   );
-  return [...changes, ...newVersions(baseline.table, incident.table)].toSorted((a, b) => b.score - a.score);
+  return [...changes, ...newVersions(baseline.table, incident.table)].toSorted(
+    (a, b) => b.score - a.score || compareTexts(a.text, b.text),
+  );
+}
+
+function compareTexts(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
 }
 
 const NONE: Requests = { spans: [], failed: 0 };
@@ -120,10 +126,8 @@ function changesOf(
     count: during.spans.length,
     baselineCount: before.spans.length,
   };
-  const examples = (spans: readonly number[]): Pick<Change, 'traceIds' | 'spanIds'> => ({
-    traceIds: spans.slice(0, EXAMPLES).map((span) => incident.table.traceIds[incident.table.trace[span]!]!),
-    spanIds: spans.slice(0, EXAMPLES).map((span) => incident.table.spanIds[span]!),
-  });
+  const examples = (spans: readonly number[]): Pick<Change, 'traceIds' | 'spanIds'> =>
+    examplesOf(incident.table, spans);
   const changes: Change[] = [];
   if (before.spans.length >= BASELINE_MIN && during.spans.length > 0) {
     const duration = durationChange(baseline.table, before.spans, incident.table, during.spans);
@@ -269,8 +273,7 @@ function newVersions(baseline: SpanTable, incident: SpanTable): Change[] {
       count: spans.length,
       baselineCount: 0,
       text: `${name} runs version ${version}${before.length === 0 ? '' : `, before ${before.join(' and ')}`}`,
-      traceIds: spans.slice(0, EXAMPLES).map((span) => incident.traceIds[incident.trace[span]!]!),
-      spanIds: spans.slice(0, EXAMPLES).map((span) => incident.spanIds[span]!),
+      ...examplesOf(incident, spans),
     };
   });
 }

@@ -1,3 +1,4 @@
+import { examplesOf } from './examples.ts';
 import type { ApartAttribute } from './attributes-apart.ts';
 import { Evaluation, type Hypothesis, nameOf, type SuspectKind } from './hypotheses.ts';
 import { findOutcomeRises } from './outcomes.ts';
@@ -62,7 +63,6 @@ const UNUSUAL_SCORE = 2;
 const FOUND_SCORE = 8;
 /** How much likelier than the second suspect the first must be. */
 const LEAD = 1.3;
-const EXAMPLES = 3;
 /** Where more are affected, hardly any others are left to compare with. */
 const SELECTED_SHARE_MAX = 0.9;
 const SELECTED_MAX = 300;
@@ -237,10 +237,7 @@ function evidenceOf({ table }: Measured, { sites, outcomes }: Hypothesis): Suspe
   const { operations, services, failures } = table.vocabulary;
   const label = (operation: number): string =>
     `${services.textOf(operations[operation]!.service)} ${operations[operation]!.name}`;
-  const idsOf = (spans: readonly number[]): Pick<SuspectEvidence, 'traceIds' | 'spanIds'> => ({
-    traceIds: spans.slice(0, EXAMPLES).map((span) => table.traceIds[table.trace[span]!]!),
-    spanIds: spans.slice(0, EXAMPLES).map((span) => table.spanIds[span]!),
-  });
+  const idsOf = (spans: readonly number[]): Pick<SuspectEvidence, 'traceIds' | 'spanIds'> => examplesOf(table, spans);
   const ofSites = sites.slice(0, SUSPECTS_MAX).map((measured): SuspectEvidence => {
     const { site, rise } = measured;
     const unusual = site.incident.spans.filter((_, at) => site.incident.values[at]! > rise.threshold);
