@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { FleetMember, World, wrongTables } from '../testing/fleet-member.ts';
 import { emptyStore } from '../testing/new-store.ts';
 import { startEngine, type StartedEngine } from '../testing/start-engine.ts';
+import { rowsOf } from '../rows-of.ts';
 import { FleetVisibility } from './fleet-visibility.ts';
 
 let store: StartedEngine;
@@ -25,6 +26,26 @@ async function settle(all: readonly FleetMember[], leader = 0): Promise<string[]
   }
   return await wrongTables(store);
 }
+
+it('what the collectors have stored waits in the metrics of the one that counts until it has counted it', async () => {
+  await emptyStore(store.engine);
+  const world = new World();
+  const waiting: number[] = [];
+  const a = new FleetMember(store, 0, world, async (sql) => {
+    if (sql.startsWith('INSERT INTO throughline.operation_15m')) waiting.push(await a.waitingSpans());
+  });
+  const b = new FleetMember(store, 1, world);
+  for (const each of [a, b]) each.say();
+  for (const each of [a, b]) {
+    each.accept();
+    await each.store();
+  }
+  for (const each of [a, b]) each.say();
+  await a.job.run();
+  const rows = await rowsOf(store.engine, 'SELECT count() FROM throughline.spans', 60_000);
+  expect(waiting).toEqual([Number(rows[0]?.[0])]);
+  expect(await a.waitingSpans()).toBe(0);
+});
 
 it('a segment that was handed back is not counted before it is stored', async () => {
   const { a, b, all } = await twoMembers();

@@ -63,6 +63,10 @@ interface Batch {
   readonly newest: number;
 }
 
+function spansOf(batches: readonly Batch[]): number {
+  return batches.reduce((sum, { spans }) => sum + spans, 0);
+}
+
 const QUERY_TIMEOUT_MS = 60_000;
 /** So long a batch waits for the queries that are being answered. */
 const ANSWER_MS_MAX = 1_000;
@@ -88,7 +92,7 @@ export class RollupJob {
   #running: RunningJob | null = null;
   /** The end of a batch that was begun, and may have been added in part. */
   #pendingUntil = 0;
-  /** Of a batch of a fleet that is being added. */
+  /** Of a fleet: what the last look found that is not added yet. */
   #sharedRows = 0;
   /** Whether an earlier process noted anything. */
   #isNoted = false;
@@ -335,8 +339,13 @@ export class RollupJob {
   async #add(until: number): Promise<boolean> {
     const { visibility, fleet } = this.#options;
     const after = visibility.countedUntil;
-    if (fleet !== undefined && !(await this.#hasNew(after, until))) return false;
+    if (fleet !== undefined && !(await this.#hasNew(after, until))) {
+      this.#sharedRows = 0;
+      return false;
+    }
     let batches = await this.#batchesOf(after, until);
+    // Of a range that is cut into several batches the first look finds all.
+    if (fleet !== undefined) this.#sharedRows = Math.max(this.#sharedRows, spansOf(batches));
     if (batches.length === 0) {
       // The members of a fleet go by what is noted.
       if (fleet === undefined) await visibility.count(until, () => this.#progress.note(until, 0));
@@ -360,7 +369,6 @@ export class RollupJob {
         return false;
       }
       batches = await this.#batchesOf(after, until);
-      this.#sharedRows = batches.reduce((sum, { spans }) => sum + spans, 0);
     }
     await this.#orTakeBack(
       batches.map(({ shard }) => shard),
@@ -380,7 +388,7 @@ export class RollupJob {
     await this.#progress.note(until, 0);
     this.#pendingUntil = 0;
     visibility.counted(until);
-    this.#sharedRows = 0;
+    this.#sharedRows = Math.max(0, this.#sharedRows - spansOf(batches));
     this.#batches.inc({ outcome: 'added' });
     return true;
   }

@@ -24,6 +24,7 @@ export class FleetMember {
   readonly #store: StartedEngine;
   readonly engine: StartedEngine['engine'];
   readonly job: RollupJob;
+  readonly registry = new Registry();
   /** Arrivals of the segments that are acknowledged and not stored. */
   readonly #unstored: number[] = [];
   readonly #stored: number[] = [];
@@ -52,7 +53,7 @@ export class FleetMember {
       },
       visibility: new SpanVisibility(),
       log,
-      registry: new Registry(),
+      registry: this.registry,
       jobs: new Jobs({ log, registry: new Registry() }),
       firstUnstored: () => null,
       lastArrival: () => 0,
@@ -71,6 +72,12 @@ export class FleetMember {
     const own = this.#own();
     this.publishedUntil = Math.max(this.publishedUntil, own);
     return await Promise.resolve(Math.min(own, ...others));
+  }
+
+  /** What its metrics say of spans that are not counted. */
+  async waitingSpans(): Promise<number> {
+    const metrics = await this.registry.metrics();
+    return Number(/^throughline_rollup_waiting_spans (\d+)$/m.exec(metrics)?.[1]);
   }
 
   /** As `ArrivalClock.pass`. */
