@@ -114,7 +114,7 @@ export class WindowComparer {
     return withView(context, async (view) => {
       const [counted] = await queryRows(context, windowCountSql(tables, view, window));
       const spanCount = counted?.number(0) ?? 0;
-      const sample = sampleOf(window, spanCount, this.#limits.windowSpansMax);
+      const sample = sampleOf(window, spanCount, this.#limits.windowSpansMax, marginNs);
       if (sample.share < 1 || sample.slices.length > 1) this.#sampled.inc();
       const slices: SliceRows[] = [];
       for (const slice of sample.slices) {

@@ -2,21 +2,37 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { sampleOf } from './window-slices.ts';
 
-const HOUR_NS = 3_600_000_000_000n;
+const MINUTE_NS = 60_000_000_000n;
+const HOUR_NS = 60n * MINUTE_NS;
 const window = { fromUnixNano: 1_700_000_000_000_000_000n, toUnixNano: 1_700_000_000_000_000_000n + 24n * HOUR_NS };
 
 test('a window with few spans is read whole', () => {
-  expect(sampleOf(window, 100_000, 100_000)).toEqual({ slices: [window], share: 1 });
-  expect(sampleOf(window, 0, 100_000)).toEqual({ slices: [window], share: 1 });
+  expect(sampleOf(window, 100_000, 100_000, MINUTE_NS)).toEqual({ slices: [window], share: 1 });
+  expect(sampleOf(window, 0, 100_000, MINUTE_NS)).toEqual({ slices: [window], share: 1 });
 });
 
 test('a long window with many spans is read in slices all over it', () => {
-  const { slices, share } = sampleOf(window, 100_000_000, 100_000);
+  const { slices, share } = sampleOf(window, 10_000_000, 100_000, MINUTE_NS);
   expect(slices).toHaveLength(12);
   expect(share).toBeCloseTo(0.25, 1);
   const firstHour = (slices.at(0)!.fromUnixNano - window.fromUnixNano) / HOUR_NS;
   const lastHour = (slices.at(-1)!.fromUnixNano - window.fromUnixNano) / HOUR_NS;
   expect([firstHour, lastHour]).toEqual([0n, 22n]);
+});
+
+test('slices are as long as what is read after each, so that no more is read than twice what is kept', () => {
+  const { slices, share } = sampleOf(
+    { ...window, toUnixNano: window.fromUnixNano + HOUR_NS },
+    180_000_000,
+    100_000,
+    MINUTE_NS,
+  );
+  expect(slices.map(({ fromUnixNano, toUnixNano }) => toUnixNano - fromUnixNano)).toEqual([
+    MINUTE_NS,
+    MINUTE_NS,
+    MINUTE_NS,
+  ]);
+  expect(share).toBeCloseTo(100_000 / 9_000_000);
 });
 
 test('slices lie in the window, one after another, and hold with the share about as many spans as are wanted', () => {
@@ -27,7 +43,7 @@ test('slices lie in the window, one after another, and hold with the share about
       fc.integer({ min: 1_000, max: 10_000_000 }),
       (length, spanCount, spansMax) => {
         const given = { fromUnixNano: window.fromUnixNano, toUnixNano: window.fromUnixNano + length };
-        const { slices, share } = sampleOf(given, spanCount, spansMax);
+        const { slices, share } = sampleOf(given, spanCount, spansMax, MINUTE_NS);
         expect(share).toBeGreaterThan(0);
         expect(share).toBeLessThanOrEqual(1);
         let at = given.fromUnixNano;
