@@ -159,13 +159,11 @@ function aNumberedRequest(number: number, spans: number): string {
 }
 
 /**
- * The id of the trace of a request. Its last bytes are the number, the lowest first: a cluster parts traces by them, and
- * one request goes to one shard, the next one to another.
+ * The id of the trace of a request, with its number in it. A cluster parts traces by their last four bytes, the lowest
+ * first: there the number counts from the first on, so that shards take turns.
  */
 export function traceIdOfRequest(number: number): string {
-  const bytes = Buffer.alloc(16);
-  bytes.writeUInt32LE(number, 12);
-  return bytes.toString('hex');
+  return number.toString(16).padStart(26, '0').padEnd(32, '0');
 }
 
 /** From when to when the first spans of a request last, from the moment on when it is sent; all others are at that moment. */
