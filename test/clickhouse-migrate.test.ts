@@ -30,6 +30,9 @@ const LEASES = { THROUGHLINE_CLUSTER_LEASE_MS: '6s', THROUGHLINE_CLUSTER_LEASE_R
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
+/** Servers of 2018 that hang and go on may take minutes to be themselves again. */
+const isLong = process.env['THROUGHLINE_TEST_LONG'] === 'true';
+
 const [server, zooKeeper] = [findClickHouseServer(), findZooKeeper()];
 /** `npm run setup` installs them. */
 const isMissing = server === undefined || zooKeeper === undefined;
@@ -156,21 +159,24 @@ describe.skipIf(isMissing)('an embedded store is moved to a cluster while both h
     await expectAllOnce();
   });
 
-  it('goes on where it was killed while an insert hung, which its servers carry out afterwards', async () => {
-    await send(embedded);
-    const command = await migrateUntil(1, 40);
-    for (const each of cluster.servers) each.hang();
-    await eventually('an insert hangs', async () => {
-      const [begun] = inserts('begun').slice(-1);
-      await delay(500);
-      return begun !== undefined && inserts('begun').at(-1) === begun && !inserts('ended').includes(begun);
-    });
-    process.kill(command.pid, 'SIGKILL');
-    await command.exited;
-    for (const each of cluster.servers) each.resume();
-    expect(await migrated()).toMatchObject({ ok: true, missing: 0 });
-    await expectAllOnce();
-  });
+  it.runIf(isLong)(
+    'goes on where it was killed while an insert hung, which its servers carry out afterwards',
+    async () => {
+      await send(embedded);
+      const command = await migrateUntil(1, 40);
+      for (const each of cluster.servers) each.hang();
+      await eventually('an insert hangs', async () => {
+        const [begun] = inserts('begun').slice(-1);
+        await delay(500);
+        return begun !== undefined && inserts('begun').at(-1) === begun && !inserts('ended').includes(begun);
+      });
+      process.kill(command.pid, 'SIGKILL');
+      await command.exited;
+      for (const each of cluster.servers) each.resume();
+      expect(await migrated()).toMatchObject({ ok: true, missing: 0 });
+      await expectAllOnce();
+    },
+  );
 
   it('is refused beside another one, leaves no snapshot behind when it is interrupted, and goes on', async () => {
     await send(embedded);

@@ -16,13 +16,13 @@ export interface WindowComparerOptions {
   readonly workerPath?: URL;
 }
 
+/** So many times the spans of a window may be read: a trace goes on behind the window. */
+const READ_MAX = 3;
+
 /** What two windows mean together. */
 export interface ExplainedWindows extends Pick<Comparison, 'changes'> {
   readonly explanation: Omit<Comparison['explanation'], 'selection'>;
 }
-
-/** A longer value is not one that people would look for. */
-const VALUE_LENGTH_MAX = 200;
 
 /** Reads windows of traces, a sample of large ones, and has them compared in a thread. */
 export class WindowComparer {
@@ -41,11 +41,12 @@ export class WindowComparer {
     });
     this.#comparisons = new Counter({
       name: 'throughline_insight_comparisons_total',
-      help: 'Comparisons of two windows by outcome: answered, too_large, failed, left (the client disconnected)',
+      help: 'Comparisons of two windows by outcome: answered, too_large, timed_out, failed, left (the client disconnected)',
       labelNames: ['outcome'],
       registers: [registry],
     });
-    for (const outcome of ['answered', 'too_large', 'failed', 'left']) this.#comparisons.inc({ outcome }, 0);
+    for (const outcome of ['answered', 'too_large', 'timed_out', 'failed', 'left'])
+      this.#comparisons.inc({ outcome }, 0);
     this.#thread = new JobThread({
       workerPath: workerPath ?? new URL('./insight-worker.js', import.meta.url),
       heapBytesMax: limits.heapBytesMax,
@@ -60,9 +61,18 @@ export class WindowComparer {
   /** Rejects as queries to the engine do. */
   async compare(context: QueryContext, baseline: TimeWindow, incident: TimeWindow): Promise<ExplainedWindows> {
     try {
-      const job = { baseline: await this.#read(context, baseline), incident: await this.#read(context, incident) };
+      const job = {
+        baseline: await this.#read(context, 'baseline', baseline),
+        incident: await this.#read(context, 'incident', incident),
+      };
       const comparison = await this.#thread.run(job, context.signal);
-      const explanation = await this.#setApart(context, incident, comparison.explanation);
+      const explanation = await this.#setApart(context, incident, comparison.explanation).catch((error: unknown) => {
+        // They are an addition: what was found stands without them.
+        context.signal.throwIfAborted();
+        if (!(error instanceof EngineError)) throw error;
+        const { selection: _unused, ...found } = comparison.explanation;
+        return found;
+      });
       this.#comparisons.inc({ outcome: 'answered' });
       return { ...comparison, explanation };
     } catch (error) {
@@ -99,7 +109,7 @@ export class WindowComparer {
       requests.set(row.text(0), attributes);
       const [keys, values] = [row.array(1), row.array(2)];
       for (let at = 0; at < keys.length; at++) {
-        if (values.text(at).length <= VALUE_LENGTH_MAX) attributes.set(keys.text(at), values.text(at));
+        attributes.set(keys.text(at), values.text(at));
       }
     }
     const of = (ids: readonly string[]): RequestAttributes[] => ids.flatMap((id) => requests.get(id) ?? []);
@@ -108,13 +118,24 @@ export class WindowComparer {
   }
 
   /** Slices one after the other: each takes all threads that a query may have. */
-  async #read(context: QueryContext, window: TimeWindow): Promise<WindowRows> {
+  async #read(context: QueryContext, kind: 'baseline' | 'incident', window: TimeWindow): Promise<WindowRows> {
     const { tables } = context.engine;
     const marginNs = BigInt(this.#limits.traceLengthMs) * 1_000_000n;
     return withView(context, async (view) => {
-      const [counted] = await queryRows(context, windowCountSql(tables, view, window));
+      const [counted] = await queryRows(context, windowCountSql(tables, view, window, marginNs));
       const spanCount = counted?.number(0) ?? 0;
-      const sample = sampleOf(window, spanCount, this.#limits.windowSpansMax, marginNs);
+      const spansMax = this.#limits.windowSpansMax;
+      // A store may be younger than the window, or the window reach into the future.
+      const isClipped = spanCount > 0 && (kind === 'baseline' || spanCount > spansMax);
+      const used =
+        counted === undefined || !isClipped
+          ? window
+          : { fromUnixNano: counted.bigint(2), toUnixNano: counted.bigint(3) + 1n };
+      const sampled = sampleOf(used, spanCount, spansMax, marginNs);
+      // What follows a short window may be much more than what is in it.
+      const shareMax = (READ_MAX * spansMax) / Math.max(1, counted?.number(1) ?? 0);
+      const isWhole = sampled.slices.length === 1 && sampled.slices[0] === used;
+      const sample = isWhole ? { ...sampled, share: Math.min(sampled.share, shareMax) } : sampled;
       if (sample.share < 1 || sample.slices.length > 1) this.#sampled.inc();
       const slices: SliceRows[] = [];
       for (const slice of sample.slices) {
@@ -129,6 +150,6 @@ export class WindowComparer {
 }
 
 function outcomeOf(error: unknown, signal: AbortSignal): string {
-  if (signal.aborted) return 'left';
+  if (signal.aborted) return (signal.reason as Error | undefined)?.name === 'TimeoutError' ? 'timed_out' : 'left';
   return error instanceof EngineError && error.code === 'too_large' ? 'too_large' : 'failed';
 }

@@ -43,7 +43,7 @@ function addSlice(builder: SpanTableBuilder, { slice, readUntilUnixNano, answers
   const traces = new Map<string, TraceTimes>();
   for (const block of blocks) for (let row = 0; row < block.rowCount; row++) noteTimes(traces, block, row);
   const isRead = ({ start, end }: TraceTimes): boolean =>
-    start >= slice.fromUnixNano && start < slice.toUnixNano && end <= readUntilUnixNano;
+    start >= slice.fromUnixNano && start < slice.toUnixNano && end - start <= readUntilUnixNano - slice.toUnixNano;
   for (const block of blocks) {
     for (let row = 0; row < block.rowCount; row++) {
       const traceId = block.traceId.hex(row);
@@ -64,7 +64,7 @@ function columnsOf(block: NativeBlock) {
     name: block.strings('span_name'),
     kind: block.ints('kind'),
     statusCode: block.ints('status_code'),
-    statusMessage: block.strings('status_message'),
+    statusMessage: block.strings('message'),
     startNs: block.bigints('start_ns'),
     durationNs: block.bigints('duration'),
     keys: block.stringArrays('keys'),

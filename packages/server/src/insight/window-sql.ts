@@ -1,7 +1,7 @@
 import { startConditions, where } from '../query/rows.ts';
 import { SPAN_DURATION, spanSources } from '../query/span-sources.ts';
 import type { SpanView } from '../storage/span-visibility.ts';
-import { sqlHex, sqlString, sqlUInt64 } from '../storage/sql.ts';
+import { sqlHex, sqlInt64, sqlString, sqlUInt64 } from '../storage/sql.ts';
 import type { Tables } from '../storage/tables.ts';
 import type { TimeWindow, WindowSample } from './window-slices.ts';
 
@@ -37,13 +37,22 @@ export const INSTANCE_KEYS = ['service.instance.id', 'k8s.pod.name', 'container.
 const VERSION_KEY = 'service.version';
 const HOST_KEYS = ['host.name', 'k8s.node.name'] as const;
 
-export function windowCountSql(tables: Tables, view: SpanView, window: TimeWindow): string {
+/** How many spans begin in a window, and until the margin after it; when the first and the last of the window do. */
+export function windowCountSql(tables: Tables, view: SpanView, window: TimeWindow, marginNs: bigint): string {
+  const range = rangeConditions({ ...window, toUnixNano: window.toUnixNano + marginNs });
+  const isIn = `start_ns < ${sqlInt64(window.toUnixNano)}`;
   const counts = spanSources(tables, view).map(
-    ({ table, conditions }) =>
-      `SELECT count() AS n FROM ${table} ${where([...conditions, ...rangeConditions(window)])}`,
+    ({ table, conditions }) => `SELECT countIf(${isIn}) AS n, count() AS n_read, minIf(start_ns, ${isIn}) AS first,
+  maxIf(start_ns, ${isIn}) AS last
+FROM ${table}
+${where([...conditions, ...range])}`,
   );
-  return `SELECT sum(n) FROM (${counts.join(' UNION ALL ')})`;
+  return `SELECT sum(n), sum(n_read), toString(minIf(first, n > 0)), toString(maxIf(last, n > 0))
+FROM (${counts.join('\nUNION ALL\n')})`;
 }
+
+/** So long before a slice is read, too: it shows which of its spans belong to traces that began before. */
+const LEAD_NS = 5_000_000_000n;
 
 /** The spans of one slice, and of `marginNs` after it: a trace goes on after it has begun. */
 export function sliceSqls(
@@ -53,10 +62,13 @@ export function sliceSqls(
   { share }: Pick<WindowSample, 'share'>,
   marginNs: bigint,
 ): string[] {
-  const range = rangeConditions({ fromUnixNano: slice.fromUnixNano, toUnixNano: slice.toUnixNano + marginNs });
+  const range = rangeConditions({
+    fromUnixNano: slice.fromUnixNano - LEAD_NS,
+    toUnixNano: slice.toUnixNano + marginNs,
+  });
   return spanSources(tables, view).map(
     ({ table, conditions }) => `SELECT trace_id, span_id, parent_span_id, CAST(service, 'String') AS service_name,
-  CAST(name, 'String') AS span_name, kind, status_code, status_message, start_ns, ${SPAN_DURATION} AS duration,
+  CAST(name, 'String') AS span_name, kind, status_code, substring(status_message, 1, 320) AS message, start_ns, ${SPAN_DURATION} AS duration,
   ${keptAttributes('attrs_k')} AS keys, ${keptAttributes('attrs_v')} AS values,
   toString(ev_v[indexOf(ev_k, 'exception.type')]) AS exception_type,
   ${INSTANCE_KEYS.map((key, at) => `${resourceValue(key)} AS instance_${at}`).join(', ')},
@@ -76,7 +88,9 @@ export function attributesSqls(
   const ids = traceIds.map(sqlHex).join(', ');
   const ofRequest = `(parent_span_id = ${sqlHex('0'.repeat(16))} OR service = ${sqlString(service)})`;
   return spanSources(tables, view).map(
-    ({ table, conditions }) => `SELECT lower(hex(trace_id)), CAST(attrs_k, 'Array(String)'), attrs_v
+    ({ table, conditions }) => `SELECT lower(hex(trace_id)),
+  arrayFilter((k, v) -> length(v) <= ${VALUE_LENGTH_MAX}, CAST(attrs_k, 'Array(String)'), attrs_v),
+  arrayFilter(v -> length(v) <= ${VALUE_LENGTH_MAX}, attrs_v)
 FROM ${table}
 ${where([...conditions, ...rangeConditions(window), `trace_id IN (${ids})`, ofRequest])}
 LIMIT ${ATTRIBUTE_ROWS_MAX}`,
@@ -84,6 +98,8 @@ LIMIT ${ATTRIBUTE_ROWS_MAX}`,
 }
 
 const ATTRIBUTE_ROWS_MAX = 20_000;
+/** In bytes; a longer value is not one that people would look for. */
+const VALUE_LENGTH_MAX = 200;
 
 /** Both windows take the same traces by ID, whatever their spans are. */
 function ofTraces(share: number): string[] {

@@ -61,6 +61,8 @@ const RATE_FALL_MAX = 1 / RATE_RATIO_MIN;
 /** Traffic that doubles is news, and no harm. */
 const RATE_WEIGHT = 0.3;
 const NEW_WEIGHT = 0.5;
+/** Of the versions before so many are named. */
+const VERSIONS_MAX = 3;
 /** Fewer requests than this do not make an operation new or gone. */
 const REQUESTS_MIN = 5;
 
@@ -93,6 +95,8 @@ function requestsOf(table: SpanTable): Map<number, Requests> {
   const requests = new Map<number, Requests>();
   const { callee } = ownTimes(table);
   for (let span = 0; span < table.count; span++) {
+    // What its parent is, nobody knows.
+    if (table.isOrphan[span] === 1) continue;
     const kind = kindOf(table, span);
     const parent = table.parent[span]!;
     const isUnanswered = kind === SpanKind.client && callee[span]! < 0;
@@ -254,14 +258,17 @@ function rateText(label: string, kind: RateKind, usual: number, now: number): st
 function newVersions(baseline: SpanTable, incident: SpanTable): Change[] {
   const { instances, services } = incident.vocabulary;
   const known = versionsIn(baseline);
+  const versionsBefore = new Map<number, string[]>();
+  for (const { instance } of known.values()) {
+    const { service, version } = instances[instance]!;
+    const versions = versionsBefore.get(service) ?? [];
+    versionsBefore.set(service, version === '' ? versions : [...versions, version]);
+  }
   return [...versionsIn(incident)].flatMap(([key, { instance, spans }]) => {
     const { service, version } = instances[instance]!;
-    const hasOthers = [...known.keys()].some((other) => other.startsWith(`${service} `));
-    if (version === '' || known.has(key) || !hasOthers) return [];
+    if (version === '' || known.has(key) || !versionsBefore.has(service)) return [];
     const name = services.textOf(service);
-    const before = [...known.values()]
-      .filter((other) => instances[other.instance]!.service === service && instances[other.instance]!.version !== '')
-      .map((other) => instances[other.instance]!.version);
+    const before = (versionsBefore.get(service) ?? []).slice(0, VERSIONS_MAX);
     return {
       kind: 'new-version' as const,
       service: name,

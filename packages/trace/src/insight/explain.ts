@@ -5,7 +5,7 @@ import { findOutcomeRises } from './outcomes.ts';
 import { messagesOf, ownTimes } from './own-times.ts';
 import { collectSites, type Measured } from './sites.ts';
 import type { SpanTable } from './span-table.ts';
-import { percent, suspectText, valuesText } from './suspect-text.ts';
+import { listText, percent, shortName, suspectText, valuesText } from './suspect-text.ts';
 
 /** Whether a cause was found. */
 export type Conclusion = 'found' | 'not-enough-evidence' | 'nothing-unusual';
@@ -236,7 +236,7 @@ function versionsOf(service: number, { vocabulary: { instances }, instance, coun
 function evidenceOf({ table }: Measured, { sites, outcomes }: Hypothesis): SuspectEvidence[] {
   const { operations, services, failures } = table.vocabulary;
   const label = (operation: number): string =>
-    `${services.textOf(operations[operation]!.service)} ${operations[operation]!.name}`;
+    shortName(`${services.textOf(operations[operation]!.service)} ${operations[operation]!.name}`);
   const idsOf = (spans: readonly number[]): Pick<SuspectEvidence, 'traceIds' | 'spanIds'> => examplesOf(table, spans);
   const ofSites = sites.slice(0, SUSPECTS_MAX).map((measured): SuspectEvidence => {
     const { site, rise } = measured;
@@ -256,8 +256,8 @@ function evidenceOf({ table }: Measured, { sites, outcomes }: Hypothesis): Suspe
   });
   const ofOutcomes = outcomes.slice(0, SUSPECTS_MAX).map((outcome): SuspectEvidence => {
     const failure = failures.textOf(outcome.failure);
-    const lost = outcome.lost.map(label).join(', ');
-    const added = outcome.added.map(label).join(', ');
+    const lost = listText(outcome.lost, label);
+    const added = listText(outcome.added, label);
     const what = [failure, lost && `without ${lost}`, added && `with ${added}`].filter(Boolean).join(', ');
     return {
       text: `${label(outcome.operation)}: ${what} in ${percent(outcome.share)}`,

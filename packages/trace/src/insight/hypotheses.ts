@@ -1,3 +1,4 @@
+import type { SpanTable } from './span-table.ts';
 import type { OutcomeRise } from './outcomes.ts';
 import type { Measured, Samples, Site } from './sites.ts';
 import {
@@ -32,6 +33,8 @@ export interface MeasuredSite {
   readonly to: number;
   /** The peer that a client span names which nobody answered; '' for others. */
   readonly peer: string;
+  /** Of a part of a service: the same site of all of it. */
+  readonly whole?: MeasuredSite;
 }
 
 /** Which part of a service is looked at: all of it, or the instances that have something in common. */
@@ -76,6 +79,8 @@ const MOVED = 1.5;
 const IMPACT_FULL = 0.4;
 /** A part of a service is the answer where the rest of it moved at most this much as far. */
 const REST_MAX = 0.25;
+/** Of more instances, or versions, or hosts, no single one is looked for. */
+const PARTS_MAX = 100;
 /** What the waiting of messages tells where more of them are sent. */
 const CROWDED_WEIGHT = 0.3;
 const ONE_CLOCK_WEIGHT = 0.05;
@@ -87,13 +92,21 @@ export class Evaluation {
   readonly #vocabulary: Vocabulary;
   readonly #incident: Measured;
   readonly #outcomes: readonly OutcomeRise[];
+  readonly #parts = new Map<number, readonly Part[]>();
+  readonly #instancesOf: ReadonlyMap<number, readonly Instance[]>;
+  readonly #durations = new Map<number, number>();
+  /** Operations that are called more often. */
+  readonly #crowded: ReadonlySet<number>;
 
   constructor(incident: Measured, sites: readonly Site[], outcomes: readonly OutcomeRise[]) {
     this.#vocabulary = incident.table.vocabulary;
     this.#incident = incident;
     this.#outcomes = outcomes;
     const pools = new Pools(sites, this.#vocabulary);
+    this.#instancesOf = instancesIn(incident.table);
     this.sites = sites.flatMap((site) => this.#measure(site, pools));
+    const more = this.sites.filter(({ site, rise }) => site.kind === 'count' && rise.evidence > 0);
+    this.#crowded = new Set(more.map(({ site }) => site.callee));
   }
 
   #measure(site: Site, pools: Pools): MeasuredSite[] {
@@ -252,12 +265,7 @@ export class Evaluation {
 
   /** Whether more messages are sent to a queue: then it is no wonder that they wait. */
   #isCrowded({ site }: MeasuredSite): boolean {
-    return this.sites.some(
-      ({ site: other, rise }) =>
-        other.kind === 'count' &&
-        rise.evidence > 0 &&
-        (other.callee === site.callee || other.callee === site.operation),
-    );
+    return this.#crowded.has(site.callee) || this.#crowded.has(site.operation);
   }
 
   /** How much of the affected traces' time the excess of some sites makes up, from 0 to 1. */
@@ -288,33 +296,35 @@ export class Evaluation {
 
   /** Of a called operation: the median of its spans. */
   #usualDuration(operation: number): number {
+    const known = this.#durations.get(operation);
+    if (known !== undefined) return known;
     const { table } = this.#incident;
     const durations: number[] = [];
     for (let span = 0; span < table.count && durations.length < 1_000; span++) {
       if (table.operation[span] === operation) durations.push(table.durationNs[span]!);
     }
-    return quantile(Float64Array.from(durations).toSorted(), 0.5);
+    const median = quantile(Float64Array.from(durations).toSorted(), 0.5);
+    this.#durations.set(operation, median);
+    return median;
   }
 
   /** Instances of a service that have something in common that others of it have not. */
-  #partsOf(service: number): Part[] {
-    const { table } = this.#incident;
-    const seen = new Set<number>();
-    for (let span = 0; span < table.count; span++) {
-      const instance = table.instance[span]!;
-      if (this.#vocabulary.instances[instance]!.service === service) seen.add(instance);
-    }
-    const instances = [...seen].map((number) => this.#vocabulary.instances[number]!);
+  #partsOf(service: number): readonly Part[] {
+    const known = this.#parts.get(service);
+    if (known !== undefined) return known;
+    const instances = this.#instancesOf.get(service) ?? [];
     const parts = (key: Part['key'], valueOf: (instance: Instance) => string): Part[] => {
       const values = new Set(instances.map(valueOf).filter((value) => value !== ''));
-      if (values.size < 2) return [];
+      if (values.size < 2 || values.size > PARTS_MAX) return [];
       return [...values].map((value) => ({ key, value, has: (instance) => valueOf(instance) === value }));
     };
-    return [
+    const found = [
       ...parts('service.version', ({ version }) => version),
       ...parts('service.instance.id', ({ id }) => id),
       ...parts('host.name', ({ host }) => host),
     ];
+    this.#parts.set(service, found);
+    return found;
   }
 
   #within(measured: MeasuredSite, service: number, part: Part): MeasuredSite[] {
@@ -322,7 +332,15 @@ export class Evaluation {
     if (samples.values.length === 0) return [];
     const { site, usual } = measured;
     const rise = riseOf(site.baseline.values, samples.values, usual, UNIT[site.kind]);
-    return [{ ...measured, site: { ...site, incident: samples }, rise, weight: weightOf(samples.values.length) }];
+    return [
+      {
+        ...measured,
+        site: { ...site, incident: samples },
+        rise,
+        weight: weightOf(samples.values.length),
+        whole: measured,
+      },
+    ];
   }
 
   /** Values whose end in the service is in the part, or is not. */
@@ -347,12 +365,7 @@ export class Evaluation {
     let ofRest = 0;
     let restCount = 0;
     for (const measured of sites) {
-      const full = this.sites.find(
-        ({ site }) =>
-          site.kind === measured.site.kind &&
-          site.operation === measured.site.operation &&
-          site.callee === measured.site.callee,
-      );
+      const full = measured.whole;
       if (full === undefined) continue;
       const { values } = this.#samplesOf(full, service, part, false);
       const above = values.filter((value) => value > measured.usual.threshold).length;
@@ -488,4 +501,17 @@ function groupSites(sites: readonly MeasuredSite[]): Map<number, MeasuredSite[]>
     }
   }
   return groups;
+}
+
+function instancesIn({ instance, count, vocabulary }: SpanTable): Map<number, Instance[]> {
+  const seen = new Set<number>();
+  for (let span = 0; span < count; span++) seen.add(instance[span]!);
+  const byService = new Map<number, Instance[]>();
+  for (const number of seen) {
+    const one = vocabulary.instances[number]!;
+    const known = byService.get(one.service);
+    if (known === undefined) byService.set(one.service, [one]);
+    else known.push(one);
+  }
+  return byService;
 }

@@ -47,6 +47,16 @@ interface Context {
   readonly incident: Map<string, number[]>;
   /** How many of the baseline's spans were answered by another service or process. */
   answered: number;
+  /** What the baseline calls; read when it is needed first. */
+  calls: BaselineCalls | null;
+}
+
+interface BaselineCalls {
+  readonly count: number;
+  /** Operations that any of the outcomes has. */
+  readonly ever: ReadonlySet<number>;
+  /** Operations that at least half of them have. */
+  readonly usually: ReadonlySet<number>;
 }
 
 /** z of a normal distribution's 80th percentile. */
@@ -90,12 +100,12 @@ export function findOutcomeRises(baseline: Measured, incident: Measured): Outcom
     const own = spans.filter((span) => begins[span] === 1);
     if (own.length === 0) return [];
     const { failure, called } = readOutcome(outcome);
-    const usually = usuallyCalled(context);
+    const { usually, ever, count: baselineCount } = callsOf(context);
+    const isCalled = new Set(called);
     const seen = context.baseline.get(outcome)?.length ?? 0;
     const share = own.length / count;
     const likelihood = likelihoodRatio(seen > 0 ? inBursts(count) : count, share, usual);
     const certainty = likelihood < LIKELIHOOD_MIN ? 0 : Math.min(1, likelihood / LIKELIHOOD_FULL);
-    const baselineCount = countOf(context.baseline);
     const rise = Math.max(0, (share - usual) / (1 - usual));
     const magnitude = failure === 0 ? MAGNITUDE : FAILURE_MAGNITUDE;
     return {
@@ -105,8 +115,8 @@ export function findOutcomeRises(baseline: Measured, incident: Measured): Outcom
       stoppedAfter: stoppedAfter(incident, own),
       parentOperation: context.parentOperation,
       failure,
-      lost: [...usually].filter((operation) => !called.includes(operation)),
-      added: called.filter((operation) => !everCalled(context, operation)),
+      lost: [...usually].filter((operation) => !isCalled.has(operation)),
+      added: called.filter((operation) => !ever.has(operation)),
       spans: own,
       others: othersOf(context, outcome),
       count,
@@ -181,7 +191,7 @@ function collect(contexts: Map<string, Context>, { table, times }: Measured, win
     const key = `${operation} ${parentOperation}`;
     let context = contexts.get(key);
     if (context === undefined) {
-      context = { operation, parentOperation, baseline: new Map(), incident: new Map(), answered: 0 };
+      context = { operation, parentOperation, baseline: new Map(), incident: new Map(), answered: 0, calls: null };
       contexts.set(key, context);
     }
     if (window === 'baseline' && times.callee[span]! >= 0) context.answered++;
@@ -277,19 +287,16 @@ function countOf(outcomes: ReadonlyMap<string, readonly number[]>): number {
   return count;
 }
 
-/** Operations that at least half of the baseline's outcomes have. */
-function usuallyCalled(context: Context): ReadonlySet<number> {
+function callsOf(context: Context): BaselineCalls {
+  if (context.calls !== null) return context.calls;
   const counts = new Map<number, number>();
   for (const [outcome, spans] of context.baseline) {
     for (const operation of readOutcome(outcome).called) {
       counts.set(operation, (counts.get(operation) ?? 0) + spans.length);
     }
   }
-  const half = countOf(context.baseline) / 2;
-  return new Set([...counts].filter(([, count]) => count >= half).map(([operation]) => operation));
-}
-
-function everCalled(context: Context, operation: number): boolean {
-  for (const outcome of context.baseline.keys()) if (readOutcome(outcome).called.includes(operation)) return true;
-  return false;
+  const count = countOf(context.baseline);
+  const usually = [...counts].filter(([, calls]) => calls >= count / 2).map(([operation]) => operation);
+  context.calls = { count, ever: new Set(counts.keys()), usually: new Set(usually) };
+  return context.calls;
 }

@@ -1,7 +1,7 @@
 import { formatDuration } from '../format-duration.ts';
 import type { Hypothesis, MeasuredSite } from './hypotheses.ts';
 import type { OutcomeRise } from './outcomes.ts';
-import type { Vocabulary } from './vocabulary.ts';
+import type { Operation, Vocabulary } from './vocabulary.ts';
 
 /** One sentence that names the suspect first: `payment is slow: POST /pay 12 ms → 480 ms in 78% of 412 calls`. */
 export function suspectText(vocabulary: Vocabulary, hypothesis: Hypothesis, newVersion: string | null): string {
@@ -24,6 +24,21 @@ export function valuesText({ site, rise }: Pick<MeasuredSite, 'site' | 'rise'>):
   return `${value(rise.usualMedian)} → ${value(rise.usualMedian + rise.excess)}`;
 }
 
+const LISTED_MAX = 3;
+const NAME_LENGTH_MAX = 200;
+
+/** The first of them, and how many more. */
+export function listText(operations: readonly number[], label: (operation: number) => string): string {
+  const rest = operations.length - LISTED_MAX;
+  const first = operations.slice(0, LISTED_MAX).map((operation) => shortName(label(operation)));
+  return first.join(', ') + (rest > 0 ? ` and ${rest} more` : '');
+}
+
+/** Long names would hide the sentence. */
+export function shortName(name: string): string {
+  return name.length <= NAME_LENGTH_MAX ? name : `${name.slice(0, NAME_LENGTH_MAX)}…`;
+}
+
 export function percent(share: number): string {
   return `${Math.round(share * 100)}%`;
 }
@@ -38,8 +53,8 @@ function nameOfSuspect({ services }: Vocabulary, { service, peer, part }: Hypoth
 function siteText(vocabulary: Vocabulary, { kind, service, peer }: Hypothesis, measured: MeasuredSite): string {
   const { site, rise, from, to } = measured;
   const { operations, services } = vocabulary;
-  const operation = operations[site.operation]!;
-  const called = operations[site.callee]!;
+  const operation = shortened(operations[site.operation]!);
+  const called = shortened(operations[site.callee] ?? operations[0]!);
   const extent = `in ${percent(rise.share)} of ${rise.count} calls`;
   const values = `${valuesText(measured)} ${extent}`;
   if (site.kind === 'count') {
@@ -59,7 +74,7 @@ function siteText(vocabulary: Vocabulary, { kind, service, peer }: Hypothesis, m
 
 function outcomeText(vocabulary: Vocabulary, { service }: Hypothesis, outcome: OutcomeRise): string {
   const { operations, services, failures } = vocabulary;
-  const operation = operations[outcome.operation]!;
+  const operation = shortened(operations[outcome.operation]!);
   const extent = `in ${percent(outcome.share)} of ${outcome.count} calls, usually ${percent(outcome.usualShare)}`;
   const failure = outcome.failure === 0 ? '' : failures.textOf(outcome.failure);
   if (outcome.isUnanswered && outcome.accused !== vocabulary.serviceOf(outcome.operation)) {
@@ -71,8 +86,12 @@ function outcomeText(vocabulary: Vocabulary, { service }: Hypothesis, outcome: O
     const { service: of, name } = operations[number]!;
     return of === service ? name : `${services.textOf(of)} ${name}`;
   };
-  const lost = outcome.lost.map(label).join(', ');
+  const lost = listText(outcome.lost, label);
   if (lost !== '') return `leaves out calls: ${operation.name} without ${lost} ${extent}`;
-  const added = outcome.added.map(label).join(', ');
+  const added = listText(outcome.added, label);
   return `behaves differently: ${operation.name}${added === '' ? '' : ` with ${added}`} ${extent}`;
+}
+
+function shortened(operation: Operation): Operation {
+  return { ...operation, name: shortName(operation.name) };
 }
