@@ -22,7 +22,7 @@ function ids(known: NewTraces, ...page: readonly TraceSummary[]): string[] {
 
 describe('new traces', () => {
   it('are those that have as many spans as in the poll before, each once', () => {
-    const known = new NewTraces(1_000);
+    const known = new NewTraces(1_000, 2_000);
     expect(ids(known, trace('a', 1))).toEqual([]);
     expect(ids(known, trace('a', 2))).toEqual([]);
     expect(ids(known, trace('a', 2))).toEqual(['a']);
@@ -32,20 +32,31 @@ describe('new traces', () => {
   });
 
   it('come the oldest first', () => {
-    const known = new NewTraces(1_000);
+    const known = new NewTraces(1_000, 2_000);
     const page = [trace('b', 1, 2_000), trace('a', 1, 1_500)];
     ids(known, ...page);
     expect(ids(known, ...page)).toEqual(['a', 'b']);
   });
 
   it('are none that began before', () => {
-    const known = new NewTraces(1_000);
+    const known = new NewTraces(1_000, 2_000);
     for (const poll of [1, 2, 3]) expect(ids(known, trace('old', 1, 999)), `poll ${poll}`).toEqual([]);
   });
 
   it('are looked for from the start on, and not for ever', () => {
-    const known = new NewTraces(1_000);
+    const known = new NewTraces(1_000, 2_000);
     expect(known.fromMs(2_000)).toBe(1_000);
-    expect(known.fromMs(1_000_000)).toBe(940_000);
+    expect(known.fromMs(1_000_000)).toBe(936_000);
+    // Between two polls that are minutes apart none may come and go unseen.
+    expect(new NewTraces(1_000, 300_000).fromMs(1_000_000)).toBe(340_000);
+  });
+
+  it('are returned as they were last seen, and once, where others have pushed them out of the page', () => {
+    const known = new NewTraces(1_000, 2_000);
+    expect(ids(known, trace('b', 2, 2_000), trace('a', 1))).toEqual([]);
+    expect(ids(known, trace('c', 1, 3_000))).toEqual(['a', 'b']);
+    expect(ids(known, trace('d', 1, 4_000), trace('c', 1, 3_000))).toEqual(['c']);
+    expect(ids(known)).toEqual(['d']);
+    expect(ids(known)).toEqual([]);
   });
 });

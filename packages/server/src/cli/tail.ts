@@ -52,7 +52,7 @@ export async function runTail(args: readonly string[]): Promise<number> {
     const gone = new AbortController();
     process.stdout.on('error', () => gone.abort());
     const ended = AbortSignal.any([stop, gone.signal]);
-    const known = new NewTraces(Date.now());
+    const known = new NewTraces(Date.now(), intervalMs);
     process.stderr.write(`Traces that begin from now on at ${withoutPasswords(options.url)}; Ctrl-C ends\n`);
     for (let polls = 0; !ended.aborted; polls++) {
       const from = String(BigInt(known.fromMs(Date.now())) * 1_000_000n);
