@@ -196,14 +196,21 @@ async function verifyDay(options: MoveInto, day: string): Promise<Pick<MovedDay,
   const found = new Map(
     (await target.patiently(() => target.idsBySecond(day))).map((second) => [second.second, second]),
   );
-  const others = expected.flatMap((second) => {
+  const isOther = (second: SecondOfSpans): boolean => {
     const there = found.get(second.second);
-    if (there?.spans === second.spans && there.digest === second.digest) return [];
-    return [{ ...second, spans: Math.max(second.spans, there?.spans ?? 0) }];
+    return there?.spans !== second.spans || there.digest !== second.digest;
+  };
+  const others = expected.filter(isOther).map(({ second }) => second);
+  // Cut by all of the day: a slice of few other seconds would hold all spans between them.
+  const most = expected.map((second) => {
+    return { ...second, spans: Math.max(second.spans, found.get(second.second)?.spans ?? 0) };
   });
   const short: Slice[] = [];
   let [missing, more] = [0, 0];
-  for (const slice of slicesOf(day, others, pieceSpansMax)) {
+  let next = 0;
+  for (const slice of slicesOf(day, most, pieceSpansMax)) {
+    while (next < others.length && others[next]! < slice.from) next++;
+    if (next === others.length || others[next]! >= slice.from + slice.seconds) continue;
     const counted = await compare(options, slice);
     if (counted.missing > 0) short.push(slice);
     missing += counted.missing;
