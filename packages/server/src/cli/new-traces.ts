@@ -27,7 +27,8 @@ export class NewTraces {
   }
 
   /**
-   * Those that have as many spans as in the poll before, and those that have left the page, each once, the oldest first.
+   * Those that have as many spans as in the poll before, and those that have left the page: each once, the oldest
+   * first.
    */
   settled(page: readonly TraceSummary[]): TraceSummary[] {
     const before = this.#known;
