@@ -49,7 +49,7 @@ export const allowedSkips = [
   },
   {
     file: 'test/clickhouse-migrate.test.ts',
-    test: /(while an insert hung, which its servers carry out afterwards|keeps spans that share an id, and those that were sent twice)$/,
+    test: /while an insert hung, which its servers carry out afterwards$/,
     why: LONG,
     when: isShort,
   },

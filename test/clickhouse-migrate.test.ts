@@ -207,8 +207,7 @@ describe.skipIf(isMissing)('an embedded store is moved to a cluster while both h
     await expectAllOnce();
   });
 
-  // A run that begins within a moment of the last acknowledgement may leave some of its spans to the next one.
-  it.runIf(isLong)('keeps spans that share an id, and those that were sent twice', async () => {
+  it('keeps spans that share an id, and those that were sent twice', async () => {
     const [traceId, nowMs] = ['7'.repeat(32), Date.now()];
     const twin = (name: string, spanId: string) => ({
       traceId,
@@ -225,6 +224,8 @@ describe.skipIf(isMissing)('an embedded store is moved to a cluster while both h
     expect(await migrated()).toMatchObject({ inserted: 4 });
     expect(await twinsIn(cluster)).toEqual({ [`${one} client`]: 2, [`${one} server`]: 1, [`${two} other`]: 1 });
     await post(embedded, twin('server', one), twin('other', two), twin('late', two));
+    // What is stored already, the same in every field, is taken for done while it waits: the next run would bring it.
+    await eventually('nothing waits in the spool', () => isSpoolEmpty(embedded));
     expect(await migrated()).toMatchObject({ inserted: 3, missing: 0 });
     expect(await twinsIn(cluster)).toEqual({
       [`${one} client`]: 2,
