@@ -65,6 +65,11 @@ export const allowedSkips = [
     when: isShort,
   },
   {
+    file: 'test/clickhouse-fleet.test.ts',
+    test: /while the disk of a replica is full$/,
+    why: 'a disk of its own is mounted for it, which not every root may do',
+  },
+  {
     file: 'test/clickhouse-nodes.test.ts',
     test: /have a full disk: /,
     why: 'a disk of its own is mounted for it, which not every root may do',

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { findClickHouseServer, findZooKeeper } from '../scripts/workspace.mjs';
@@ -5,6 +6,7 @@ import { startClickHouseCluster, type ClickHouseCluster } from './support/clickh
 import { readyz, startCollector, type Collector } from './support/collector.ts';
 import { startHangingProxy, type HangingProxy } from './support/hanging-proxy.ts';
 import { eventually } from './support/processes.ts';
+import { mountSmallDisk } from './support/small-disk.ts';
 import { NOTHING_WRONG, SERVICE, SpanLedger } from './support/span-ledger.ts';
 import { isCountedOn, wrongTables } from './support/wrong-tables.ts';
 
@@ -18,6 +20,8 @@ vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 const [server, zooKeeper] = [findClickHouseServer(), findZooKeeper()];
 /** `npm run setup` installs them. */
 const isMissing = server === undefined || zooKeeper === undefined;
+/** Of the first server, which has another replica. */
+const disk = isMissing ? undefined : mountSmallDisk(512);
 
 async function metric({ apiUrl }: Collector, name: string): Promise<number> {
   const text = await (await fetch(`${apiUrl}/metrics`)).text();
@@ -32,7 +36,9 @@ describe.skipIf(isMissing)('three collectors side by side on one cluster', () =>
   const ledger = new SpanLedger(SPANS_PER_REQUEST);
 
   beforeAll(async () => {
-    cluster = await startClickHouseCluster(server ?? '', zooKeeper ?? '');
+    cluster = await startClickHouseCluster(server ?? '', zooKeeper ?? '', {
+      ...(disk !== undefined && { firstDataFolder: join(disk.path, 'data') }),
+    });
     network = await startHangingProxy(cluster.servers[1].url);
     collectors = await Promise.all([1, 2, 3].map(() => startOnCluster()));
   });
@@ -40,11 +46,19 @@ describe.skipIf(isMissing)('three collectors side by side on one cluster', () =>
     await Promise.all(collectors.map((collector) => collector.stop()));
     network?.stop();
     await cluster?.stop();
+    disk?.unmount();
   });
 
   function startOnCluster(dataDirectory?: string): Promise<Collector> {
     const [first, , third] = cluster.servers;
-    const checks = ['--cluster-ping-interval-ms', '500', '--cluster-ping-timeout-ms', '2s'];
+    const checks = [
+      '--cluster-ping-interval-ms',
+      '500',
+      '--cluster-ping-timeout-ms',
+      '2s',
+      '--cluster-disk-retry-ms',
+      '1s',
+    ];
     return startCollector({
       args: ['--store', [first.url, network.url, third.url].join(','), '--store-cluster', cluster.name, ...checks],
       env: { THROUGHLINE_CLUSTER_LEASE_MS: `${LEASE_MS}ms`, THROUGHLINE_CLUSTER_LEASE_RENEW_MS: '500ms' },
@@ -64,12 +78,14 @@ describe.skipIf(isMissing)('three collectors side by side on one cluster', () =>
     return collectors.filter((_, index) => are[index] === 1);
   }
 
+  async function areSpoolsEmpty(): Promise<boolean> {
+    const left = await Promise.all(collectors.map((each) => metric(each, 'throughline_spool_backlog_segments')));
+    return left.every((segments) => segments === 0);
+  }
+
   /** Everything is stored, counted, and on each replica. */
   async function settled(): Promise<void> {
-    await eventually('the spools are empty', async () => {
-      const left = await Promise.all(collectors.map((each) => metric(each, 'throughline_spool_backlog_segments')));
-      return left.every((segments) => segments === 0);
-    });
+    await eventually('the spools are empty', areSpoolsEmpty);
     await cluster.settled();
     await eventually('everything is counted', () => isCountedOn(cluster));
     await cluster.settled();
@@ -94,10 +110,7 @@ describe.skipIf(isMissing)('three collectors side by side on one cluster', () =>
         }),
       );
     // Stored by three, and counted or not: each collector finds every span once.
-    await eventually('the spools are empty', async () => {
-      const left = await Promise.all(collectors.map((each) => metric(each, 'throughline_spool_backlog_segments')));
-      return left.every((segments) => segments === 0);
-    });
+    await eventually('the spools are empty', areSpoolsEmpty);
     const all = ledger.acknowledged.size * SPANS_PER_REQUEST;
     expect(await counts()).toEqual([all, all, all]);
     await expectAllOnce();
@@ -149,16 +162,28 @@ describe.skipIf(isMissing)('three collectors side by side on one cluster', () =>
     await expectAllOnce();
   });
 
+  it.skipIf(disk === undefined)('while the disk of a replica is full', async () => {
+    await sendTo(collectors);
+    disk?.fill();
+    await eventually('each collector says so', async () => {
+      await sendTo(collectors);
+      const said = await Promise.all(collectors.map((each) => readyz(each)));
+      return said.every(({ warnings }) => warnings.some(({ code }) => code === 'store_node_disk_full'));
+    });
+    // Its other replica takes them.
+    await eventually('the spools are empty', areSpoolsEmpty);
+    disk?.free();
+    await sendTo(collectors);
+    await expectAllOnce();
+  });
+
   it('while the network to a replica hangs', async () => {
     await sendTo(collectors);
     network.hang();
     await sendTo(collectors);
     await allSay('store_node_away');
     await sendTo(collectors);
-    await eventually('the spools are empty', async () => {
-      const left = await Promise.all(collectors.map((each) => metric(each, 'throughline_spool_backlog_segments')));
-      return left.every((segments) => segments === 0);
-    });
+    await eventually('the spools are empty', areSpoolsEmpty);
     network.resume();
     await sendTo(collectors);
     await expectAllOnce();

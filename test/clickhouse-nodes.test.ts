@@ -1,14 +1,13 @@
 import type { SystemResponse } from '@throughline/trace/client';
-import { spawnSync } from 'node:child_process';
-import { rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { findClickHouseServer, findZooKeeper } from '../scripts/workspace.mjs';
 import { startClickHouseCluster, type ClickHouseCluster } from './support/clickhouse-cluster.ts';
-import { isSpoolEmpty, newDirectory, readyz, startCollector, type Collector } from './support/collector.ts';
+import { isSpoolEmpty, readyz, startCollector, type Collector } from './support/collector.ts';
 import { eventually } from './support/processes.ts';
 import { metricOf } from './support/prometheus.ts';
+import { mountSmallDisk } from './support/small-disk.ts';
 import { NOTHING_WRONG, SpanLedger } from './support/span-ledger.ts';
 
 /** Servers of 2018 may hang where they are killed: such a test ends, and is run once more. */
@@ -18,12 +17,7 @@ const [server, zooKeeper] = [findClickHouseServer(), findZooKeeper()];
 /** `npm run setup` installs them. */
 const isMissing = server === undefined || zooKeeper === undefined;
 
-const DISK_MIB = 256;
-const mountPoint = newDirectory();
-const canMount =
-  !isMissing &&
-  process.platform === 'linux' &&
-  spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${DISK_MIB}m`, 'tmpfs', mountPoint]).status === 0;
+const disk = isMissing ? undefined : mountSmallDisk(256);
 
 describe.skipIf(isMissing)('the servers of a cluster, as a collector sees them', () => {
   let cluster: ClickHouseCluster;
@@ -32,7 +26,7 @@ describe.skipIf(isMissing)('the servers of a cluster, as a collector sees them',
 
   beforeAll(async () => {
     cluster = await startClickHouseCluster(server ?? '', zooKeeper ?? '', {
-      ...(canMount && { firstDataFolder: join(mountPoint, 'data') }),
+      ...(disk !== undefined && { firstDataFolder: join(disk.path, 'data') }),
     });
     const urls = cluster.servers.map(({ url }) => url).join(',');
     const checks = [
@@ -48,8 +42,7 @@ describe.skipIf(isMissing)('the servers of a cluster, as a collector sees them',
   afterAll(async () => {
     await collector?.stop();
     await cluster?.stop();
-    if (canMount) spawnSync('umount', [mountPoint]);
-    rmSync(mountPoint, { recursive: true, force: true });
+    disk?.unmount();
   });
 
   const nodeOf = (index: 0 | 1 | 2): string => new URL(cluster.servers[index].url).host;
@@ -97,14 +90,8 @@ describe.skipIf(isMissing)('the servers of a cluster, as a collector sees them',
     await everythingIsStored();
   });
 
-  it.skipIf(!canMount)('have a full disk: the other replica takes the spans meanwhile', async () => {
-    const ballast = join(mountPoint, 'ballast');
-    const { bavail, bsize } = statfsSync(mountPoint);
-    try {
-      writeFileSync(ballast, Buffer.alloc(bavail * bsize));
-    } catch {
-      // The server has written meanwhile: it is full all the same.
-    }
+  it.skipIf(disk === undefined)('have a full disk: the other replica takes the spans meanwhile', async () => {
+    disk?.fill();
     const full = await eventually('it says so', async () => {
       expect(await ledger.send(collector.otlpUrl)).toBe(200);
       return (await readyz(collector)).warnings.find(({ code }) => code === 'store_node_disk_full');
@@ -112,7 +99,7 @@ describe.skipIf(isMissing)('the servers of a cluster, as a collector sees them',
     expect(full.message).toMatch(new RegExp(`${nodeOf(0)}[^\n]*free space`));
     await eventually('everything is loaded', () => isSpoolEmpty(collector));
     expect((await readyz(collector)).ready).toBe(true);
-    rmSync(ballast);
+    disk?.free();
     // One insert is tried there after a while, and tells that it has space again.
     await eventually(
       'all is well',

@@ -1,41 +1,36 @@
-import { spawnSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { isSpoolEmpty, newDirectory, runCommand, startCollector } from './support/collector.ts';
+import { isSpoolEmpty, runCommand, startCollector } from './support/collector.ts';
 import type { Collector } from './support/collector.ts';
 import { Pressure } from './support/pressure.ts';
 import { eventually } from './support/processes.ts';
+import { mountSmallDisk, type SmallDisk } from './support/small-disk.ts';
 import { NOTHING_WRONG, SpanLedger } from './support/span-ledger.ts';
 
 const DISK_MIB = 192;
 const IS_LONG = process.env['THROUGHLINE_TEST_LONG'] === 'true';
 /** How often the disk is filled and freed again under load. */
 const FILLINGS = IS_LONG ? 30 : 2;
-const mountPoint = newDirectory();
-const canMount =
-  process.platform === 'linux' &&
-  spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${DISK_MIB}m`, 'tmpfs', mountPoint]).status === 0;
+const mounted = mountSmallDisk(DISK_MIB);
 
-describe.skipIf(!canMount)('a full disk (needs the right to mount a tmpfs)', () => {
-  const ballast = join(mountPoint, 'ballast');
+describe.skipIf(mounted === undefined)('a full disk (needs the right to mount a tmpfs)', () => {
+  const disk = mounted as SmallDisk;
   let collector: Collector;
 
   beforeAll(async () => {
-    collector = await startCollector({ dataDirectory: join(mountPoint, 'data') });
+    collector = await startCollector({ dataDirectory: join(disk.path, 'data') });
   });
   afterAll(async () => {
     await collector.stop();
-    spawnSync('umount', [mountPoint]);
-    rmSync(mountPoint, { recursive: true, force: true });
+    disk.unmount();
   });
 
   it('answers 503 with Retry-After while it is full, takes spans again when it is freed, and loses nothing acknowledged', async () => {
     const ledger = new SpanLedger(500);
     expect(await ledger.send(collector.otlpUrl)).toBe(200);
     await eventually('the first spans are stored', () => isSpoolEmpty(collector));
-    fill(ballast);
+    disk.fill();
     const refused = await eventually('a request is refused', async () => {
       const answer = await ledger.post(collector.otlpUrl);
       return answer?.status === 200 ? undefined : answer;
@@ -45,7 +40,7 @@ describe.skipIf(!canMount)('a full disk (needs the right to mount a tmpfs)', () 
     expect(await refused.text()).toMatch(/disk|space/i);
     expect((await fetch(`${collector.apiUrl}/healthz`)).status).toBe(200);
 
-    rmSync(ballast);
+    disk.free();
     await eventually('spans are taken again', async () => (await ledger.send(collector.otlpUrl)) === 200);
     await eventually('everything is stored', () => isSpoolEmpty(collector));
     await collector.stop({ keepData: true });
@@ -58,13 +53,13 @@ describe.skipIf(!canMount)('a full disk (needs the right to mount a tmpfs)', () 
     { timeout: 600_000 + FILLINGS * 30_000 },
     async () => {
       const ledger = new SpanLedger(50);
-      const other = await startCollector({ dataDirectory: join(mountPoint, 'under-load') });
+      const other = await startCollector({ dataDirectory: join(disk.path, 'under-load') });
       const pressure = new Pressure(other, ledger, { httpSenders: 3, grpcSenders: 1, everyMs: 20, refusedMs: 20 });
       for (let filling = 0; filling < FILLINGS; filling++) {
         await grows(ledger.acknowledged);
-        fill(ballast);
+        disk.fill();
         await grows(ledger.refused);
-        rmSync(ballast);
+        disk.free();
       }
       await grows(ledger.acknowledged);
       await pressure.stop();
@@ -81,8 +76,8 @@ describe.skipIf(!canMount)('a full disk (needs the right to mount a tmpfs)', () 
   );
 
   it('at the start is one clear line and a non-zero exit', async () => {
-    const other = join(mountPoint, 'other');
-    fill(ballast);
+    const other = join(disk.path, 'other');
+    disk.fill();
     const command = runCommand([
       'up',
       '--http-port',
@@ -95,7 +90,7 @@ describe.skipIf(!canMount)('a full disk (needs the right to mount a tmpfs)', () 
       other,
     ]);
     const exit = await command.exited;
-    rmSync(ballast);
+    disk.free();
     expect(exit.code, command.output()).toBeGreaterThan(0);
     expect(command.output()).toMatch(/disk|space/i);
     expect(command.output().trim().split('\n')).toHaveLength(1);
@@ -105,26 +100,4 @@ describe.skipIf(!canMount)('a full disk (needs the right to mount a tmpfs)', () 
 async function grows(requests: ReadonlySet<number>): Promise<void> {
   const before = requests.size;
   await eventually('twenty more', () => requests.size > before + 20);
-}
-
-/** Writes until not a byte is left. */
-function fill(path: string): void {
-  const { bavail, bsize } = statfsSync(mountPoint);
-  const spaceBytes = bavail * bsize;
-  for (let size = spaceBytes; size >= 1; size = Math.floor(size / 2)) {
-    try {
-      writeFileSync(
-        path,
-        randomBytes(Math.min(size, 1024 * 1024))
-          .toString('latin1')
-          .repeat(Math.max(1, Math.floor(size / (1024 * 1024)))),
-        {
-          flag: 'a',
-          encoding: 'latin1',
-        },
-      );
-    } catch {
-      // No space for this piece: a smaller one may still fit.
-    }
-  }
 }

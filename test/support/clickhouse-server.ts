@@ -104,6 +104,8 @@ export async function startClickHouseServer(
   }
 
   async function kill(): Promise<void> {
+    // One of 2018 may have crashed when it lost ZooKeeper.
+    if (child.exitCode !== null || child.signalCode !== null) return;
     const ended = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGKILL');
     await ended;
@@ -138,7 +140,7 @@ export async function startClickHouseServer(
       });
     },
     stop: async () => {
-      if (child.exitCode === null && child.signalCode === null) await kill();
+      await kill();
       rmSync(folder, { recursive: true, force: true });
     },
   };

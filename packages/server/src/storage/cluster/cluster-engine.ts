@@ -34,6 +34,7 @@ import { NodeMetrics } from './node-metrics.ts';
 import { isLoginError } from './login-error.ts';
 import { wordsOf } from './words-of.ts';
 import { UnreachableError } from './unreachable-error.ts';
+import { findUnnotedPart } from './unnoted-parts.ts';
 import { singleServerTables, type StoragePolicy, type Tables } from '../tables.ts';
 import { rowsIn } from '../rows-of.ts';
 import { ClusterInserts } from './cluster-inserts.ts';
@@ -486,8 +487,9 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
   }
 
   /**
-   * Each shard by one of its servers, which has all that was stored in the shard before: what is asked there is asked
-   * of no other replica, which may have it later. Rejects as `unavailable` while a shard cannot be reached.
+   * Each shard by one of its servers, which has all that was stored in the shard before, and nothing twice: what is
+   * asked there is asked of no other replica, which may have it later. Rejects as `unavailable` while a shard cannot be
+   * reached.
    */
   async shards(): Promise<readonly Pick<Engine, 'query' | 'command' | 'tables'>[]> {
     this.#checkOpen();
@@ -508,9 +510,11 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
       try {
         await this.#choice.admit(server);
         await this.#sync(server, run);
+        await this.#expectNoted(server, run);
         return { tables: SHARD_TABLES, query: (sql, options) => this.#put.select(sql, options, run), command };
       } catch (error) {
         last = error;
+        if (error instanceof UnnotedError) continue;
         if (!(error instanceof UnreachableError) && !isLoginError(error) && !isDiskFull(error)) throw error;
         this.#choice.noteFailed(server, error);
       }
@@ -534,6 +538,17 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     throw new EngineError('unavailable', `${origin} has not fetched yet what other replicas of its shard have`);
   }
 
+  /** What such a replica shows is not what is stored: it shows spans twice. */
+  async #expectNoted(
+    { origin }: ClickHouseHttp,
+    run: (statement: HttpStatement) => Promise<Uint8Array>,
+  ): Promise<void> {
+    const options = { format: 'JSONCompactEachRow', timeoutMs: UNNOTED_TIMEOUT_MS } as const;
+    const part = await findUnnotedPart(async (sql) => rowsIn(await this.#put.select(sql, options, run)));
+    if (part === null) return;
+    throw new UnnotedError('unavailable', `${origin} has yet to find out whether its part ${part} is stored`);
+  }
+
   /** `problem` is null where a server is in use. */
   #becomes(problem: unknown): void {
     if (this.#state.kind === 'closed') return;
@@ -550,6 +565,12 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
 
 /** So long a replica may take to fetch what others have, attempt by attempt; then the shard is asked another time. */
 const SYNC_TIMEOUTS_MS = [2_000, 5_000, 20_000];
+
+/** For Keeper to answer which parts it knows. */
+const UNNOTED_TIMEOUT_MS = 20_000;
+
+/** Another replica of the shard may do. */
+class UnnotedError extends EngineError {}
 
 /** What a shard has of each table is called there as on a single server. */
 const SHARD_TABLES = singleServerTables();
