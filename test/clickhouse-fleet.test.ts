@@ -111,6 +111,8 @@ describe.skipIf(isMissing)('three collectors side by side on one cluster', () =>
       );
     // Stored by three, and counted or not: each collector finds every span once.
     await eventually('the spools are empty', areSpoolsEmpty);
+    // A replica that is asked may not have yet what another one got.
+    await cluster.settled();
     const all = ledger.acknowledged.size * SPANS_PER_REQUEST;
     expect(await counts()).toEqual([all, all, all]);
     await expectAllOnce();
