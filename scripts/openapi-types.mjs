@@ -17,6 +17,7 @@ const QUERIES = {
   SeriesQuery: '/api/v1/series',
   AttributesQuery: '/api/v1/attributes',
   TracesQuery: '/api/v1/traces',
+  SimilarTracesQuery: '/api/v1/traces/{traceId}/similar',
   ChangesQuery: '/api/v1/changes',
 };
 
@@ -76,7 +77,8 @@ function exported(name, schema, operations) {
 }
 
 function query(name, path, { parameters }) {
-  const members = parameters.map(({ name: parameter, required, description, schema }) => {
+  const ofQuery = parameters.filter((parameter) => parameter.in === 'query');
+  const members = ofQuery.map(({ name: parameter, required, description, schema }) => {
     // The client takes a list of what may be given several times.
     const member = schema.type === 'array' ? `${parameter}s` : parameter;
     const type = required ? typeText(schema, 'readonly ') : `${typeText(schema, 'readonly ')} | undefined`;

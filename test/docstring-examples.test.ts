@@ -25,8 +25,8 @@ declare const requestCounter: sdk.SpanProcessor;
 `,
   trace: `
 import {
-  attributeText, compareTraces, criticalNs, criticalPath, errorOrigins, exclusiveNs, findAttribute, followLinks, formatDuration, inferredDependency, journeyTo, likeCalls,
-  slackNs, tellStory, timeByKind, timeByOperation, timeByPath, timeByService, traceFromOtlp, transits, whatIf, whatIfEach, type Trace, type TracesData,
+  attributeText, compareTraces, criticalNs, criticalPath, describeComparison, describeCriticalPath, errorOrigins, exclusiveNs, findAttribute, followLinks, formatDuration, inferredDependency, journeyTo, likeCalls,
+  similarTraces, slackNs, tellStory, timeByKind, timeByOperation, timeByPath, timeByService, traceFromOtlp, transits, typicalTrace, whatIf, whatIfEach, type Trace, type TracesData,
 } from '@throughline/trace';
 import { ApiClient, ApiClientError, parseTag, parseTraceId, uiPath, writeTag } from '@throughline/trace/client';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -35,6 +35,7 @@ import { explainIncident, failureName } from '@throughline/trace/insight';
 declare const otlpJson: TracesData;
 declare const text: string;
 declare const trace: Trace;
+declare const traces: Trace[];
 `,
 };
 

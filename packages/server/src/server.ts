@@ -12,6 +12,7 @@ import { insightRoutes } from './api/insight-routes.ts';
 import { maintenanceRoutes } from './api/maintenance-routes.ts';
 import { openApiRoute } from './api/openapi-route.ts';
 import { apiRoutes } from './api/api-routes.ts';
+import { compareRoutes } from './api/compare-routes.ts';
 import { samplingRoute, samplingSettingsRoutes } from './api/sampling-route.ts';
 import { StaticUi } from './api/static-ui.ts';
 import { StoreAnswers } from './api/store-answers.ts';
@@ -554,6 +555,7 @@ async function openApi(scope: Scope, ingestion: Ingestion, receivers: Receivers,
       registry,
       endpoints: { otlpGrpcPort: otlpGrpcAddress?.port ?? null, otlpHttpPort: otlpHttpAddress.port },
     }),
+    ...compareRoutes({ answers, traceReader, registry }),
     ...insightRoutes({ answers, windows, now: Date.now, bytesMax: limits.insight.requestBytesMax }),
     samplingRoute(sampling.control, Date.now),
     ...samplingSettingsRoutes(sampling.control, limits.sampling.settingsBytesMax),

@@ -1,5 +1,15 @@
 export { attributeText, findAttribute } from './attributes.ts';
 export { criticalNs, criticalPath, type CriticalSegment } from './analysis/critical-path.ts';
+export {
+  type CriticalPathReport,
+  type CriticalPathReportOptions,
+  describeCriticalPath,
+  type ReportedKind,
+  type ReportedPath,
+  type ReportedSaving,
+  type ReportedSegment,
+  type ReportedService,
+} from './analysis/critical-path-report.ts';
 export { inferredDependency } from './analysis/inferred-dependency.ts';
 export { likeCalls } from './analysis/like-calls.ts';
 export {
@@ -9,6 +19,16 @@ export {
   compareTraces,
   type TraceComparison,
 } from './compare/compare-traces.ts';
+export {
+  type ComparedTrace,
+  type ComparisonReport,
+  type ComparisonReportOptions,
+  describeComparison,
+  type ReportedCalls,
+  type ReportedComparedPath,
+} from './compare/comparison-report.ts';
+export { type SimilarTrace, similarTraces } from './compare/similar-traces.ts';
+export { typicalTrace } from './compare/typical-trace.ts';
 export { formatDuration } from './format-duration.ts';
 export { errorOrigins, type ErrorOrigin } from './analysis/error-origins.ts';
 export type { Failure } from './analysis/failure.ts';

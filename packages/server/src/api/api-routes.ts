@@ -1,5 +1,5 @@
 import type { TracesData } from '@throughline/trace';
-import { parseTag, parseTraceId, SPANS_IN_TRACE_HEADER, TRACE_ID_ACCEPTED } from '@throughline/trace/client';
+import { parseTag, SPANS_IN_TRACE_HEADER } from '@throughline/trace/client';
 import type {
   EndpointsResponse,
   HeadlinesResponse,
@@ -32,7 +32,6 @@ import {
   traceIds,
   type ParameterValues,
 } from '../http/parameters.ts';
-import { Problem } from '../http/problem.ts';
 import type { Route } from '../http/route.ts';
 import { route } from '../http/route.ts';
 import { seriesRoute } from './series-route.ts';
@@ -40,6 +39,8 @@ import { PARTIAL_HEADERS, type StoreAnswers } from './store-answers.ts';
 import { operationsSchema, servicesSchema } from './service-schemas.ts';
 import { storySchema } from './story-schema.ts';
 import { endpointsSchema } from './system-schemas.ts';
+import { criticalPathSchema } from './trace-analysis-schemas.ts';
+import { readTraceId, traceNotFound, tracePath, traceProblems } from './trace-path.ts';
 import { headlinesSchema, traceSamplingSchema, traceSchema, tracesSchema } from './trace-schemas.ts';
 
 export interface ApiRoutesOptions {
@@ -90,7 +91,7 @@ export function apiRoutes({
       partial,
       headers,
     } = await answers.find(signal, (context) => traceReader.ask(context, traceId, asked));
-    if (trace === null) throw new Problem(404, 'trace_not_found', `no span of trace ${traceId} is stored`);
+    if (trace === null) throw traceNotFound(traceId);
     if (trace.truncated) truncatedTraces.inc();
     return { ...trace, partial, headers: { ...truncatedHeader(trace), ...headers } };
   };
@@ -253,6 +254,25 @@ export function apiRoutes({
       },
     }),
     route({
+      path: '/api/v1/traces/{traceId}/critical-path',
+      operationId: 'getCriticalPath',
+      summary:
+        'Where the time of a trace went: its critical path with who took each part of it, the same by service, kind and ' +
+        'path, and what it would save to halve a part',
+      pathParameters: tracePath,
+      answers: {
+        description: 'The critical path, and what it adds up to',
+        schema: criticalPathSchema,
+        headers: headersOfTrace,
+      },
+      problems: traceProblems,
+      usesStore: true,
+      answer: async ({ path, signal }) => {
+        const { answer, partial, headers } = await ask('critical-path', signal, path['traceId']);
+        return { ...json({ ...answer, ...(partial !== undefined && { partial }) }), headers };
+      },
+    }),
+    route({
       path: '/api/v1/traces/{traceId}/sampling',
       operationId: 'getTraceSampling',
       summary:
@@ -280,21 +300,10 @@ const spanRange = {
   to: time('Spans that start then or earlier; without it up to the last one'),
 };
 
-const tracePath = { traceId: TRACE_ID_ACCEPTED };
-
-const traceProblems = { 404: 'trace_not_found: no span of the trace is stored; not_found: the path names none' };
-
 const headersOfTrace = {
   ...PARTIAL_HEADERS,
   [SPANS_IN_TRACE_HEADER]: 'How many spans the trace has; sent where only the first of them were read',
 };
-
-function readTraceId(given = ''): string {
-  const traceId = parseTraceId(given);
-  if (traceId !== null) return traceId;
-  const shown = JSON.stringify(given.slice(0, 100));
-  throw new Problem(400, 'invalid_trace_id', `${shown} is not a trace id; expected ${TRACE_ID_ACCEPTED}`);
-}
 
 function truncatedHeader({ truncated, storedSpanCount }: OfTrace<unknown>): Record<string, string> {
   return truncated ? { [SPANS_IN_TRACE_HEADER]: String(storedSpanCount) } : {};

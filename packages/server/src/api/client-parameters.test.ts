@@ -3,11 +3,13 @@ import {
   type AttributesQuery,
   type ChangesQuery,
   type SeriesQuery,
+  type SimilarTracesQuery,
   type TracesQuery,
 } from '@throughline/trace/client';
 import { Registry } from 'prom-client';
 import { afterEach, expect, it, vi } from 'vitest';
 import { apiRoutes } from './api-routes.ts';
+import { compareRoutes } from './compare-routes.ts';
 import { insightRoutes } from './insight-routes.ts';
 
 afterEach(() => void vi.unstubAllGlobals());
@@ -27,6 +29,7 @@ const TRACES: Required<TracesQuery> = {
 };
 const SERIES: Required<SeriesQuery> = { ...RANGE, service: 's', operation: 'o', groupBy: 'service', step: 1, limit: 1 };
 const CHANGES: Required<ChangesQuery> = { ...RANGE, baselineFrom: '0', baselineTo: '1', service: 's', limit: 1 };
+const SIMILAR: Required<SimilarTracesQuery> = { ...RANGE, limit: 1 };
 const ATTRIBUTES: Required<AttributesQuery> = { ...RANGE, prefix: 'p', limit: 1 };
 
 it('sends every parameter that a route has, and none that it has not', async () => {
@@ -44,11 +47,18 @@ it('sends every parameter that a route has, and none that it has not', async () 
   await client.attributeValues('k', ATTRIBUTES);
   await client.headlines(['a']);
   await client.changes(CHANGES);
-  const routes = [...apiRoutes({ registry: new Registry() } as never), ...insightRoutes({ bytesMax: 1 } as never)];
+  await client.compare('{traceId}', 'typical');
+  await client.similar('{traceId}', SIMILAR);
+  const registry = new Registry();
+  const routes = [
+    ...apiRoutes({ registry } as never),
+    ...compareRoutes({ registry } as never),
+    ...insightRoutes({ bytesMax: 1 } as never),
+  ];
   const known = (path: string): string[] =>
-    Object.keys(routes.find((route) => route.path === path)?.parameters ?? {}).toSorted();
+    Object.keys(routes.find((route) => route.path === decodeURIComponent(path))?.parameters ?? {}).toSorted();
   expect(sent.map(({ pathname, searchParams }) => [pathname, [...new Set(searchParams.keys())].toSorted()])).toEqual(
     sent.map(({ pathname }) => [pathname, known(pathname)]),
   );
-  expect(new Set(sent.map(({ pathname }) => pathname)).size).toBe(8);
+  expect(new Set(sent.map(({ pathname }) => pathname)).size).toBe(10);
 });

@@ -571,6 +571,18 @@ export const LIMIT_BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyo
       'Stories and sampling decisions of large traces that are remembered',
       'throughline_large_trace_queries_total{outcome="shared"}',
     ],
+    likeTracesMax: [
+      10,
+      1_000,
+      'Traces of the same operation that a trace is compared with, to find what is typical and what is similar',
+      null,
+    ],
+    likeSpansMax: [
+      1_000,
+      1_000_000,
+      'Spans of these traces together; if they have more, some of the traces are left out',
+      'throughline_like_traces_left_out_total',
+    ],
     searchWindowSpans: [1_000, 100_000_000, 'Number of newest spans that a search looks at first', null],
     searchFarTracesMax: [
       0,

@@ -14,6 +14,10 @@ export interface QueryLimits {
   readonly traceThreadIdleMs: number;
   /** Stories of such traces, and why they were kept, that are remembered. */
   readonly largeResultsMax: number;
+  /** Traces of the same operation that a trace is compared with, to find what is typical and what is similar. */
+  readonly likeTracesMax: number;
+  /** Their spans together; of more some traces are left out. */
+  readonly likeSpansMax: number;
   /**
    * Search looks first at a span of time that holds about so many spans, and at longer ones while the page is not full.
    * A fifth of it where every span matches.
@@ -38,6 +42,8 @@ export const QUERY_LIMITS: QueryLimits = {
   traceHeapBytesMax: 1024 * 1024 * 1024,
   traceThreadIdleMs: 30_000,
   largeResultsMax: 64,
+  likeTracesMax: 64,
+  likeSpansMax: 20_000,
   searchWindowSpans: 50_000,
   searchFarTracesMax: 10_000,
   headlinesMax: 10_000,

@@ -1,4 +1,4 @@
-import type { Story } from '@throughline/trace';
+import { describeCriticalPath, traceFromOtlp, type CriticalPathReport, type Story } from '@throughline/trace';
 import { otlpChunks } from './otlp-chunks.ts';
 import { storyOf } from './story-of.ts';
 import { assembleTrace, type StoredTrace, type TraceRows } from './trace.ts';
@@ -9,6 +9,7 @@ export interface TraceResults {
   /** The trace as OTLP JSON, in parts. */
   readonly otlp: readonly Uint8Array<ArrayBuffer>[];
   readonly story: Story;
+  readonly 'critical-path': CriticalPathReport;
   readonly sampling: TraceSamplingFacts;
 }
 
@@ -22,6 +23,8 @@ export interface OfTrace<T> extends Pick<StoredTrace, 'storedSpanCount' | 'trunc
 const RESULTS: { readonly [Q in TraceQuery]: (trace: StoredTrace) => TraceResults[Q] } = {
   otlp: ({ data }) => [...otlpChunks(data)],
   story: storyOf,
+  'critical-path': ({ data, truncated, storedSpanCount }) =>
+    describeCriticalPath(traceFromOtlp(data), truncated ? { spansInTrace: storedSpanCount } : {}),
   sampling: ({ data }) => samplingFactsOf(data),
 };
 

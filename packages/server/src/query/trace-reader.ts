@@ -2,6 +2,7 @@ import { Counter, type Registry } from 'prom-client';
 import { EngineError, type QueryContext, unlessAborted } from './rows.ts';
 import type { QueryLimits } from './limits.ts';
 import { bytesOf, findTraceRows, type TraceRows } from './trace.ts';
+import { bytesOfSeveral, resultOfSeveral, type SeveralJob, type SeveralResults } from './several-traces.ts';
 import { TraceThread } from './trace-thread.ts';
 import { resultOf, type OfTrace, type TraceResults, type TraceQuery } from './trace-query.ts';
 
@@ -75,6 +76,19 @@ export class TraceReader {
     const isSame = other?.storedSpanCount === rows.storedSpanCount && !other.abandon.signal.aborted;
     const shared = isSame ? other : this.#begin(key, query, rows);
     return this.#join(key, shared, context.signal) as Promise<OfTrace<TraceResults[Q]>>;
+  }
+
+  /** What is made of several traces together, large ones in the thread as well. Rejects as `ask` does. */
+  async askOfSeveral<J extends SeveralJob>(context: QueryContext, job: J): Promise<SeveralResults[J['query']]> {
+    if (bytesOf(bytesOfSeveral(job)) <= this.#limits.traceInlineBytesMax) return resultOfSeveral(job);
+    try {
+      const result = await this.#thread.answerOfSeveral(job, context.signal);
+      this.#queries.inc({ outcome: 'answered' });
+      return result;
+    } catch (error) {
+      this.#queries.inc({ outcome: outcomeOf(error, context.signal) });
+      throw error;
+    }
   }
 
   /** Ends the thread; queries that wait for it fail. */

@@ -2,7 +2,8 @@ import { JobThread } from '../job-thread.ts';
 import { EngineError } from '../storage/engine.ts';
 import type { TraceRows } from './trace.ts';
 import type { OfTrace, TraceResults, TraceQuery } from './trace-query.ts';
-import type { TraceJob } from './trace-worker.ts';
+import { bytesOfSeveral, type SeveralJob, type SeveralResults } from './several-traces.ts';
+import type { TraceJob, TraceJobResult } from './trace-worker.ts';
 
 export interface TraceThreadOptions {
   /** Memory of the thread's objects; a trace that needs more is not answered. */
@@ -15,7 +16,7 @@ export interface TraceThreadOptions {
 
 /** Works on large traces in a thread of its own. */
 export class TraceThread {
-  readonly #thread: JobThread<TraceJob, OfTrace<TraceResults[TraceQuery]>>;
+  readonly #thread: JobThread<TraceJob, TraceJobResult>;
 
   constructor({ heapBytesMax, idleMs, workerPath }: TraceThreadOptions) {
     this.#thread = new JobThread({
@@ -24,7 +25,7 @@ export class TraceThread {
       idleMs,
       tooLarge: () => new EngineError('too_large', 'the trace needs more memory than query.traceHeapBytesMax allows'),
       closed: () => new EngineError('unavailable', 'the collector is stopping'),
-      bytesOf: ({ rows }) => rows.answers,
+      bytesOf: (job) => ('rows' in job ? job.rows.answers : bytesOfSeveral(job)),
     });
   }
 
@@ -34,6 +35,11 @@ export class TraceThread {
    */
   answer<Q extends TraceQuery>(query: Q, rows: TraceRows, signal: AbortSignal): Promise<OfTrace<TraceResults[Q]>> {
     return this.#thread.run({ query, rows }, signal) as Promise<OfTrace<TraceResults[Q]>>;
+  }
+
+  /** The same of several traces. */
+  answerOfSeveral<J extends SeveralJob>(job: J, signal: AbortSignal): Promise<SeveralResults[J['query']]> {
+    return this.#thread.run(job, signal) as Promise<SeveralResults[J['query']]>;
   }
 
   /** Ends the thread; what waits for it fails. */

@@ -142,6 +142,18 @@ export function assembleTrace({ answers, rowsMax, storedSpanCount }: TraceRows):
   };
 }
 
+/** The spans of several traces that were read together, by trace; in no order of the traces. */
+export function assembleTraces(answers: readonly Uint8Array[]): Map<string, TracesData> {
+  const rowsByTrace = new Map<string, Row[]>();
+  for (const row of rowsOf(answers.flatMap((answer) => readNative(answer).map(withAllColumns)))) {
+    const traceId = row.block.strings('trace_id').hex(row.index);
+    const rows = rowsByTrace.get(traceId);
+    if (rows === undefined) rowsByTrace.set(traceId, [row]);
+    else rows.push(row);
+  }
+  return new Map(Array.from(rowsByTrace, ([traceId, rows]) => [traceId, groupSpans(withoutRepeats(rows))]));
+}
+
 async function readRows(context: QueryContext, parts: readonly TracePart[], traceId: string): Promise<TraceRows> {
   const { traceSpansMax, traceBytesMax, traceInlineBytesMax } = context.limits;
   try {
@@ -212,18 +224,18 @@ function countWithin(sizes: readonly SpanSize[], bytesMax: number): number {
 export function spanSizesSql(part: TracePart, traceId: string): string {
   return `SELECT toString(start_ns), lower(hex(span_id)), byteSize(${READ_COLUMNS_STORED.join(', ')})
 FROM ${part.source.table}
-${where(conditionsOf(part, traceId))}`;
+${where(conditionsOf(part, [traceId]))}`;
 }
 
 /** How many rows of a trace are stored. */
 export function rowCountSql(part: TracePart, traceId: string): string {
   return `SELECT count()
 FROM ${part.source.table}
-${where(conditionsOf(part, traceId))}`;
+${where(conditionsOf(part, [traceId]))}`;
 }
 
-function conditionsOf({ source, within }: TracePart, traceId: string): string[] {
-  return [...source.conditions, ...ofTracesIn(source.kind, [traceId], within)];
+function conditionsOf({ source, within }: TracePart, traceIds: readonly string[]): string[] {
+  return [...source.conditions, ...ofTracesIn(source.kind, traceIds, within)];
 }
 
 /**
@@ -236,10 +248,19 @@ export function traceSql(
   last?: Pick<SpanSize, 'startNs' | 'spanId'>,
 ): string {
   const upTo = last === undefined ? [] : [`(start_ns, span_id) <= (${sqlInt64(last.startNs)}, ${sqlHex(last.spanId)})`];
-  const columns = READ.filter(([name]) => !part.empty.has(name)).map(([name]) => READ_COLUMNS.get(name));
+  return spansSql(part, [...conditionsOf(part, [traceId]), ...upTo], rowsMax);
+}
+
+/** The spans of several traces, in no order; `assembleTraces` takes them apart. */
+export function tracesSql(part: TracePart, traceIds: readonly string[], rowsMax: number): string {
+  return spansSql(part, conditionsOf(part, traceIds), rowsMax);
+}
+
+function spansSql({ source, empty }: TracePart, conditions: readonly string[], rowsMax: number): string {
+  const columns = READ.filter(([name]) => !empty.has(name)).map(([name]) => READ_COLUMNS.get(name));
   return `SELECT ${columns.join(', ')}
-FROM ${part.source.table}
-${where([...conditionsOf(part, traceId), ...upTo])}
+FROM ${source.table}
+${where(conditions)}
 LIMIT ${rowsMax}`;
 }
 

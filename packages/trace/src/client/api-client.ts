@@ -5,6 +5,8 @@ import type {
   AttributeValuesResponse,
   ChangesQuery,
   ChangesResponse,
+  ComparisonResponse,
+  CriticalPathResponse,
   EndpointsResponse,
   ExplainRequest,
   ExplainResponse,
@@ -15,6 +17,8 @@ import type {
   SeriesQuery,
   SeriesResponse,
   ServicesResponse,
+  SimilarTracesQuery,
+  SimilarTracesResponse,
   SystemResponse,
   TimeRange,
   TracesQuery,
@@ -167,6 +171,30 @@ export class ApiClient {
     const path = `/traces/${encodeURIComponent(traceId)}/story`;
     const { body, headers } = await this.#request<StoryResponse>(path, {}, options);
     return { ...body, ...partialOf(headers) };
+  }
+
+  /** Where the time of a trace went. Rejects as `trace` does. */
+  criticalPath(traceId: string, options?: RequestOptions): Promise<CriticalPathResponse> {
+    return this.#get(`/traces/${encodeURIComponent(traceId)}/critical-path`, {}, options);
+  }
+
+  /**
+   * Compares a trace with another one, or with the `typical` one of the same root in the 24 hours before it: `a` is
+   * that one, `b` the trace. Rejects as `trace` does, and with `root_not_found` or `too_few_traces` where nothing is
+   * typical.
+   *
+   * @example
+   * const client = new ApiClient('http://127.0.0.1:4319');
+   * const { paths } = await client.compare('5b8efff798038103d269b633813fc60c', 'typical');
+   * for (const { service, operation, criticalDeltaNs } of paths) console.log(service, operation, criticalDeltaNs);
+   */
+  compare(traceId: string, other: string, options?: RequestOptions): Promise<ComparisonResponse> {
+    return this.#get(`/traces/${encodeURIComponent(traceId)}/compare`, { with: other }, options);
+  }
+
+  /** Traces whose root does the same, the most similar first. Rejects as `trace` does, and with `root_not_found`. */
+  similar(traceId: string, query: SimilarTracesQuery = {}, options?: RequestOptions): Promise<SimilarTracesResponse> {
+    return this.#get(`/traces/${encodeURIComponent(traceId)}/similar`, { ...query }, options);
   }
 
   /** Why a trace was sampled, and how many it represents. Rejects as `trace` does. */

@@ -271,6 +271,110 @@ export interface HeadlinesResponse {
 }
 
 /**
+ * Where the time of a trace went.
+ *
+ * Returned by `GET /api/v1/traces/{traceId}/critical-path`.
+ */
+export interface CriticalPathResponse {
+  readonly traceId: string;
+  /** The span that waited: the root, or the longest part where none is received; '' for an empty trace. */
+  readonly rootSpanId: string;
+  /** False if no span without a parent has been received. */
+  readonly hasRoot: boolean;
+  /** Its start, after the correction of clocks. */
+  readonly startTimeUnixNano: string;
+  readonly durationNs: string;
+  /** In the order of time; without omissions the durations add up to `durationNs`. */
+  readonly segments: readonly CriticalPathSegment[];
+  /** How many segments `segments` lacks: the shortest. */
+  readonly omittedSegments: number;
+  /** The longest on the critical path first; at most 100. */
+  readonly byService: readonly CriticalPathService[];
+  /** The longest on the critical path first. */
+  readonly byKind: readonly CriticalPathKind[];
+  /** In display order. */
+  readonly byPath: readonly CriticalPathPath[];
+  /** How many paths `byPath` lacks: those with the least time, but for what is above others. */
+  readonly omittedPaths: number;
+  /** What it would save at most to halve the time of a service or of an operation; the most first, at most ten. */
+  readonly whatIfHalved: readonly CriticalPathSaving[];
+  /** How many spans this is made from, without repeats. */
+  readonly spanCount: number;
+  /** How many spans the trace has, as far as is known, with those that were not read. */
+  readonly spansInTrace: number;
+  /** Whether it is made from a part of the trace's spans only. */
+  readonly truncated: boolean;
+  /** Present where shards of the store did not answer: whatever is on them is not counted or listed. */
+  readonly partial?: PartialAnswer;
+}
+
+/** Time on the critical path that a span took itself. */
+export interface CriticalPathSegment {
+  /** 16 hexadecimal digits. */
+  readonly spanId: string;
+  readonly service: string;
+  readonly operation: string;
+  /** See `SpanKind`. */
+  readonly kind: number;
+  /** After the correction of clocks. */
+  readonly startTimeUnixNano: string;
+  /** Never 0. */
+  readonly durationNs: string;
+}
+
+/** The time of a service. */
+export interface CriticalPathService {
+  readonly service: string;
+  readonly spanCount: number;
+  /** While none of their children was running. Spans that run at the same time count each. */
+  readonly exclusiveNs: string;
+  /** While the root waited for them and for none of their children. */
+  readonly criticalNs: string;
+}
+
+/** The time of all spans of one kind. */
+export interface CriticalPathKind {
+  /** See `SpanKind`. */
+  readonly kind: number;
+  readonly spanCount: number;
+  /** While none of their children was running. Spans that run at the same time count each. */
+  readonly exclusiveNs: string;
+  /** While the root waited for them and for none of their children. */
+  readonly criticalNs: string;
+}
+
+/** The time of one service, name and kind below one path of their callers. */
+export interface CriticalPathPath {
+  readonly service: string;
+  readonly operation: string;
+  /** See `SpanKind`. */
+  readonly kind: number;
+  /** Its place in `byPath`; -1 at the top. */
+  readonly parentIndex: number;
+  /** 0 at the top. */
+  readonly depth: number;
+  /** The first of its spans. */
+  readonly spanId: string;
+  readonly spanCount: number;
+  /** While none of their children was running. Spans that run at the same time count each. */
+  readonly exclusiveNs: string;
+  /** While the root waited for them and for none of their children. */
+  readonly criticalNs: string;
+}
+
+/** A bound, and no forecast: freed resources that other requests would profit from are not in one trace. */
+export interface CriticalPathSaving {
+  readonly service: string;
+  /** Null where it is of all operations of the service. */
+  readonly operation: string | null;
+  /** See `SpanKind`; null where `operation` is. */
+  readonly kind: number | null;
+  readonly savedNs: string;
+  /** Its time on the critical path that would be gone; what ran beside it may leave less to save. */
+  readonly removedNs: string;
+}
+
+/**
  * Why a trace was sampled, from its spans and from the current sampling probabilities.
  *
  * Returned by `GET /api/v1/traces/{traceId}/sampling`.
@@ -314,6 +418,151 @@ export interface TraceSamplingDecision {
  * target of traces per second. `errors`: it is boosted, because its errors have risen.
  */
 export type SamplingReason = 'default' | 'fixed' | 'target' | 'errors';
+
+/**
+ * Two traces of one kind, path by path.
+ *
+ * Returned by `GET /api/v1/traces/{traceId}/compare?with`.
+ */
+export interface ComparisonResponse {
+  /** The trace that the other one is compared with. */
+  readonly traceIdA: string;
+  readonly traceIdB: string;
+  readonly a: ComparedTrace;
+  readonly b: ComparedTrace;
+  /** In display order: depth first, siblings by the start of their first call. */
+  readonly paths: readonly ComparedPath[];
+  /** How many paths `paths` lacks: those that add the least to the difference, but for what is above others. */
+  readonly omittedPaths: number;
+  /** Null where the other trace was named. */
+  readonly typical: TypicalTrace | null;
+  /** Present where shards of the store did not answer: whatever is on them is not counted or listed. */
+  readonly partial?: PartialAnswer;
+}
+
+/** One of two traces that are compared. */
+export interface ComparedTrace {
+  /** Of its root. */
+  readonly durationNs: string;
+  /** How many of its spans were compared. */
+  readonly spanCount: number;
+  /** How many spans it has, as far as is known, with those that were not read. */
+  readonly spansInTrace: number;
+}
+
+/** All calls of one service, name and kind below one path of their callers, in two traces. */
+export interface ComparedPath {
+  readonly service: string;
+  /** The name of the first span, which may hold a number in which the others differ. */
+  readonly operation: string;
+  /** See `SpanKind`. */
+  readonly kind: number;
+  /** Its place in `paths`; -1 at the top. */
+  readonly parentIndex: number;
+  /** 0 at the top. */
+  readonly depth: number;
+  /** Null where the first trace has no such call. */
+  readonly a: ComparedCalls | null;
+  /** Null where the second has none. */
+  readonly b: ComparedCalls | null;
+  /**
+   * How much longer the second root waited for these calls, and for nothing below them: below 0 where it waited less.
+   * Without omissions this adds up to the difference of the roots' durations.
+   */
+  readonly criticalDeltaNs: string;
+  /**
+   * What is different; empty where the calls are alike. `only-a`, `only-b`: one trace has no such call · `slower`,
+   * `faster`: a call takes longer in the second, or shorter, by a millisecond and by a tenth at least · `more-calls`,
+   * `fewer-calls`: the second has more of them, or fewer · `more-failures`, `fewer-failures`: the same of those that
+   * failed.
+   */
+  readonly differences: readonly (
+    | 'only-a'
+    | 'only-b'
+    | 'slower'
+    | 'faster'
+    | 'more-calls'
+    | 'fewer-calls'
+    | 'more-failures'
+    | 'fewer-failures'
+  )[];
+}
+
+/** The calls of one path in one trace. */
+export interface ComparedCalls {
+  /** 1 or more. */
+  readonly calls: number;
+  /** Those with status ERROR. */
+  readonly failedCalls: number;
+  /** Of all of them together, whether they ran at once or not. */
+  readonly durationNs: string;
+  /** How long the root waited for them, and for nothing below them. */
+  readonly criticalNs: string;
+  /** The longest call. */
+  readonly longestSpanId: string;
+}
+
+/**
+ * What the typical trace was chosen from: that whose duration, and whose calls and time on each path, are the nearest
+ * to the medians of all.
+ */
+export interface TypicalTrace {
+  /** Of the root. */
+  readonly service: string;
+  /** The name of the root. */
+  readonly operation: string;
+  /** Begin of the range in which other traces with such a root were looked for. */
+  readonly fromUnixNano: string;
+  /** Its end. */
+  readonly toUnixNano: string;
+  /** How many there are. */
+  readonly foundCount: number;
+  /** How many of them were compared: all, or a sample by trace ID. */
+  readonly comparedCount: number;
+}
+
+/**
+ * Traces whose root does the same, by how like they are to one of them.
+ *
+ * Returned by `GET /api/v1/traces/{traceId}/similar?from&to&limit`.
+ */
+export interface SimilarTracesResponse {
+  readonly traceId: string;
+  /** Of the root. */
+  readonly service: string;
+  /** The name of the root. */
+  readonly operation: string;
+  /** Begin of the range in which other traces with such a root were looked for. */
+  readonly fromUnixNano: string;
+  /** Its end. */
+  readonly toUnixNano: string;
+  /** How many there are. */
+  readonly foundCount: number;
+  /** How many of them were compared: all, or a sample by trace ID. */
+  readonly comparedCount: number;
+  /** The most similar first. */
+  readonly traces: readonly SimilarTrace[];
+  /** Present where shards of the store did not answer: whatever is on them is not counted or listed. */
+  readonly partial?: PartialAnswer;
+}
+
+/** How like one trace is to another. */
+export interface SimilarTrace {
+  readonly traceId: string;
+  /** Start of its root, after the correction of clocks. */
+  readonly startTimeUnixNano: string;
+  /** Of its root. */
+  readonly durationNs: string;
+  readonly spanCount: number;
+  /** From 0 to 1: the mean of the two below. */
+  readonly likeness: number;
+  /** From 0 to 1: the share of all paths that both call, and fail in alike. */
+  readonly pathLikeness: number;
+  /** From 0 to 1: the share of the time that both spent on the same paths, whatever their durations. */
+  readonly timeLikeness: number;
+  /** Why, in a clause. */
+  readonly text: string;
+}
 
 /**
  * What has changed, and which service is the likeliest cause.
@@ -846,6 +1095,16 @@ export interface TracesQuery {
   readonly limit?: number | undefined;
   /** Continues after an earlier page. Accepted: the nextCursor of an earlier page, unchanged. */
   readonly cursor?: string | undefined;
+}
+
+/** The parameters of `GET /api/v1/traces/{traceId}/similar`. */
+export interface SimilarTracesQuery {
+  /** Begin of the range in which they start; 24 hours before the trace when it is not given. */
+  readonly from?: TimeParameter | undefined;
+  /** End of the range; 24 hours after the trace when it is not given. */
+  readonly to?: TimeParameter | undefined;
+  /** Maximum number of traces in the response. 1 to 100. Default 10. */
+  readonly limit?: number | undefined;
 }
 
 /** The parameters of `GET /api/v1/changes`. */

@@ -1,0 +1,71 @@
+import {
+  describeComparison,
+  similarTraces,
+  traceFromOtlp,
+  typicalTrace,
+  type ComparisonReport,
+  type SimilarTrace,
+  type Trace,
+} from '@throughline/trace';
+import { assembleTrace, assembleTraces, type TraceRows } from './trace.ts';
+
+/** What can be asked of several traces together, with their rows as the engine answers them. */
+export type SeveralJob =
+  | { readonly query: 'compare'; readonly a: TraceRows; readonly b: TraceRows }
+  | { readonly query: 'typical'; readonly trace: TraceRows; readonly others: readonly Uint8Array[] }
+  | {
+      readonly query: 'similar';
+      readonly trace: TraceRows;
+      readonly others: readonly Uint8Array[];
+      readonly limit: number;
+    };
+
+export interface SeveralResults {
+  readonly compare: ComparisonReport;
+  readonly typical: OfOthers<{ readonly comparison: ComparisonReport | null }>;
+  readonly similar: OfOthers<{ readonly traces: readonly SimilarTrace[] }>;
+}
+
+/** The result, and how many other traces it was made of. */
+type OfOthers<T> = T & { readonly comparedCount: number };
+
+/** With fewer traces nothing is typical. */
+export const TYPICAL_TRACES_MIN = 10;
+
+/** In this turn of the event loop, or of a thread's. */
+export function resultOfSeveral<J extends SeveralJob>(job: J): SeveralResults[J['query']] {
+  return resultOf(job) as SeveralResults[J['query']];
+}
+
+function resultOf(job: SeveralJob): SeveralResults[SeveralJob['query']] {
+  if (job.query === 'compare') return compare(readOf(job.a), readOf(job.b));
+  const own = readOf(job.trace);
+  const others = Array.from(assembleTraces(job.others).values(), (data) => traceFromOtlp(data));
+  const comparedCount = others.length;
+  if (job.query === 'similar') return { comparedCount, traces: similarTraces(own.trace, others, job.limit) };
+  const typical = comparedCount < TYPICAL_TRACES_MIN ? undefined : others[typicalTrace(others)];
+  return {
+    comparedCount,
+    comparison: typical === undefined ? null : compare({ trace: typical, spansInTrace: 0 }, own),
+  };
+}
+
+/** The bytes of the rows. */
+export function bytesOfSeveral(job: SeveralJob): readonly Uint8Array[] {
+  return job.query === 'compare' ? [...job.a.answers, ...job.b.answers] : [...job.trace.answers, ...job.others];
+}
+
+interface ReadTrace {
+  readonly trace: Trace;
+  /** How many spans are stored of one that was cut; else 0. */
+  readonly spansInTrace: number;
+}
+
+function readOf(rows: TraceRows): ReadTrace {
+  const { data, truncated, storedSpanCount } = assembleTrace(rows);
+  return { trace: traceFromOtlp(data), spansInTrace: truncated ? storedSpanCount : 0 };
+}
+
+function compare(a: ReadTrace, b: ReadTrace): ComparisonReport {
+  return describeComparison(a.trace, b.trace, { spansInTraceA: a.spansInTrace, spansInTraceB: b.spansInTrace });
+}

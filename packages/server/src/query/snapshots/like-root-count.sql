@@ -1,0 +1,11 @@
+SELECT count()
+FROM throughline.spans
+WHERE tenant = ''
+  AND service = 'web'
+  AND start_s >= toDateTime(toInt64(1700000000))
+  AND start_ns >= toInt64(1700000000000000000)
+  AND start_s <= toDateTime(toInt64(1700003600))
+  AND start_ns <= toInt64(1700003600000000000)
+  AND name = 'GET /cart'
+  AND parent_span_id = '\x00\x00\x00\x00\x00\x00\x00\x00'
+  AND trace_id != '\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x07'
