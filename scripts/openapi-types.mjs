@@ -18,6 +18,7 @@ const QUERIES = {
   AttributesQuery: '/api/v1/attributes',
   TracesQuery: '/api/v1/traces',
   SimilarTracesQuery: '/api/v1/traces/{traceId}/similar',
+  ErrorsQuery: '/api/v1/errors',
   ChangesQuery: '/api/v1/changes',
 };
 

@@ -367,7 +367,7 @@ const sdkRooms: Record<string, readonly string[]> = {
 const traceRooms: Record<string, readonly string[]> = {
   'index.ts': ['analysis', 'attributes.ts', 'compare', 'format-duration.ts', 'otlp.ts', 'story', 'tree'],
   // Many traces at once, in columns of their own.
-  insight: ['format-duration.ts', 'otlp.ts'],
+  insight: ['analysis', 'format-duration.ts', 'otlp.ts'],
   client: ['otlp.ts', 'story'],
   formats: ['attributes.ts', 'otlp.ts', 'tree'],
   story: ['analysis', 'attributes.ts', 'format-duration.ts', 'group-by.ts', 'otlp.ts', 'tree'],

@@ -112,11 +112,20 @@ describe('the commands for a terminal', () => {
     const { headlines } = await client.headlines([traceIdOf('failed')]);
     const list = await linesOf(['search', '--width', '200']);
     expect(list.find((line) => line.includes(traceIdOf('failed')))).toContain(headlines[traceIdOf('failed')]);
-    const groups = (await linesOf(['errors', '--json'])).map(
+    const groups = (await linesOf(['errors', '--min', '1ms', '--json'])).map(
       (line) => JSON.parse(line) as { service: string; traces: object[] },
     );
     expect(groups.reduce((sum, { traces }) => sum + traces.length, 0)).toBe(2);
-    expect((await linesOf(['errors']))[0]).toContain(groups[0]?.service);
+    expect((await linesOf(['errors', '--min', '1ms']))[0]).toContain(groups[0]?.service);
+  });
+
+  it('list the failures of a collector by where they began, as its API does', async () => {
+    const asked = await client.errors();
+    expect(asked.groups.length).toBeGreaterThan(0);
+    const printed = (await linesOf(['errors', '--json'])).map((line) => JSON.parse(line) as { id: string });
+    expect(printed.map(({ id }) => id)).toEqual(asked.groups.map(({ id }) => id));
+    expect((await linesOf(['errors'])).join('\n')).toContain(asked.groups[0]?.samples[0]?.traceId);
+    expect((await linesOf(['errors', '--service', 'nobody', '--from', '2h']))[0]).toContain('Nothing');
   });
 
   it('compare a stored trace with one in a file', async () => {

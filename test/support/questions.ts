@@ -89,6 +89,8 @@ export const QUESTIONS = [
   `/headlines?ids=${LONG_TRACE},${traceIdOf('trace-8')}`,
   ...[10, 60, 3_600].map((step) => `/series?${range}&step=${step}`),
   `/series?${range}&step=60&groupBy=operation&service=web&limit=2`,
+  `/errors?from=${HOUR_MS + 1_200_000}&to=${HOUR_MS + 2_400_000}&limit=3`,
+  `/errors?${range}&service=db`,
   `/changes?from=${HOUR_MS + 1_200_000}&to=${HOUR_MS + 2_400_000}&baselineFrom=${HOUR_MS}&baselineTo=${HOUR_MS + 1_200_000}`,
   '/attributes',
   '/attributes?prefix=http',

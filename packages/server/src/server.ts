@@ -8,6 +8,7 @@ import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import { healthRoutes } from './api/health-routes.ts';
 import { ApiServer } from './api/api-server.ts';
+import { errorRoutes } from './api/error-routes.ts';
 import { insightRoutes } from './api/insight-routes.ts';
 import { maintenanceRoutes } from './api/maintenance-routes.ts';
 import { openApiRoute } from './api/openapi-route.ts';
@@ -30,6 +31,8 @@ import { Ingest } from './ingest/ingest.ts';
 import { Loader } from './spool/loader.ts';
 import type { Segment } from './spool/segment-recovery.ts';
 import { Spool } from './spool/spool.ts';
+import { ErrorFinder } from './insight/error-finder.ts';
+import { InsightThread } from './insight/insight-thread.ts';
 import { WindowComparer } from './insight/window-comparer.ts';
 import { Headlines } from './query/headlines.ts';
 import { findStoreFacts } from './query/store-facts.ts';
@@ -103,7 +106,7 @@ export interface ServerOptions {
   readonly engineProcessPath?: URL;
   /** The built program of the thread that decodes large bodies; the one that is shipped by default. */
   readonly bodyWorkerPath?: URL;
-  /** The built program of the thread that compares windows of traces; the one that is shipped by default. */
+  /** The built program of the thread that works on many traces; the one that is shipped by default. */
   readonly insightWorkerPath?: URL;
 }
 
@@ -535,11 +538,10 @@ async function openApi(scope: Scope, ingestion: Ingestion, receivers: Receivers,
   });
   shutdown.register('maintenance', () => maintenance.stop());
   const traceReader = new TraceReader({ registry, limits: limits.query });
-  const windows = new WindowComparer({
-    registry,
-    limits: limits.insight,
-    ...(options.insightWorkerPath !== undefined && { workerPath: options.insightWorkerPath }),
-  });
+  const ofInsight = { registry, limits: limits.insight };
+  const insightThread = new InsightThread({ ...ofInsight, workerPath: options.insightWorkerPath });
+  const windows = new WindowComparer({ ...ofInsight, thread: insightThread });
+  const errors = new ErrorFinder({ ...ofInsight, thread: insightThread });
   const answers = new StoreAnswers({
     query,
     registry,
@@ -556,6 +558,7 @@ async function openApi(scope: Scope, ingestion: Ingestion, receivers: Receivers,
       endpoints: { otlpGrpcPort: otlpGrpcAddress?.port ?? null, otlpHttpPort: otlpHttpAddress.port },
     }),
     ...compareRoutes({ answers, traceReader, registry }),
+    ...errorRoutes({ answers, errors, now: Date.now }),
     ...insightRoutes({ answers, windows, now: Date.now, bytesMax: limits.insight.requestBytesMax }),
     samplingRoute(sampling.control, Date.now),
     ...samplingSettingsRoutes(sampling.control, limits.sampling.settingsBytesMax),
@@ -584,7 +587,7 @@ async function openApi(scope: Scope, ingestion: Ingestion, receivers: Receivers,
   const uiAddress = await listen(api, config, 'httpPort');
   shutdown.register('api', async () => {
     await api.close(limits.http.closeTimeoutMs);
-    await Promise.all([traceReader.close(), windows.close()]);
+    await Promise.all([traceReader.close(), insightThread.close()]);
   });
   dataDirectory.notePorts({
     ...(otlpGrpcAddress !== null && { 'OTLP/gRPC': otlpGrpcAddress.port }),

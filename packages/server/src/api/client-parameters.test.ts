@@ -2,6 +2,7 @@ import {
   ApiClient,
   type AttributesQuery,
   type ChangesQuery,
+  type ErrorsQuery,
   type SeriesQuery,
   type SimilarTracesQuery,
   type TracesQuery,
@@ -10,6 +11,7 @@ import { Registry } from 'prom-client';
 import { afterEach, expect, it, vi } from 'vitest';
 import { apiRoutes } from './api-routes.ts';
 import { compareRoutes } from './compare-routes.ts';
+import { errorRoutes } from './error-routes.ts';
 import { insightRoutes } from './insight-routes.ts';
 
 afterEach(() => void vi.unstubAllGlobals());
@@ -29,6 +31,7 @@ const TRACES: Required<TracesQuery> = {
 };
 const SERIES: Required<SeriesQuery> = { ...RANGE, service: 's', operation: 'o', groupBy: 'service', step: 1, limit: 1 };
 const CHANGES: Required<ChangesQuery> = { ...RANGE, baselineFrom: '0', baselineTo: '1', service: 's', limit: 1 };
+const ERRORS: Required<ErrorsQuery> = { ...RANGE, service: 's', limit: 1, cursor: 'c' };
 const SIMILAR: Required<SimilarTracesQuery> = { ...RANGE, limit: 1 };
 const ATTRIBUTES: Required<AttributesQuery> = { ...RANGE, prefix: 'p', limit: 1 };
 
@@ -46,6 +49,7 @@ it('sends every parameter that a route has, and none that it has not', async () 
   await client.attributes(ATTRIBUTES);
   await client.attributeValues('k', ATTRIBUTES);
   await client.headlines(['a']);
+  await client.errors(ERRORS);
   await client.changes(CHANGES);
   await client.compare('{traceId}', 'typical');
   await client.similar('{traceId}', SIMILAR);
@@ -53,6 +57,7 @@ it('sends every parameter that a route has, and none that it has not', async () 
   const routes = [
     ...apiRoutes({ registry } as never),
     ...compareRoutes({ registry } as never),
+    ...errorRoutes({} as never),
     ...insightRoutes({ bytesMax: 1 } as never),
   ];
   const known = (path: string): string[] =>
@@ -60,5 +65,5 @@ it('sends every parameter that a route has, and none that it has not', async () 
   expect(sent.map(({ pathname, searchParams }) => [pathname, [...new Set(searchParams.keys())].toSorted()])).toEqual(
     sent.map(({ pathname }) => [pathname, known(pathname)]),
   );
-  expect(new Set(sent.map(({ pathname }) => pathname)).size).toBe(10);
+  expect(new Set(sent.map(({ pathname }) => pathname)).size).toBe(11);
 });

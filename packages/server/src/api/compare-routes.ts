@@ -12,6 +12,7 @@ import type { TraceReader } from '../query/trace-reader.ts';
 import { comparisonSchema, similarTracesSchema } from './trace-analysis-schemas.ts';
 import { readTraceId, traceNotFound, tracePath, traceProblems } from './trace-path.ts';
 import { PARTIAL_HEADERS, type StoreAnswers } from './store-answers.ts';
+import { before } from './time-windows.ts';
 
 export interface CompareRoutesOptions {
   readonly answers: StoreAnswers;
@@ -70,7 +71,10 @@ export function compareRoutes({ answers, traceReader, registry }: CompareRoutesO
           }
           const trace = await rowsOf(context, traceId);
           const root = await rootOf(context, traceId);
-          const range = { fromUnixNano: before(root.startUnixNano), toUnixNano: before(root.startUnixNano, 1n) };
+          const range = {
+            fromUnixNano: before(root.startUnixNano, DAY_NS),
+            toUnixNano: before(root.startUnixNano, 1n),
+          };
           const { foundCount, answers: others } = await findLike(context, traceId, root, range);
           const { comparison, comparedCount } = await traceReader.askOfSeveral(context, {
             query: 'typical',
@@ -108,7 +112,7 @@ export function compareRoutes({ answers, traceReader, registry }: CompareRoutesO
           const trace = await rowsOf(context, traceId);
           const root = await rootOf(context, traceId);
           const range = {
-            fromUnixNano: from ?? before(root.startUnixNano),
+            fromUnixNano: from ?? before(root.startUnixNano, DAY_NS),
             toUnixNano: to ?? after(root.startUnixNano),
           };
           if (range.fromUnixNano > range.toUnixNano) {
@@ -172,10 +176,6 @@ function tooFewTraces({ service, operation }: RootOfTrace, comparedCount: number
     `${comparedCount} other traces of ${root} are in the 24 hours before it; at least ${TYPICAL_TRACES_MIN} show what ` +
       'is typical: compare it with a trace that you choose',
   );
-}
-
-function before(unixNano: bigint, lengthNs = DAY_NS): bigint {
-  return unixNano > lengthNs ? unixNano - lengthNs : 0n;
 }
 
 function after(unixNano: bigint): bigint {

@@ -7,6 +7,7 @@ import type { WindowComparer } from '../insight/window-comparer.ts';
 import type { TimeWindow } from '../insight/window-slices.ts';
 import { changesSchema, explainRequestSchema, explanationSchema } from './insight-schemas.ts';
 import { PARTIAL_HEADERS, type StoreAnswers } from './store-answers.ts';
+import { before, HOUR_NS, windowOf } from './time-windows.ts';
 
 export interface InsightRoutesOptions {
   readonly answers: StoreAnswers;
@@ -17,9 +18,6 @@ export interface InsightRoutesOptions {
   readonly bytesMax: number;
 }
 
-/** The last moment that a signed number of 64 bits holds, as spans have it. */
-const LAST_UNIX_NANO = 2n ** 63n - 1n;
-const HOUR_NS = 3_600_000_000_000n;
 const BASELINE_NS = 24n * HOUR_NS;
 const CHANGES_DEFAULT = 50;
 const CHANGES_MAX = 1_000;
@@ -100,19 +98,7 @@ export function insightRoutes({ answers, windows, now, bytesMax }: InsightRoutes
   ];
 }
 
-function windowOf(fromName: string, fromUnixNano: bigint, toName: string, toUnixNano: bigint): TimeWindow {
-  if (toUnixNano > LAST_UNIX_NANO) {
-    throw new Problem(400, 'invalid_windows', `${toName} is after the year 2262; expected nanoseconds since 1970`);
-  }
-  if (fromUnixNano >= toUnixNano) throw new Problem(400, 'invalid_windows', `${fromName} is not before ${toName}`);
-  return { fromUnixNano, toUnixNano };
-}
-
 function expectApart(baseline: TimeWindow, incident: TimeWindow): void {
   if (baseline.fromUnixNano >= incident.toUnixNano || incident.fromUnixNano >= baseline.toUnixNano) return;
   throw new Problem(400, 'invalid_windows', 'the baseline and the incident overlap; expected windows apart');
-}
-
-function before(unixNano: bigint, lengthNs: bigint): bigint {
-  return unixNano > lengthNs ? unixNano - lengthNs : 0n;
 }

@@ -1,27 +1,33 @@
 import type { Story } from '@throughline/trace';
-import type { TraceSummary } from '@throughline/trace/client';
+import type { TracesQuery, TraceSummary } from '@throughline/trace/client';
+import { errorGroupKey } from '@throughline/trace/insight';
 import type { Command } from '../config/command-line.ts';
 import { safeJson } from '../terminal/safe-text.ts';
 import { render } from '../terminal/screen.ts';
+import { writeErrorGroups } from '../terminal/write-error-groups.ts';
 import { type ErrorGroup, writeErrors } from '../terminal/write-errors.ts';
+import { CollectorApi, partialWarnings } from './collector-api.ts';
 import { integerFlag, integerFrom } from './integer-flag.ts';
 import { reportFailure } from './report-failure.ts';
 import { catalogOf, FILE_FLAGS, FILE_USAGE, FILTER_FLAGS, FILTER_USAGE, readFilters, readTimes } from './search.ts';
-import { readTerminalLine, surroundings, TERMINAL_USAGE } from './terminal-options.ts';
+import { readTerminalLine, surroundings, TERMINAL_USAGE, type TerminalOptions } from './terminal-options.ts';
 import { WHEN_ACCEPTED } from './when.ts';
 
 const LIMIT = 100;
+const GROUPS = 20;
+const GROUPS_MAX = 500;
 const LIMIT_RANGE = integerFrom(1, 1_000);
 
 const USAGE = `Usage: throughline errors [KEY=VALUE …] [flags]
 
-Groups the newest traces with an error by where the failure began and why, the most frequent first, each with its newest trace.
+Groups failures by where they began and why, the most frequent first, each with its newest trace, and says which are new. With a filter
+other than --service, or of a file, it groups the newest traces with an error that match.
 
 ${FILTER_USAGE}
-  --from TIME          From here on: 15m, 2h ago, 2026-11-23T05:00:00Z (default: all that is stored)
+  --from TIME          From here on: 15m, 2h ago, 2026-11-23T05:00:00Z (default: an hour before its end; with a filter all)
   --to TIME            … to here
 ${FILE_USAGE}
-  --limit N            Look at N traces, 1 to ${LIMIT_RANGE.max} (default: ${LIMIT})
+  --limit N            Print at most N groups, 1 to ${GROUPS_MAX} (default: ${GROUPS}); with a filter look at N traces (default: ${LIMIT})
   --json               A line of JSON for each group
 ${TERMINAL_USAGE}`;
 
@@ -47,8 +53,16 @@ export async function runErrors(args: readonly string[]): Promise<number> {
     }
     const { options, flags } = line;
     const nowMs = Date.now();
-    const limit = integerFlag(flags, '--limit', LIMIT_RANGE) ?? LIMIT;
-    const query = { ...readFilters(line), ...readTimes(flags, nowMs), status: 'error' as const, limit };
+    const given = integerFlag(flags, '--limit', LIMIT_RANGE);
+    const filters = readFilters(line);
+    const times = readTimes(flags, nowMs);
+    const isFiltered = Object.entries(filters).some(([name, value]) => name !== 'service' && value !== undefined);
+    if (!isFiltered && !flags.has('--file')) {
+      const limit = Math.min(given ?? GROUPS, GROUPS_MAX);
+      await printGroups(options, { service: filters.service, ...times, limit }, nowMs);
+      return 0;
+    }
+    const query = { ...filters, ...times, status: 'error' as const, limit: given ?? LIMIT };
     const catalog = catalogOf(line);
     const { traces, nextCursor, warnings } = await catalog.find(query);
     const groups = groupFailures(traces, await catalog.stories(traces));
@@ -63,9 +77,23 @@ export async function runErrors(args: readonly string[]): Promise<number> {
   }
 }
 
+/** As the collector groups them. */
+async function printGroups(
+  options: TerminalOptions,
+  query: Pick<TracesQuery, 'service' | 'from' | 'to' | 'limit'>,
+  nowMs: number,
+): Promise<void> {
+  const response = await new CollectorApi(options).ask((client, request) => client.errors(query, request));
+  if (options.format === 'json') for (const group of response.groups) process.stdout.write(`${safeJson(group)}\n`);
+  else {
+    const lines = writeErrorGroups(response, partialWarnings(response.partial), nowMs, options.screen);
+    process.stdout.write(render(lines, options.screen));
+  }
+}
+
 /**
- * By service, operation and reason; numbers and quoted texts of a reason do not matter. Both lists are of one order. A
- * trace whose failures did not decide how it ended is in no group.
+ * By service, operation and reason; what differs from one message to the next does not matter. Both lists are of one
+ * order. A trace whose failures did not decide how it ended is in no group.
  */
 export function groupFailures(
   traces: readonly Pick<TraceSummary, 'traceId' | 'startTimeUnixNano'>[],
@@ -76,14 +104,10 @@ export function groupFailures(
     const cause = stories[at]?.summary.cause;
     if (cause === undefined || cause === null || cause.kind === 'time') continue;
     const { service, operation, kind, reason } = cause;
-    const key = JSON.stringify([service, operation, kind, likeReason(reason)]);
+    const key = errorGroupKey({ service, operation, kind, type: '', message: reason });
     const group = groups.get(key);
     if (group !== undefined) group.traces.push({ traceId, startTimeUnixNano });
     else groups.set(key, { service, operation, kind, reason, traces: [{ traceId, startTimeUnixNano }] });
   }
   return [...groups.values()].toSorted((a, b) => b.traces.length - a.traces.length);
-}
-
-function likeReason(reason: string): string {
-  return reason.replaceAll(/'[^']*'|"[^"]*"|\b[\da-f]{8}-[\da-f-]{27}\b|\b0x[\da-f]+\b|\d+/gi, '#');
 }

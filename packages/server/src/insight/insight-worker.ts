@@ -1,4 +1,4 @@
-/** The thread that compares windows of traces: from the engine's bytes to the answer. */
+/** The thread that works on many traces at once: from the engine's bytes to the answer. */
 import {
   explainIncident,
   findChanges,
@@ -8,9 +8,19 @@ import {
   type SpanTable,
 } from '@throughline/trace/insight';
 import { answerJobs } from '../answer-jobs.ts';
+import { errorGroupsOf, type ErrorGroupsPage, type ErrorsJob } from './error-rows.ts';
 import { tableOf, type WindowRows } from './window-rows.ts';
 
-export interface InsightJob {
+export type InsightJob = WindowsJob | ErrorsJob;
+
+/** By what is asked. */
+export interface InsightResults {
+  readonly windows: Comparison;
+  readonly errors: ErrorGroupsPage;
+}
+
+interface WindowsJob {
+  readonly question: 'windows';
   readonly baseline: WindowRows;
   readonly incident: WindowRows;
 }
@@ -30,7 +40,20 @@ interface ComparedWindow {
 
 const MINUTE_NS = 60e9;
 
-answerJobs(({ baseline, incident }: InsightJob): Comparison => {
+const ANSWERS: { readonly [Q in InsightJob['question']]: (job: JobOf<Q>) => InsightResults[Q] } = {
+  windows: compare,
+  errors: errorGroupsOf,
+};
+
+type JobOf<Q extends InsightJob['question']> = Extract<InsightJob, { readonly question: Q }>;
+
+answerJobs((job: InsightJob) => answer(job));
+
+function answer<Q extends InsightJob['question']>(job: JobOf<Q> & { readonly question: Q }): InsightResults[Q] {
+  return ANSWERS[job.question](job);
+}
+
+function compare({ baseline, incident }: WindowsJob): Comparison {
   const vocabulary = new Vocabulary();
   const before = tableOf(baseline, vocabulary);
   const during = tableOf(incident, vocabulary);
@@ -45,7 +68,7 @@ answerJobs(({ baseline, incident }: InsightJob): Comparison => {
       { table: during, minutes: minutesOf(incident), share: incident.share },
     ),
   };
-});
+}
 
 function comparedOf({ spanCount }: WindowRows, { count, traceIds }: SpanTable): ComparedWindow {
   return { spanCount, readTraceCount: traceIds.length, readSpanCount: count };

@@ -9,6 +9,7 @@ import {
   type TestStore,
 } from '../query/testing/test-store.ts';
 import { INSIGHT_LIMITS } from './insight-limits.ts';
+import { InsightThread } from './insight-thread.ts';
 import { WindowComparer } from './window-comparer.ts';
 
 const workerPath = new URL('../../dist/insight/insight-worker.js', import.meta.url);
@@ -71,12 +72,14 @@ describe('two windows of stored traces', () => {
 
   const compare = async (limits: Partial<typeof INSIGHT_LIMITS> = {}) => {
     const registry = new Registry();
-    const windows = new WindowComparer({ registry, limits: { ...INSIGHT_LIMITS, ...limits }, workerPath });
+    const all = { registry, limits: { ...INSIGHT_LIMITS, ...limits } };
+    const thread = new InsightThread({ ...all, workerPath });
+    const windows = new WindowComparer({ ...all, thread });
     try {
       const { explanation, changes } = await windows.compare(store.context, BASELINE, INCIDENT);
       return { explanation, changes, metrics: await registry.metrics() };
     } finally {
-      await windows.close();
+      await thread.close();
     }
   };
 
@@ -93,7 +96,7 @@ describe('two windows of stored traces', () => {
       ['slower', 'web'],
     ]);
     expect(metrics).toContain('throughline_insight_sampled_windows_total 0');
-    expect(metrics).toContain('throughline_insight_comparisons_total{outcome="answered"} 1');
+    expect(metrics).toContain('throughline_insight_questions_total{question="windows",outcome="answered"} 1');
   });
 
   test('are sampled by whole traces where they have more spans than are read', async () => {
@@ -119,12 +122,15 @@ describe('two windows of stored traces', () => {
 
   test('that nobody waits for any more are given up', async () => {
     const registry = new Registry();
-    const windows = new WindowComparer({ registry, limits: INSIGHT_LIMITS, workerPath });
+    const thread = new InsightThread({ registry, limits: INSIGHT_LIMITS, workerPath });
+    const windows = new WindowComparer({ registry, limits: INSIGHT_LIMITS, thread });
     const leaving = new AbortController();
     const asked = windows.compare({ ...store.context, signal: leaving.signal }, BASELINE, INCIDENT);
     leaving.abort(new Error('left'));
     await expect(asked).rejects.toThrow('left');
-    expect(await registry.metrics()).toContain('throughline_insight_comparisons_total{outcome="left"} 1');
-    await windows.close();
+    expect(await registry.metrics()).toContain(
+      'throughline_insight_questions_total{question="windows",outcome="left"} 1',
+    );
+    await thread.close();
   });
 });

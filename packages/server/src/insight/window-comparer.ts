@@ -1,10 +1,10 @@
 import { attributesApart, withAttributes, type RequestAttributes } from '@throughline/trace/insight';
 import { Counter, type Registry } from 'prom-client';
-import { JobThread } from '../job-thread.ts';
 import { queryBytes, queryRows, withView, type QueryContext } from '../query/rows.ts';
 import { EngineError } from '../storage/engine.ts';
 import type { InsightLimits } from './insight-limits.ts';
-import type { Comparison, InsightJob } from './insight-worker.ts';
+import type { InsightThread } from './insight-thread.ts';
+import type { Comparison } from './insight-worker.ts';
 import type { SliceRows, WindowRows } from './window-rows.ts';
 import { attributesSqls, sliceSqls, windowCountSql } from './window-sql.ts';
 import { sampleOf, type TimeWindow } from './window-slices.ts';
@@ -12,8 +12,7 @@ import { sampleOf, type TimeWindow } from './window-slices.ts';
 export interface WindowComparerOptions {
   readonly registry: Registry;
   readonly limits: InsightLimits;
-  /** The built `insight-worker.js`. */
-  readonly workerPath?: URL;
+  readonly thread: InsightThread;
 }
 
 /** So many times the spans of a window may be read: a trace goes on behind the window. */
@@ -27,41 +26,25 @@ export interface ExplainedWindows extends Pick<Comparison, 'changes'> {
 /** Reads windows of traces, a sample of large ones, and has them compared in a thread. */
 export class WindowComparer {
   readonly #limits: InsightLimits;
-  readonly #thread: JobThread<InsightJob, Comparison>;
+  readonly #thread: InsightThread;
 
   readonly #sampled: Counter;
-  readonly #comparisons: Counter<'outcome'>;
 
-  constructor({ registry, limits, workerPath }: WindowComparerOptions) {
+  constructor({ registry, limits, thread }: WindowComparerOptions) {
     this.#limits = limits;
+    this.#thread = thread;
     this.#sampled = new Counter({
       name: 'throughline_insight_sampled_windows_total',
       help: 'Windows of traces of which a sample was compared, because they have more spans than insight.windowSpansMax',
       registers: [registry],
     });
-    this.#comparisons = new Counter({
-      name: 'throughline_insight_comparisons_total',
-      help: 'Comparisons of two windows by outcome: answered, too_large, timed_out, failed, left (the client disconnected)',
-      labelNames: ['outcome'],
-      registers: [registry],
-    });
-    for (const outcome of ['answered', 'too_large', 'timed_out', 'failed', 'left'])
-      this.#comparisons.inc({ outcome }, 0);
-    this.#thread = new JobThread({
-      workerPath: workerPath ?? new URL('./insight-worker.js', import.meta.url),
-      heapBytesMax: limits.heapBytesMax,
-      idleMs: limits.threadIdleMs,
-      tooLarge: () => new EngineError('too_large', 'the comparison needs more memory than insight.heapBytesMax allows'),
-      closed: () => new EngineError('unavailable', 'the collector is stopping'),
-      bytesOf: ({ baseline, incident }) =>
-        [baseline, incident].flatMap(({ slices }) => slices.flatMap(({ answers }) => answers)),
-    });
   }
 
   /** Rejects as queries to the engine do. */
-  async compare(context: QueryContext, baseline: TimeWindow, incident: TimeWindow): Promise<ExplainedWindows> {
-    try {
+  compare(context: QueryContext, baseline: TimeWindow, incident: TimeWindow): Promise<ExplainedWindows> {
+    return this.#thread.counted('windows', context.signal, async () => {
       const job = {
+        question: 'windows' as const,
         baseline: await this.#read(context, 'baseline', baseline),
         incident: await this.#read(context, 'incident', incident),
       };
@@ -73,17 +56,8 @@ export class WindowComparer {
         const { selection: _unused, ...found } = comparison.explanation;
         return found;
       });
-      this.#comparisons.inc({ outcome: 'answered' });
       return { ...comparison, explanation };
-    } catch (error) {
-      this.#comparisons.inc({ outcome: outcomeOf(error, context.signal) });
-      throw error;
-    }
-  }
-
-  /** Ends the thread; what waits for it fails. */
-  close(): Promise<void> {
-    return this.#thread.close();
+    });
   }
 
   /** Adds what sets the affected requests of the first suspect apart. */
@@ -147,9 +121,4 @@ export class WindowComparer {
       return { window, slices, spanCount, share: sample.share };
     });
   }
-}
-
-function outcomeOf(error: unknown, signal: AbortSignal): string {
-  if (signal.aborted) return (signal.reason as Error | undefined)?.name === 'TimeoutError' ? 'timed_out' : 'left';
-  return error instanceof EngineError && error.code === 'too_large' ? 'too_large' : 'failed';
 }

@@ -102,14 +102,17 @@ const ATTRIBUTE_ROWS_MAX = 20_000;
 const VALUE_LENGTH_MAX = 200;
 
 /** Both windows take the same traces by ID, whatever their spans are. */
-function ofTraces(share: number): string[] {
+export function ofTraces(share: number): string[] {
   if (share >= 1) return [];
   return [`cityHash64(trace_id) < ${sqlUInt64(BigInt(Math.floor(share * 2 ** 32)) << 32n)}`];
 }
 
-function rangeConditions({ fromUnixNano, toUnixNano }: TimeWindow): string[] {
-  return startConditions({ fromUnixNano, toUnixNano: toUnixNano - 1n });
+/** The spans that start in a window; what is behind the last moment that a span can have is no moment. */
+export function rangeConditions({ fromUnixNano, toUnixNano }: TimeWindow): string[] {
+  return startConditions({ fromUnixNano, toUnixNano: toUnixNano > LAST_UNIX_NANO ? LAST_UNIX_NANO : toUnixNano - 1n });
 }
+
+const LAST_UNIX_NANO = 2n ** 63n - 1n;
 
 /** Of spans that call or answer somebody, or failed; others need none. */
 function keptAttributes(column: 'attrs_k' | 'attrs_v'): string {

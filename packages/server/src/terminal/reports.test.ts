@@ -9,6 +9,7 @@ import type { RowOptions } from './lay-out-rows.ts';
 import { type Line, render, type Screen } from './screen.ts';
 import { writeChanges, writeExplain } from './write-changes.ts';
 import { writeComparison } from './write-comparison.ts';
+import { writeErrorGroups } from './write-error-groups.ts';
 import { writeErrors } from './write-errors.ts';
 import { writeSearch } from './write-search.ts';
 import { traceMarkdown, type TraceReport, whyMarkdown, writeTrace, writeWhy } from './write-trace.ts';
@@ -190,6 +191,73 @@ const groups = [
   },
 ];
 
+const errors = {
+  fromUnixNano: '1795389000000000000',
+  toUnixNano: '1795392600000000000',
+  lookedBackToUnixNano: '1795302600000000000',
+  failedSpanCount: 4_000,
+  readSpanCount: 1_000,
+  share: 0.25,
+  groupCount: 40,
+  nextCursor: 'x',
+  groups: [
+    {
+      id: '0123456789abcd',
+      service: 'payment',
+      operation: 'POST /charge',
+      kind: 'error' as const,
+      type: 'CardError',
+      message: 'card # declined',
+      example: `card 4711 declined: \u001b[31m${'insufficient funds '.repeat(8)}`,
+      state: 'new' as const,
+      count: 310,
+      estimatedCount: 1240.4,
+      estimatedCountBefore: 0,
+      firstUnixNano: '1795392000000000000',
+      lastUnixNano: '1795392590000000000',
+      trend: [0, 1],
+      versions: [{ version: '1.4.2', count: 310 }],
+      samples: [{ traceId: '5b8efff798038103d269b633813fc60c', spanId: '1', startTimeUnixNano: '1795392590000000000' }],
+    },
+    {
+      id: '1123456789abcd',
+      service: 'fraud',
+      operation: '',
+      kind: 'timeout' as const,
+      type: '',
+      message: '',
+      example: '',
+      state: 'ongoing' as const,
+      count: 1,
+      estimatedCount: 4,
+      estimatedCountBefore: 12,
+      firstUnixNano: '1795310000000000000',
+      lastUnixNano: '1795392000000000000',
+      trend: [0, 1],
+      versions: [],
+      samples: [],
+    },
+    {
+      id: '2123456789abcd',
+      service: 'mail',
+      operation: 'send',
+      kind: 'cancelled' as const,
+      type: '',
+      message: 'aborted',
+      example: 'aborted',
+      state: 'gone' as const,
+      count: 0,
+      estimatedCount: 0,
+      estimatedCountBefore: 8,
+      firstUnixNano: '1795386000000000000',
+      lastUnixNano: '1795387000000000000',
+      trend: [0, 0],
+      versions: [],
+      samples: [],
+    },
+  ],
+};
+
 const nothing = {
   conclusion: 'nothing-unusual' as const,
   text: 'Nothing unusual: the two windows are alike.',
@@ -225,8 +293,15 @@ const REPORTS: Readonly<Record<string, (screen: Screen) => readonly Line[]>> = {
       ...windows,
       screen,
     ),
-  errors: (screen) => writeErrors(groups, 3, true, [], NOW_MS, screen),
-  'errors nothing': (screen) => writeErrors([], 0, false, [], NOW_MS, screen),
+  errors: (screen) => writeErrorGroups(errors, ['1 of 3 shards did not answer'], NOW_MS, screen),
+  'errors --service mail': (screen) =>
+    writeErrorGroups({ ...errors, groups: errors.groups.slice(2), groupCount: 1, share: 1 }, [], NOW_MS, screen),
+  'errors --service fraud': (screen) =>
+    writeErrorGroups({ ...errors, groups: errors.groups.slice(1, 2), groupCount: 1, share: 1 }, [], NOW_MS, screen),
+  'errors nothing': (screen) =>
+    writeErrorGroups({ ...errors, groups: [], groupCount: 0, share: 1 }, [], NOW_MS, screen),
+  'errors tenant=acme': (screen) => writeErrors(groups, 3, true, [], NOW_MS, screen),
+  'errors tenant=nobody': (screen) => writeErrors([], 0, false, [], NOW_MS, screen),
   'diff checkout retried': (screen) =>
     writeComparison(compareTraces(checkout.trace, retried.trace), checkout, retried, 60, screen),
   'diff cart checkout --rows 3': (screen) =>

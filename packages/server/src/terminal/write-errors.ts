@@ -51,11 +51,13 @@ function answerOf([most]: readonly ErrorGroup[], traceCount: number, hasMore: bo
   return `The failures of ${countText(traces.length)} of ${all} began in ${placeOf(service, operation)}`;
 }
 
-function placeOf(service: string, operation: string): string {
+/** Service and operation, made harmless. */
+export function placeOf(service: string, operation: string): string {
   return `${safeText(service)} ${safeText(operation) || '(no name)'}`;
 }
 
-const VERBS = { error: 'failed', timeout: 'timed out', cancelled: 'was cancelled' } as const;
+/** What became of a span that failed. */
+export const FAILURE_VERBS = { error: 'failed', timeout: 'timed out', cancelled: 'was cancelled' } as const;
 
 function writeGroup(
   { service, operation, kind, reason, traces }: ErrorGroup,
@@ -68,7 +70,7 @@ function writeGroup(
   const before: Line = [piece(`${padStart(countText(traces.length), countWidth)}  `, 'bold')];
   const indent = ' '.repeat(lineWidth(before));
   const room = screen.width - lineWidth(before);
-  const what = `${placeOf(service, operation)} ${VERBS[kind]}`;
+  const what = `${placeOf(service, operation)} ${FAILURE_VERBS[kind]}`;
   const [newestAge, oldestAge] = [newest, oldest].map(({ startTimeUnixNano }) => ageOf(startTimeUnixNano, nowMs));
   const when = newestAge === oldestAge ? `${newestAge} ago` : `${newestAge} to ${oldestAge} ago`;
   const lines: Line[] = [[...before, piece(padEnd(what, room), 'red')]];

@@ -8,6 +8,8 @@ import type {
   ComparisonResponse,
   CriticalPathResponse,
   EndpointsResponse,
+  ErrorsQuery,
+  ErrorsResponse,
   ExplainRequest,
   ExplainResponse,
   HeadlinesResponse,
@@ -200,6 +202,11 @@ export class ApiClient {
   /** Why a trace was sampled, and how many it represents. Rejects as `trace` does. */
   traceSampling(traceId: string, options?: RequestOptions): Promise<TraceSamplingResponse> {
     return this.#get(`/traces/${encodeURIComponent(traceId)}/sampling`, {}, options);
+  }
+
+  /** Failures by where and why they began, the most frequent first, a page at a time. */
+  errors(query: ErrorsQuery = {}, options?: RequestOptions): Promise<ErrorsResponse> {
+    return this.#get('/errors', { ...query }, options);
   }
 
   /** What has changed in a range of time, what matters most first, and the likeliest cause. */

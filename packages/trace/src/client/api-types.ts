@@ -565,6 +565,91 @@ export interface SimilarTrace {
 }
 
 /**
+ * Failures, by where and why they began.
+ *
+ * Returned by `GET /api/v1/errors?from&to&service&limit&cursor`.
+ */
+export interface ErrorsResponse {
+  /** Begin of the range. */
+  readonly fromUnixNano: string;
+  /** Its end. */
+  readonly toUnixNano: string;
+  /**
+   * From here on earlier failures were looked for: 24 hours before the range, or twice its length if that is longer, or
+   * the first span that is stored.
+   */
+  readonly lookedBackToUnixNano: string;
+  /** Spans of the range with status ERROR, with those that others explain. */
+  readonly failedSpanCount: number;
+  /** Spans with status ERROR that were looked at, in the range, before it and shortly after it. */
+  readonly readSpanCount: number;
+  /** Share of the traces that were looked at, the same ones by ID in both ranges: 1 for all. */
+  readonly share: number;
+  /** The most frequent first. */
+  readonly groups: readonly ErrorGroup[];
+  /** How many groups there are, of all pages. */
+  readonly groupCount: number;
+  /** Null on the last page. */
+  readonly nextCursor: string | null;
+  /** Present where shards of the store did not answer: whatever is on them is not counted or listed. */
+  readonly partial?: PartialAnswer;
+}
+
+/** Failures that began at the same place for the same reason. */
+export interface ErrorGroup {
+  /** The same for the same failure in every range: 14 hexadecimal digits. */
+  readonly id: string;
+  readonly service: string;
+  /** The name of its newest span. */
+  readonly operation: string;
+  /** `error`: it failed by itself · `timeout`: its time was up · `cancelled`: its caller stopped it. */
+  readonly kind: 'error' | 'timeout' | 'cancelled';
+  /** The type of the error, or the status of the response; '' where no span says. */
+  readonly type: string;
+  /**
+   * The message, or the status message, with `#` in place of numbers, IDs, addresses, URLs and what is in quotes; at
+   * most 200 characters; '' where no span says.
+   */
+  readonly message: string;
+  /** The message of its newest span, as it is; at most 500 characters. */
+  readonly example: string;
+  /**
+   * `new`: it was not seen from `lookedBackToUnixNano` on · `ongoing`: it was there in the range before, which is as
+   * long, too · `back`: it was not, but earlier · `gone`: it was there in the range before, and is not now.
+   */
+  readonly state: 'new' | 'ongoing' | 'back' | 'gone';
+  /** Failures in the range that were looked at. */
+  readonly count: number;
+  /** How many failures in the range they represent. */
+  readonly estimatedCount: number;
+  /** The same of the range before. */
+  readonly estimatedCountBefore: number;
+  /** Start of the first that was seen, in all the time that was looked at. */
+  readonly firstUnixNano: string;
+  /** Start of the last one. */
+  readonly lastUnixNano: string;
+  /** How many failures each 24th of the range represents, from its begin on. */
+  readonly trend: readonly number[];
+  /** Those with the most failures first; at most five. */
+  readonly versions: readonly ErrorGroupVersion[];
+  /** The newest ones, each of another trace; at most three. */
+  readonly samples: readonly ErrorGroupSample[];
+}
+
+/** How many of the failures are of one `service.version`. */
+export interface ErrorGroupVersion {
+  readonly version: string;
+  readonly count: number;
+}
+
+/** A span in which the failure began. */
+export interface ErrorGroupSample {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly startTimeUnixNano: string;
+}
+
+/**
  * What has changed, and which service is the likeliest cause.
  *
  * Returned by `GET /api/v1/changes?from&to&baselineFrom&baselineTo&service&limit`.
@@ -1105,6 +1190,20 @@ export interface SimilarTracesQuery {
   readonly to?: TimeParameter | undefined;
   /** Maximum number of traces in the response. 1 to 100. Default 10. */
   readonly limit?: number | undefined;
+}
+
+/** The parameters of `GET /api/v1/errors`. */
+export interface ErrorsQuery {
+  /** Begin of the range; an hour before `to` when it is not given. */
+  readonly from?: TimeParameter | undefined;
+  /** End of the range; now when it is not given. */
+  readonly to?: TimeParameter | undefined;
+  /** Only failures that began in this service. */
+  readonly service?: string | undefined;
+  /** Maximum number of groups in a page. 1 to 500. Default 50. */
+  readonly limit?: number | undefined;
+  /** Continues after an earlier page, in the same range. Accepted: the nextCursor of an earlier page, unchanged. */
+  readonly cursor?: string | undefined;
 }
 
 /** The parameters of `GET /api/v1/changes`. */

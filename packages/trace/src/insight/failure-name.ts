@@ -1,4 +1,5 @@
 import { SpanKind } from '../otlp.ts';
+import { normalMessage } from './normal-message.ts';
 
 /** What a span says of how it ended. */
 export interface SpanEnd {
@@ -17,7 +18,6 @@ export interface SpanEnd {
   readonly rpcStatus: string;
 }
 
-const MESSAGE_LENGTH_MAX = 80;
 const OTHER = '_OTHER';
 
 /**
@@ -53,17 +53,4 @@ const MISTAKES = new Set(
 /** Whether a failure is that of whoever asked. */
 export function isCallersMistake(failure: string): boolean {
   return MISTAKES.has(failure);
-}
-
-/** Without numbers, IDs and what stands in quotes, and not longer than anybody reads. */
-export function normalMessage(message: string): string {
-  return message
-    .slice(0, 4 * MESSAGE_LENGTH_MAX)
-    .replaceAll(/[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}/gi, '#')
-    .replaceAll(/(["'`])(?:(?!\1).)*\1/g, '#')
-    .replaceAll(/\b(?=[\da-f]*\d)[\da-f]{8,}\b/gi, '#')
-    .replaceAll(/\d+/g, '#')
-    .replaceAll(/\s+/g, ' ')
-    .trim()
-    .slice(0, MESSAGE_LENGTH_MAX);
 }

@@ -10,5 +10,18 @@ export {
 } from './explain.ts';
 export { type SpanRow, type SpanTable, SpanTableBuilder } from './span-table.ts';
 export { Vocabulary } from './vocabulary.ts';
-export { failureName, normalMessage, type SpanEnd } from './failure-name.ts';
+export { readFailure } from '../analysis/failure.ts';
+export {
+  errorGroupKey,
+  groupErrors,
+  TREND_PARTS,
+  type ErrorGroup,
+  type ErrorGroupsInput,
+  type ErrorGroupState,
+  type FailedSpan,
+  type FailureIdentity,
+  type FailureKind,
+} from './error-groups.ts';
+export { failureName, type SpanEnd } from './failure-name.ts';
+export { normalMessage } from './normal-message.ts';
 export { type Change, type ChangeKind, findChanges, type TableOfWindow } from './changes.ts';

@@ -1,0 +1,155 @@
+import { Registry } from 'prom-client';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { storedSource } from '../query/span-sources.ts';
+import { idOf } from '../query/testing/plain-search.ts';
+import {
+  aStoredSpan,
+  openTestStore,
+  TEST_START_NS,
+  type StoredSpan,
+  type TestStore,
+} from '../query/testing/test-store.ts';
+import { ErrorFinder, type ErrorsQuery } from './error-finder.ts';
+import { earlierErrorsSql, errorCountSql, errorSpansSql } from './error-sql.ts';
+import { INSIGHT_LIMITS } from './insight-limits.ts';
+import { InsightThread } from './insight-thread.ts';
+
+const workerPath = new URL('../../dist/insight/insight-worker.js', import.meta.url);
+const HOUR_NS = 3_600_000_000_000n;
+const FROM = TEST_START_NS + 24n * HOUR_NS;
+const WINDOW = { fromUnixNano: FROM, toUnixNano: FROM + HOUR_NS };
+const TRACES = 200;
+
+let traces = 0;
+/** web calls the bank, which fails. */
+function aFailure(startNs: bigint, bank: Partial<StoredSpan> = {}): StoredSpan[] {
+  traces += 1;
+  const failed = { traceId: idOf(traces * 7919), startNs, statusCode: 2 };
+  return [
+    aStoredSpan({ ...failed, spanId: idOf(1, 16), service: 'web', name: 'POST /buy', kind: 2 }),
+    aStoredSpan({
+      ...failed,
+      spanId: idOf(2, 16),
+      parentSpanId: idOf(1, 16),
+      startNs: startNs + 1_000n,
+      service: 'bank',
+      name: 'POST /charge',
+      kind: 2,
+      traceState: 'ot=th:8',
+      event: { 'exception.type': 'CardError', 'exception.message': `card ${traces} declined` },
+      resource: { 'service.version': '1.4.2' },
+      ...bank,
+    }),
+  ];
+}
+
+const typed = (type: string) => ({ attributes: { 'error.type': type } });
+
+let store: TestStore;
+beforeAll(async () => {
+  store = await openTestStore();
+  await store.store([
+    ...Array.from({ length: TRACES }, (_, at) => aFailure(FROM + (HOUR_NS * BigInt(at)) / BigInt(TRACES))).flat(),
+    ...aFailure(FROM - 9_000n),
+    ...aFailure(FROM + 5n, typed('New')),
+    ...aFailure(FROM + 6n, typed('Back')),
+    ...aFailure(FROM - 20n * HOUR_NS, typed('Back')),
+    ...aFailure(FROM - 7_000n, typed('Gone')),
+    ...aFailure(FROM + 8n, typed('TimeoutError')),
+    // Its callee fails when the window is over.
+    ...aFailure(FROM + HOUR_NS - 500n, typed('Later')),
+    aStoredSpan({ traceId: idOf(1), startNs: FROM, service: 'fine' }),
+  ]);
+});
+afterAll(() => store.close());
+
+async function find(query: Partial<ErrorsQuery> = {}, limits: Partial<typeof INSIGHT_LIMITS> = {}) {
+  const registry = new Registry();
+  const all = { registry, limits: { ...INSIGHT_LIMITS, ...limits } };
+  const thread = new InsightThread({ ...all, workerPath });
+  try {
+    const finder = new ErrorFinder({ ...all, thread });
+    const found = await finder.find(store.context, { window: WINDOW, service: null, skip: 0, limit: 100, ...query });
+    return { ...found, metrics: await registry.metrics() };
+  } finally {
+    await thread.close();
+  }
+}
+
+describe('failures that are stored', () => {
+  test('are grouped by where and why they began', async () => {
+    const { groups, failedSpanCount, share, lookedBackToUnixNano, metrics } = await find();
+    expect(Object.fromEntries(groups.map(({ type, state }) => [type, state]))).toEqual({
+      CardError: 'ongoing',
+      Back: 'back',
+      New: 'new',
+      TimeoutError: 'new',
+      Gone: 'gone',
+    });
+    expect([groups.at(0)?.type, groups.at(-1)?.type, groups.length]).toEqual(['CardError', 'Gone', 5]);
+    expect(groups.at(0)).toMatchObject({
+      service: 'bank',
+      operation: 'POST /charge',
+      kind: 'error',
+      message: 'card # declined',
+      count: TRACES,
+      estimatedCount: 2 * TRACES,
+      estimatedCountBefore: 2,
+      firstUnixNano: FROM - 8_000n,
+      versions: [{ version: '1.4.2', count: TRACES }],
+    });
+    expect(groups.find(({ type }) => type === 'TimeoutError')?.kind).toBe('timeout');
+    expect(groups.find(({ type }) => type === 'Back')?.firstUnixNano).toBe(FROM - 20n * HOUR_NS + 1_000n);
+    expect([failedSpanCount, share]).toEqual([2 * (TRACES + 3) + 1, 1]);
+    expect(lookedBackToUnixNano).toBe(FROM - 20n * HOUR_NS);
+    expect(metrics).toContain('throughline_insight_questions_total{question="errors",outcome="answered"} 1');
+    expect(metrics).toContain('throughline_insight_sampled_errors_total 0');
+  });
+
+  test('are those of one service, a page at a time', async () => {
+    expect((await find({ service: 'web' })).groups).toEqual([]);
+    const all = await find({ service: 'bank' });
+    const pages = [await find({ service: 'bank', limit: 2 }), await find({ service: 'bank', skip: 2, limit: 100 })];
+    expect(pages.flatMap(({ groups }) => groups)).toEqual(all.groups);
+    expect(pages.map(({ groupCount }) => groupCount)).toEqual([5, 5]);
+  });
+
+  test('are counted by a share of the traces if there are many, and their number is about right', async () => {
+    const { groups, share, readSpanCount, failedSpanCount, metrics } = await find({}, { errorSpansMax: 100 });
+    expect(share).toBeCloseTo(100 / failedSpanCount, 9);
+    expect(readSpanCount).toBeLessThan(200);
+    const [most] = groups;
+    expect(most?.type).toBe('CardError');
+    expect(most?.estimatedCount).toBeGreaterThan(2 * TRACES * 0.6);
+    expect(most?.estimatedCount).toBeLessThan(2 * TRACES * 1.5);
+    expect(metrics).toContain('throughline_insight_sampled_errors_total 1');
+  });
+
+  test('are none where nothing fails, and nothing was looked back to', async () => {
+    const empty = await find({ window: { fromUnixNano: 5n, toUnixNano: 6n } });
+    expect(empty).toMatchObject({ groups: [], groupCount: 0, failedSpanCount: 0, lookedBackToUnixNano: 5n });
+  });
+
+  test('that nobody waits for any more are given up', async () => {
+    const registry = new Registry();
+    const all = { registry, limits: INSIGHT_LIMITS };
+    const thread = new InsightThread({ ...all, workerPath });
+    const leaving = new AbortController();
+    const asked = new ErrorFinder({ ...all, thread }).find(
+      { ...store.context, signal: leaving.signal },
+      { window: WINDOW, service: null, skip: 0, limit: 1 },
+    );
+    leaving.abort(new Error('left'));
+    await expect(asked).rejects.toThrow('left');
+    expect(await registry.metrics()).toContain('questions_total{question="errors",outcome="left"} 1');
+    await thread.close();
+  });
+
+  test('are asked for by readable SQL', async () => {
+    const source = storedSource(store.context.engine.tables);
+    const before = { fromUnixNano: FROM - HOUR_NS, toUnixNano: FROM };
+    await expect(errorCountSql(source, before, WINDOW)).toMatchFileSnapshot('snapshots/error-count.sql');
+    await expect(errorSpansSql(source, WINDOW, 0.25)).toMatchFileSnapshot('snapshots/error-spans.sql');
+    await expect(earlierErrorsSql(source, before, 20_000)).toMatchFileSnapshot('snapshots/earlier-errors.sql');
+  });
+});

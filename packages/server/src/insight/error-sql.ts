@@ -1,0 +1,75 @@
+import { where } from '../query/rows.ts';
+import type { SpanSource } from '../query/span-sources.ts';
+import { sqlInt64, sqlString } from '../storage/sql.ts';
+import { ofTraces, rangeConditions } from './window-sql.ts';
+import type { TimeWindow } from './window-slices.ts';
+
+const IS_FAILED = 'status_code = 2';
+/** In bytes; nobody reads more of one. */
+const TEXT_BYTES_MAX = 1_000;
+/** Of messages that differ in numbers alone so many are enough to know them by. */
+const MESSAGES_OF_ONE = 3;
+
+/** How many spans of a window failed, and of that before it. */
+export function errorCountSql({ table, conditions }: SpanSource, before: TimeWindow, window: TimeWindow): string {
+  const isNow = `start_ns >= ${sqlInt64(window.fromUnixNano)}`;
+  const range = { fromUnixNano: before.fromUnixNano, toUnixNano: window.toUnixNano };
+  return `SELECT countIf(${isNow}), countIf(NOT (${isNow}))
+FROM ${table}
+${where([...conditions, ...rangeConditions(range), IS_FAILED])}`;
+}
+
+/** The failed spans of a share of the traces. */
+export function errorSpansSql({ table, conditions }: SpanSource, range: TimeWindow, share: number): string {
+  return `SELECT trace_id, span_id, parent_span_id, start_ns, toUInt64(round(least(sampling_weight, 1e12) * ${WEIGHT_SCALE})) AS weight,
+  CAST(res_v[indexOf(res_k, 'service.version')], 'String') AS version,
+  ${FAILURE.join(',\n  ')}
+FROM ${table}
+${where([...conditions, ...rangeConditions(range), IS_FAILED, ...ofTraces(share)])}`;
+}
+
+/** Weights are fractions. */
+export const WEIGHT_SCALE = 1_000;
+
+/** What failed in some time, each once, and when first and last; of messages that are nearly alike the newest. */
+export function earlierErrorsSql({ table, conditions }: SpanSource, range: TimeWindow, rowsMax: number): string {
+  return `SELECT ${FAILURE.join(',\n  ')},
+  min(start_ns) AS first_ns, max(start_ns) AS last_ns,
+  replaceRegexpAll(concat(message, exception_message), '[0-9][0-9a-fA-F-]*', '#') AS alike
+FROM ${table}
+${where([...conditions, ...rangeConditions(range), IS_FAILED])}
+GROUP BY ${FAILURE_NAMES.join(', ')}
+ORDER BY last_ns DESC, message
+LIMIT ${MESSAGES_OF_ONE} BY service_name, span_name, error_type, exception_type, alike
+LIMIT ${rowsMax}`;
+}
+
+function attribute(key: string): string {
+  return cut(`attrs_v[indexOf(attrs_k, ${sqlString(key)})]`);
+}
+
+/** Of the last exception: beyond the end of an array there is nothing. */
+function ofException(key: string): string {
+  return cut(`ev_v[length(ev_k) + 1 - indexOf(arrayReverse(ev_k), ${sqlString(key)})]`);
+}
+
+function cut(text: string): string {
+  return `substring(toString(${text}), 1, ${TEXT_BYTES_MAX})`;
+}
+
+/** What says where and why a span failed. */
+const FAILURE = [
+  "CAST(service, 'String') AS service_name",
+  "CAST(name, 'String') AS span_name",
+  'kind',
+  `${cut('status_message')} AS message`,
+  `${attribute('error.type')} AS error_type`,
+  `${attribute('http.response.status_code')} AS http_status`,
+  `${attribute('http.status_code')} AS old_http_status`,
+  `${attribute('rpc.response.status_code')} AS rpc_status`,
+  `${attribute('rpc.grpc.status_code')} AS grpc_status`,
+  `${ofException('exception.type')} AS exception_type`,
+  `${ofException('exception.message')} AS exception_message`,
+];
+
+const FAILURE_NAMES = FAILURE.map((column) => column.slice(column.lastIndexOf(' ') + 1));
