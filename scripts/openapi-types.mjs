@@ -23,7 +23,7 @@ const QUERIES = {
 };
 
 /** Routes whose bodies the client takes. */
-const BODIES = ['/api/v1/incidents/explain'];
+const BODIES = ['/api/v1/incidents/explain', '/api/v1/attributes/apart'];
 
 /** The types that answers of the API name, with their parts, and those of the parameters of queries. */
 export async function openApiTypes({ info, paths, components: { schemas } }) {

@@ -31,7 +31,7 @@ import {
 import { ApiClient, ApiClientError, parseTag, parseTraceId, uiPath, writeTag } from '@throughline/trace/client';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { readTraces, toJaeger, toOtlp, toZipkin, TraceFormatError } from '@throughline/trace/formats';
-import { explainIncident, failureName, normalMessage } from '@throughline/trace/insight';
+import { explainIncident, failureName, normalMessage, sayApart } from '@throughline/trace/insight';
 declare const otlpJson: TracesData;
 declare const text: string;
 declare const trace: Trace;

@@ -12,6 +12,7 @@ import { errorRoutes } from './api/error-routes.ts';
 import { insightRoutes } from './api/insight-routes.ts';
 import { maintenanceRoutes } from './api/maintenance-routes.ts';
 import { openApiRoute } from './api/openapi-route.ts';
+import { apartRoutes } from './api/apart-routes.ts';
 import { apiRoutes } from './api/api-routes.ts';
 import { compareRoutes } from './api/compare-routes.ts';
 import { samplingRoute, samplingSettingsRoutes } from './api/sampling-route.ts';
@@ -31,6 +32,7 @@ import { Ingest } from './ingest/ingest.ts';
 import { Loader } from './spool/loader.ts';
 import type { Segment } from './spool/segment-recovery.ts';
 import { Spool } from './spool/spool.ts';
+import { ApartFinder } from './insight/apart-finder.ts';
 import { ErrorFinder } from './insight/error-finder.ts';
 import { InsightThread } from './insight/insight-thread.ts';
 import { WindowComparer } from './insight/window-comparer.ts';
@@ -542,6 +544,7 @@ async function openApi(scope: Scope, ingestion: Ingestion, receivers: Receivers,
   const insightThread = new InsightThread({ ...ofInsight, workerPath: options.insightWorkerPath });
   const windows = new WindowComparer({ ...ofInsight, thread: insightThread });
   const errors = new ErrorFinder({ ...ofInsight, thread: insightThread });
+  const apart = new ApartFinder({ ...ofInsight, thread: insightThread });
   const answers = new StoreAnswers({
     query,
     registry,
@@ -559,6 +562,7 @@ async function openApi(scope: Scope, ingestion: Ingestion, receivers: Receivers,
     }),
     ...compareRoutes({ answers, traceReader, registry }),
     ...errorRoutes({ answers, errors, now: Date.now }),
+    ...apartRoutes({ answers, apart, bytesMax: limits.insight.requestBytesMax }),
     ...insightRoutes({ answers, windows, now: Date.now, bytesMax: limits.insight.requestBytesMax }),
     samplingRoute(sampling.control, Date.now),
     ...samplingSettingsRoutes(sampling.control, limits.sampling.settingsBytesMax),

@@ -9,7 +9,7 @@ const moment = Type.Union([Type.String({ pattern: String.raw`^\d{1,19}$` }), Typ
   description: 'Nanoseconds since 1970, as decimal digits or as a number.',
 });
 
-const givenWindow = closed({ fromUnixNano: moment, toUnixNano: moment });
+export const givenWindow = closed({ fromUnixNano: moment, toUnixNano: moment });
 
 export const explainRequestSchema = named(
   'ExplainRequest',
@@ -38,7 +38,7 @@ const evidence = named(
   ),
 );
 
-const apartAttribute = named(
+export const apartAttribute = named(
   'ApartAttribute',
   closed(
     {

@@ -606,6 +606,12 @@ export const LIMIT_BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyo
       'Failed spans of a window above which the failures of a share of its traces are grouped, about so many',
       'throughline_insight_sampled_errors_total',
     ],
+    apartRequestsMax: [
+      100,
+      100_000,
+      'Requests of a selection, and of what it is held against, that are looked at for attributes that set it apart',
+      'throughline_insight_sampled_selections_total',
+    ],
     traceLengthMs: [SECOND, HOUR, 'Length up to which traces are compared; longer ones are left out', null],
     heapBytesMax: [
       64 * MIB,

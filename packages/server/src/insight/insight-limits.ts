@@ -4,6 +4,8 @@ export interface InsightLimits {
   readonly windowSpansMax: number;
   /** Of a window in which more spans failed, the failures of a share of its traces are grouped, about so many. */
   readonly errorSpansMax: number;
+  /** Of a selection with more requests, and of what it is held against, about so many are looked at. */
+  readonly apartRequestsMax: number;
   /** A trace is read up to so long after its start; one that takes longer is left out. */
   readonly traceLengthMs: number;
   /** Memory of the thread that works on many traces; a question that needs more is not answered. */
@@ -17,6 +19,7 @@ export interface InsightLimits {
 export const INSIGHT_LIMITS: InsightLimits = {
   windowSpansMax: 100_000,
   errorSpansMax: 20_000,
+  apartRequestsMax: 2_000,
   traceLengthMs: 60_000,
   heapBytesMax: 512 * 1024 * 1024,
   threadIdleMs: 30_000,

@@ -11,7 +11,7 @@ export interface InsightThreadOptions {
   readonly workerPath?: URL | undefined;
 }
 
-const QUESTIONS = ['windows', 'errors'] as const satisfies readonly InsightJob['question'][];
+const QUESTIONS = ['windows', 'errors', 'apart'] as const satisfies readonly InsightJob['question'][];
 const OUTCOMES = ['answered', 'too_large', 'timed_out', 'failed', 'left'] as const;
 
 /** Works on many traces at once in a thread of its own, and counts what became of each question. */
@@ -22,7 +22,7 @@ export class InsightThread {
   constructor({ registry, limits, workerPath }: InsightThreadOptions) {
     this.#questions = new Counter({
       name: 'throughline_insight_questions_total',
-      help: 'Questions about many traces (windows, errors) by outcome: answered, too_large, timed_out, failed, left (the client disconnected)',
+      help: 'Questions about many traces (windows, errors, apart) by outcome: answered, too_large, timed_out, failed, left (the client disconnected)',
       labelNames: ['question', 'outcome'],
       registers: [registry],
     });
@@ -62,6 +62,7 @@ export class InsightThread {
 
 function bytesOf(job: InsightJob): readonly Uint8Array[] {
   if (job.question === 'errors') return [...job.answers, ...job.earlier];
+  if (job.question === 'apart') return [...job.answers, ...job.roots];
   return [job.baseline, job.incident].flatMap(({ slices }) => slices.flatMap(({ answers }) => answers));
 }
 

@@ -8,15 +8,17 @@ import {
   type SpanTable,
 } from '@throughline/trace/insight';
 import { answerJobs } from '../answer-jobs.ts';
+import { apartOf, type Apart, type ApartJob } from './apart-rows.ts';
 import { errorGroupsOf, type ErrorGroupsPage, type ErrorsJob } from './error-rows.ts';
 import { tableOf, type WindowRows } from './window-rows.ts';
 
-export type InsightJob = WindowsJob | ErrorsJob;
+export type InsightJob = WindowsJob | ErrorsJob | ApartJob;
 
 /** By what is asked. */
 export interface InsightResults {
   readonly windows: Comparison;
   readonly errors: ErrorGroupsPage;
+  readonly apart: Apart;
 }
 
 interface WindowsJob {
@@ -43,6 +45,7 @@ const MINUTE_NS = 60e9;
 const ANSWERS: { readonly [Q in InsightJob['question']]: (job: JobOf<Q>) => InsightResults[Q] } = {
   windows: compare,
   errors: errorGroupsOf,
+  apart: apartOf,
 };
 
 type JobOf<Q extends InsightJob['question']> = Extract<InsightJob, { readonly question: Q }>;

@@ -1,4 +1,6 @@
 import type {
+  ApartRequest,
+  ApartResponse,
   ApiError,
   AttributesQuery,
   AttributesResponse,
@@ -227,6 +229,22 @@ export class ApiClient {
    */
   async explainIncident(request: ExplainRequest, options?: RequestOptions): Promise<ExplainResponse> {
     return (await this.#request<ExplainResponse>('/incidents/explain', {}, options, request)).body;
+  }
+
+  /**
+   * Which attributes set a selection of spans apart from others. Rejects with `invalid_selection` if there is nothing
+   * to hold it against.
+   *
+   * @example
+   * const client = new ApiClient('http://127.0.0.1:4319');
+   * const { text } = await client.attributesApart({
+   *   window: { fromUnixNano: '1796000000000000000', toUnixNano: '1796003600000000000' },
+   *   selection: { service: 'payment', status: 'error' },
+   * });
+   * console.log(text);
+   */
+  async attributesApart(request: ApartRequest, options?: RequestOptions): Promise<ApartResponse> {
+    return (await this.#request<ApartResponse>('/attributes/apart', {}, options, request)).body;
   }
 
   /** Current sampling probabilities of the operations of one service, or of all, and the settings behind them. */

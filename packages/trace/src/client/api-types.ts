@@ -650,6 +650,53 @@ export interface ErrorGroupSample {
 }
 
 /**
+ * Which attributes set a selection apart.
+ *
+ * Returned by `POST /api/v1/attributes/apart`.
+ */
+export interface ApartResponse {
+  /** Begin of the window. */
+  readonly fromUnixNano: string;
+  /** Its end. */
+  readonly toUnixNano: string;
+  /** What was selected. */
+  readonly selected: ComparedSelection;
+  /** What it was held against. */
+  readonly others: ComparedSelection;
+  /** One sentence. */
+  readonly text: string;
+  /**
+   * What selected spans, their resources and the roots of their traces have more often, the clearest first. Associated
+   * with them, which need not be the cause. IDs are left out, and how a request ended.
+   */
+  readonly attributes: readonly ApartAttribute[];
+  /** Present where shards of the store did not answer: whatever is on them is not counted or listed. */
+  readonly partial?: PartialAnswer;
+}
+
+/** How much of a selection was looked at. */
+export interface ComparedSelection {
+  /** Spans of the window. */
+  readonly spanCount: number;
+  /** Traces of which a span was looked at: each counts once, of many a sample by ID. */
+  readonly readCount: number;
+}
+
+/** An attribute that sets affected requests apart. */
+export interface ApartAttribute {
+  /** Of the root span, or of a span of the suspect. */
+  readonly key: string;
+  /** As text. */
+  readonly value: string;
+  /** Share of the affected requests that have it. */
+  readonly share: number;
+  /** Share of the others. */
+  readonly otherShare: number;
+  /** Share of all requests with it that are affected. */
+  readonly selectedShare: number;
+}
+
+/**
  * What has changed, and which service is the likeliest cause.
  *
  * Returned by `GET /api/v1/changes?from&to&baselineFrom&baselineTo&service&limit`.
@@ -766,20 +813,6 @@ export interface SuspectEvidence {
   readonly share: number;
   /** The same of the baseline, or what must be reckoned with after so few calls. */
   readonly baselineShare: number;
-}
-
-/** An attribute that sets affected requests apart. */
-export interface ApartAttribute {
-  /** Of the root span, or of a span of the suspect. */
-  readonly key: string;
-  /** As text. */
-  readonly value: string;
-  /** Share of the affected requests that have it. */
-  readonly share: number;
-  /** Share of the others. */
-  readonly otherShare: number;
-  /** Share of all requests with it that are affected. */
-  readonly selectedShare: number;
 }
 
 /** How much of a window was looked at: all of it, or a sample by trace ID. */
@@ -1104,6 +1137,38 @@ export interface ExplainRequest {
     /** Nanoseconds since 1970, as decimal digits or as a number. */
     readonly toUnixNano: string | number;
   };
+}
+
+/** A selection of spans, and what it is held against. */
+export interface ApartRequest {
+  /** In which the spans start. */
+  readonly window: {
+    /** Nanoseconds since 1970, as decimal digits or as a number. */
+    readonly fromUnixNano: string | number;
+    /** Nanoseconds since 1970, as decimal digits or as a number. */
+    readonly toUnixNano: string | number;
+  };
+  /** The spans in question, such as those with the status `error`. */
+  readonly selection: SpanSelection;
+  /** What they are held against: all other spans of the same service and operation when it is not given. */
+  readonly others?: SpanSelection;
+  /** Maximum number of attributes in the response; 10 when it is not given. */
+  readonly limit?: number;
+}
+
+/** Spans: all of it holds for one and the same span. */
+export interface SpanSelection {
+  /** `service.name`; without it only spans without a parent are meant: whole requests. */
+  readonly service?: string;
+  /** The name of the span. */
+  readonly operation?: string;
+  readonly status?: 'error' | 'ok' | 'unset';
+  /** The span took at least this long. */
+  readonly minDurationMs?: number;
+  /** It took at most this long. */
+  readonly maxDurationMs?: number;
+  /** Attributes as `key=value`, as the parameter `tag` of the search has them. */
+  readonly tags?: readonly string[];
 }
 
 /** The parameters of `GET /api/v1/services`. */

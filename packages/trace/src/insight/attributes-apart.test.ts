@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { attributesApart } from './attributes-apart.ts';
+import { attributesApart, sayApart } from './attributes-apart.ts';
 
 const requests = (count: number, attributesOf: (at: number) => Record<string, string>): Map<string, string>[] =>
   Array.from({ length: count }, (_, at) => new Map(Object.entries(attributesOf(at))));
@@ -69,4 +69,31 @@ test('seldom finds anything where chance alone deals the values', () => {
   );
   const found = drawn.filter(([selected, others]) => attributesApart(asMaps(selected), asMaps(others)).length > 0);
   expect(found.length).toBeLessThanOrEqual(4);
+});
+
+test('counts a value by what the requests represent', () => {
+  const selected = requests(40, () => ({ tenant: 'acme' }));
+  const others = requests(40, (at) => ({ tenant: at < 10 ? 'acme' : 'other' }));
+  const [apart] = attributesApart(selected, others, { selectedWeight: 1, otherWeight: 100 });
+  expect(apart).toMatchObject({ share: 1, otherShare: 0.25, selectedShare: 40 / (40 + 1_000) });
+});
+
+test('names as many as are wanted', () => {
+  const selected = requests(40, () => Object.fromEntries(Array.from({ length: 9 }, (_, at) => [`key ${at}`, 'yes'])));
+  const others = requests(160, () => ({ other: 'yes' }));
+  expect(attributesApart(selected, others, { foundMax: 7 })).toHaveLength(7);
+});
+
+test('is said as an association, with both shares', () => {
+  const found = { key: 'tenant', value: 'acme', share: 0.9, otherShare: 0.013, selectedShare: 0.7 };
+  const text = sayApart([found, { ...found, key: 'region' }], 40, 200);
+  for (const words of ['tenant = acme', 'associated', '90%', '1.3%', 'region = acme']) expect(text).toContain(words);
+  expect(text).not.toMatch(/caus|because/);
+  expect(sayApart([], 40, 200)).toContain('No attribute');
+  for (const [selected, others] of [
+    [4, 200],
+    [40, 0],
+  ] as const) {
+    expect(sayApart([], selected, others)).toContain('Too little');
+  }
 });

@@ -13,6 +13,16 @@ export interface ApartAttribute {
 /** Attributes of one request, by key. */
 export type RequestAttributes = ReadonlyMap<string, string>;
 
+/** How many are wanted, and of how many requests each of those stands that are given. */
+export interface ApartOptions {
+  /** 5 by default. */
+  readonly foundMax?: number;
+  /** How many requests each of the selected ones represents; 1 by default. */
+  readonly selectedWeight?: number;
+  /** The same of the others. */
+  readonly otherWeight?: number;
+}
+
 const SELECTED_MIN = 5;
 const DIFFERENCE_MIN = 0.2;
 /** False discoveries that are accepted among all that is found. */
@@ -34,6 +44,7 @@ const OUTCOME_KEY = /^(error|exception|otel)\b|(^|[._])status([._]|$)|[._](durat
 export function attributesApart(
   selected: readonly RequestAttributes[],
   others: readonly RequestAttributes[],
+  { foundMax = FOUND_MAX, selectedWeight = 1, otherWeight = 1 }: ApartOptions = {},
 ): ApartAttribute[] {
   if (selected.length < SELECTED_MIN || others.length === 0) return [];
   const counts = countValues(selected, others);
@@ -44,7 +55,7 @@ export function attributesApart(
       value,
       share: inSelected / selected.length,
       otherShare: inOthers / others.length,
-      selectedShare: inSelected / (inSelected + inOthers),
+      selectedShare: (inSelected * selectedWeight) / (inSelected * selectedWeight + inOthers * otherWeight),
       inSelected,
       probability: fisher(inSelected, selected.length, inOthers, others.length),
     }));
@@ -58,8 +69,32 @@ export function attributesApart(
     .slice(0, accepted)
     .filter((test) => test.inSelected >= SELECTED_MIN && test.share - test.otherShare >= DIFFERENCE_MIN)
     .toSorted((a, b) => b.share - b.otherShare - (a.share - a.otherShare) || compare(a.key, b.key))
-    .slice(0, FOUND_MAX)
+    .slice(0, foundMax)
     .map(({ key, value, share, otherShare, selectedShare }) => ({ key, value, share, otherShare, selectedShare }));
+}
+
+/**
+ * One sentence on what `attributesApart` has found of so many requests. It says what is associated, and never why.
+ *
+ * @example
+ * const tenant = { key: 'tenant', value: 'acme', share: 0.9, otherShare: 0.1, selectedShare: 0.7 };
+ * // 'tenant = acme is associated with the selection: 90% of it have it, 10% of the others'
+ * sayApart([tenant], 40, 200);
+ */
+export function sayApart(apart: readonly ApartAttribute[], selectedCount: number, otherCount: number): string {
+  if (selectedCount < SELECTED_MIN || otherCount === 0) {
+    return `Too little to compare: ${selectedCount} selected, at least ${SELECTED_MIN} are needed, and ${otherCount} others`;
+  }
+  const [first, ...more] = apart;
+  if (first === undefined) return 'No attribute is clearly more frequent in the selection than in the others';
+  const shares = `${percent(first.share)} of it have it, ${percent(first.otherShare)} of the others`;
+  const others = more.length === 0 ? '' : `; so are ${more.map(({ key, value }) => `${key} = ${value}`).join(', ')}`;
+  return `${first.key} = ${first.value} is associated with the selection: ${shares}${others}`;
+}
+
+function percent(share: number): string {
+  const percentage = share * 100;
+  return `${percentage > 0 && percentage < 10 ? Number(percentage.toPrecision(2)) : Math.round(percentage)}%`;
 }
 
 interface ValueCount {

@@ -1,4 +1,10 @@
-export { type ApartAttribute, attributesApart, type RequestAttributes } from './attributes-apart.ts';
+export {
+  type ApartAttribute,
+  type ApartOptions,
+  attributesApart,
+  type RequestAttributes,
+  sayApart,
+} from './attributes-apart.ts';
 export {
   explainIncident,
   withAttributes,
