@@ -46,7 +46,7 @@ const group = named(
       count: count({ description: 'Failures in the range that were looked at.' }),
       estimatedCount: amount('How many failures in the range they represent.'),
       estimatedCountBefore: amount('The same of the range before.'),
-      firstUnixNano: decimal('Start of the first that was seen, in all the time that was looked at.'),
+      firstUnixNano: decimal('Start of the first that was seen: in both ranges, and for one that is back before them.'),
       lastUnixNano: decimal('Start of the last one.'),
       trend: Type.Array(Type.Number({ minimum: 0 }), {
         description: 'How many failures each 24th of the range represents, from its begin on.',

@@ -148,8 +148,12 @@ describe('failures that are stored', () => {
   test('are asked for by readable SQL', async () => {
     const source = storedSource(store.context.engine.tables);
     const before = { fromUnixNano: FROM - HOUR_NS, toUnixNano: FROM };
+    const places = [
+      { service: 'bank', operation: "it's" },
+      { service: 'web', operation: null },
+    ];
     await expect(errorCountSql(source, before, WINDOW)).toMatchFileSnapshot('snapshots/error-count.sql');
     await expect(errorSpansSql(source, WINDOW, 0.25)).toMatchFileSnapshot('snapshots/error-spans.sql');
-    await expect(earlierErrorsSql(source, before, 20_000)).toMatchFileSnapshot('snapshots/earlier-errors.sql');
+    await expect(earlierErrorsSql(source, before, places, 20_000)).toMatchFileSnapshot('snapshots/earlier-errors.sql');
   });
 });

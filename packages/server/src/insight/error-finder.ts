@@ -1,8 +1,9 @@
+import { normalMessage, withEarlier, type ErrorGroup } from '@throughline/trace/insight';
 import { Counter, type Registry } from 'prom-client';
 import { queryBytes, withView, type QueryContext } from '../query/rows.ts';
 import { storedExtent } from '../query/search-windows.ts';
-import { querySources, spanSources } from '../query/span-sources.ts';
-import { earlierErrorsSql, errorCountSql, errorSpansSql } from './error-sql.ts';
+import { querySources, spanSources, type SpanSource } from '../query/span-sources.ts';
+import { earlierErrorsSql, errorCountSql, errorSpansSql, type FailurePlace } from './error-sql.ts';
 import type { ErrorGroupsPage } from './error-rows.ts';
 import type { InsightLimits } from './insight-limits.ts';
 import type { InsightThread } from './insight-thread.ts';
@@ -36,7 +37,7 @@ const SECOND_NS = 1_000_000_000n;
 
 /**
  * Reads the failed spans of a window and of that before it, a share of the traces of very many, and has them grouped
- * in a thread. What failed earlier is read as well, each kind of failure once.
+ * in a thread. For what seems new it looks whether it was there earlier.
  */
 export class ErrorFinder {
   readonly #limits: ErrorFinderOptions['limits'];
@@ -62,7 +63,10 @@ export class ErrorFinder {
     const { errorSpansMax, traceLengthMs } = this.#limits;
     const length = window.toUnixNano - window.fromUnixNano;
     const before = { fromUnixNano: atLeast0(window.fromUnixNano - length), toUnixNano: window.fromUnixNano };
-    const { failedSpanCount, share, lookedBackToUnixNano, answers, earlier } = await withView(context, async (view) => {
+    return withView(context, async (view) => {
+      const sources = spanSources(context.engine.tables, view);
+      const ask = (sqlOf: (source: SpanSource) => string): Promise<Uint8Array[]> =>
+        Promise.all(sources.map((source) => queryBytes(context, sqlOf(source), 'Native')));
       const [extent, counts] = await Promise.all([
         storedExtent(context, view),
         querySources(context, view, (source) => errorCountSql(source, before, window)),
@@ -72,29 +76,43 @@ export class ErrorFinder {
         number,
       ];
       const most = Math.max(now, then);
-      const sampled = { failedSpanCount: now, share: most > errorSpansMax ? errorSpansMax / most : 1 };
-      if (sampled.share < 1) this.#sampled.inc();
-      // A child that explains a failure begins after it.
-      const read = { ...before, toUnixNano: window.toUnixNano + BigInt(traceLengthMs) * 1_000_000n };
+      const share = most > errorSpansMax ? errorSpansMax / most : 1;
+      if (share < 1) this.#sampled.inc();
       const lookedBack = atLeast0(window.fromUnixNano - (2n * length > DAY_NS ? 2n * length : DAY_NS));
       const firstStored = BigInt(extent.firstSecond) * SECOND_NS;
-      const lookedBackTo = minOf(lookedBack > firstStored ? lookedBack : firstStored, window.fromUnixNano);
-      const sources = spanSources(context.engine.tables, view);
-      const ask = (sqls: readonly string[]): Promise<Uint8Array[]> =>
-        Promise.all(sqls.map((sql) => queryBytes(context, sql, 'Native')));
-      const lookback = { fromUnixNano: lookedBackTo, toUnixNano: before.fromUnixNano };
-      const [rows, seen] = await Promise.all([
-        most === 0 ? [] : ask(sources.map((source) => errorSpansSql(source, read, sampled.share))),
-        most === 0 || lookback.fromUnixNano >= lookback.toUnixNano
-          ? []
-          : ask(sources.map((source) => earlierErrorsSql(source, lookback, errorSpansMax))),
-      ]);
-      return { ...sampled, lookedBackToUnixNano: lookedBackTo, answers: rows, earlier: seen };
+      const lookedBackToUnixNano = minOf(lookedBack > firstStored ? lookedBack : firstStored, window.fromUnixNano);
+      // A child that explains a failure begins after it.
+      const read = { ...before, toUnixNano: window.toUnixNano + BigInt(traceLengthMs) * 1_000_000n };
+      const answers = most === 0 ? [] : await ask((source) => errorSpansSql(source, read, share));
+      const job = { question: 'errors' as const, window, answers, share, service, skip, limit };
+      const page = await this.#thread.run(job, context.signal);
+      const lookback = { fromUnixNano: lookedBackToUnixNano, toUnixNano: before.fromUnixNano };
+      const places = placesOf(page.groups);
+      const isSeen = places.length > 0 && lookback.fromUnixNano < lookback.toUnixNano;
+      const earlier = isSeen ? await ask((source) => earlierErrorsSql(source, lookback, places, errorSpansMax)) : [];
+      const seen = await this.#seen(earlier, context.signal);
+      const groups = withEarlier(page.groups, seen);
+      return { ...page, groups, failedSpanCount: now, share, lookedBackToUnixNano };
     });
-    const job = { question: 'errors' as const, window, answers, earlier, share, service, skip, limit };
-    const page = await this.#thread.run(job, context.signal);
-    return { ...page, failedSpanCount, share, lookedBackToUnixNano };
   }
+
+  #seen(answers: readonly Uint8Array[], signal: AbortSignal): Promise<ReadonlyMap<string, bigint>> {
+    if (answers.length === 0) return Promise.resolve(new Map());
+    return this.#thread.run({ question: 'earlier-errors', answers }, signal);
+  }
+}
+
+/** Where those began that seem new: only these may have been there earlier, and most failures are not new. */
+function placesOf(groups: readonly ErrorGroup[]): FailurePlace[] {
+  const places = new Map<string, FailurePlace>();
+  for (const { service, operation, state } of groups) {
+    if (state !== 'new') continue;
+    // An operation with a number in its name may have had another one.
+    const isOne = normalMessage(operation, operation.length) === operation;
+    const place = { service, operation: isOne ? operation : null };
+    places.set(JSON.stringify(place), place);
+  }
+  return [...places.values()];
 }
 
 function atLeast0(unixNano: bigint): bigint {

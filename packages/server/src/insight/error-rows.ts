@@ -1,5 +1,6 @@
 import { StatusCode, type KeyValue } from '@throughline/trace';
 import {
+  errorGroupId,
   groupErrors,
   readFailure,
   type ErrorGroup,
@@ -19,8 +20,6 @@ export interface ErrorsJob {
   readonly window: TimeWindow;
   /** The failed spans of the window and of that before it, in ClickHouse's Native format. */
   readonly answers: readonly Uint8Array[];
-  /** What failed before that; the same. */
-  readonly earlier: readonly Uint8Array[];
   /** Share of the traces that was read. */
   readonly share: number;
   /** Null for all. */
@@ -38,17 +37,30 @@ export interface ErrorGroupsPage {
 }
 
 /** Groups what was read. */
-export function errorGroupsOf({ window, answers, earlier, share, service, skip, limit }: ErrorsJob): ErrorGroupsPage {
+export function errorGroupsOf({ window, answers, share, service, skip, limit }: ErrorsJob): ErrorGroupsPage {
   const read = new FailureReader();
   const spans = blocksOf(answers).flatMap((block) => read.spans(block));
-  const groups = groupErrors({
-    ...window,
-    spans,
-    earlier: blocksOf(earlier).flatMap((block) => read.earlier(block)),
-    share,
-  });
+  const groups = groupErrors({ ...window, spans, share });
   const wanted = service === null ? groups : groups.filter((group) => group.service === service);
   return { groups: wanted.slice(skip, skip + limit), groupCount: wanted.length, readSpanCount: spans.length };
+}
+
+/** What the engine answered of what failed earlier, in ClickHouse's Native format. */
+export interface EarlierErrorsJob {
+  readonly question: 'earlier-errors';
+  readonly answers: readonly Uint8Array[];
+}
+
+/** When failures of each group were seen first, by its ID. */
+export function earlierErrorsOf({ answers }: EarlierErrorsJob): ReadonlyMap<string, bigint> {
+  const read = new FailureReader();
+  const seen = new Map<string, bigint>();
+  for (const { firstUnixNano, ...failure } of blocksOf(answers).flatMap((block) => read.earlier(block))) {
+    const id = errorGroupId(failure);
+    const known = seen.get(id);
+    if (known === undefined || firstUnixNano < known) seen.set(id, firstUnixNano);
+  }
+  return seen;
 }
 
 function blocksOf(answers: readonly Uint8Array[]): NativeBlock[] {
@@ -89,9 +101,8 @@ class FailureReader {
   earlier(block: NativeBlock) {
     const failureAt = this.#failures(block);
     const first = block.bigints('first_ns');
-    const last = block.bigints('last_ns');
     return Array.from({ length: block.rowCount }, (_, row) => {
-      return { ...failureAt(row), firstUnixNano: first.at(row), lastUnixNano: last.at(row) };
+      return { ...failureAt(row), firstUnixNano: first.at(row) };
     });
   }
 

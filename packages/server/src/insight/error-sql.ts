@@ -31,13 +31,31 @@ ${where([...conditions, ...rangeConditions(range), IS_FAILED, ...ofTraces(share)
 /** Weights are fractions. */
 export const WEIGHT_SCALE = 1_000;
 
-/** What failed in some time, each once, and when first and last; of messages that are nearly alike the newest. */
-export function earlierErrorsSql({ table, conditions }: SpanSource, range: TimeWindow, rowsMax: number): string {
+/** Where failures are looked for: in a service, in all its operations or in one. */
+export interface FailurePlace {
+  readonly service: string;
+  /** Null for all. */
+  readonly operation: string | null;
+}
+
+/**
+ * What failed in some time at some places, each once, and when first and last; of messages that are nearly alike the
+ * newest.
+ */
+export function earlierErrorsSql(
+  { table, conditions }: SpanSource,
+  range: TimeWindow,
+  places: readonly FailurePlace[],
+  rowsMax: number,
+): string {
+  const each = places.map(({ service, operation }) => {
+    return `service = ${sqlString(service)}${operation === null ? '' : ` AND name = ${sqlString(operation)}`}`;
+  });
   return `SELECT ${FAILURE.join(',\n  ')},
   min(start_ns) AS first_ns, max(start_ns) AS last_ns,
   replaceRegexpAll(concat(message, exception_message), '[0-9][0-9a-fA-F-]*', '#') AS alike
 FROM ${table}
-${where([...conditions, ...rangeConditions(range), IS_FAILED])}
+${where([...conditions, ...rangeConditions(range), IS_FAILED, `(${each.join(' OR ')})`])}
 GROUP BY ${FAILURE_NAMES.join(', ')}
 ORDER BY last_ns DESC, message
 LIMIT ${MESSAGES_OF_ONE} BY service_name, span_name, error_type, exception_type, alike

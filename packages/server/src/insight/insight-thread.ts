@@ -61,7 +61,7 @@ export class InsightThread {
 }
 
 function bytesOf(job: InsightJob): readonly Uint8Array[] {
-  if (job.question === 'errors') return [...job.answers, ...job.earlier];
+  if (job.question === 'errors' || job.question === 'earlier-errors') return job.answers;
   if (job.question === 'apart') return [...job.answers, ...job.roots];
   return [job.baseline, job.incident].flatMap(({ slices }) => slices.flatMap(({ answers }) => answers));
 }

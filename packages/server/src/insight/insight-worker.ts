@@ -9,15 +9,22 @@ import {
 } from '@throughline/trace/insight';
 import { answerJobs } from '../answer-jobs.ts';
 import { apartOf, type Apart, type ApartJob } from './apart-rows.ts';
-import { errorGroupsOf, type ErrorGroupsPage, type ErrorsJob } from './error-rows.ts';
+import {
+  earlierErrorsOf,
+  errorGroupsOf,
+  type EarlierErrorsJob,
+  type ErrorGroupsPage,
+  type ErrorsJob,
+} from './error-rows.ts';
 import { tableOf, type WindowRows } from './window-rows.ts';
 
-export type InsightJob = WindowsJob | ErrorsJob | ApartJob;
+export type InsightJob = WindowsJob | ErrorsJob | EarlierErrorsJob | ApartJob;
 
 /** By what is asked. */
 export interface InsightResults {
   readonly windows: Comparison;
   readonly errors: ErrorGroupsPage;
+  readonly 'earlier-errors': ReadonlyMap<string, bigint>;
   readonly apart: Apart;
 }
 
@@ -45,6 +52,7 @@ const MINUTE_NS = 60e9;
 const ANSWERS: { readonly [Q in InsightJob['question']]: (job: JobOf<Q>) => InsightResults[Q] } = {
   windows: compare,
   errors: errorGroupsOf,
+  'earlier-errors': earlierErrorsOf,
   apart: apartOf,
 };
 

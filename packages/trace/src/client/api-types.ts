@@ -624,7 +624,7 @@ export interface ErrorGroup {
   readonly estimatedCount: number;
   /** The same of the range before. */
   readonly estimatedCountBefore: number;
-  /** Start of the first that was seen, in all the time that was looked at. */
+  /** Start of the first that was seen: in both ranges, and for one that is back before them. */
   readonly firstUnixNano: string;
   /** Start of the last one. */
   readonly lastUnixNano: string;

@@ -1,10 +1,10 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type FailedSpan, groupErrors, originsOf, TREND_PARTS } from './error-groups.ts';
+import { errorGroupId, type FailedSpan, groupErrors, originsOf, TREND_PARTS, withEarlier } from './error-groups.ts';
 
 const HOUR_NS = 3_600_000_000_000n;
 const FROM = 500_000n * HOUR_NS;
-const WINDOW = { fromUnixNano: FROM, toUnixNano: FROM + HOUR_NS, share: 1, earlier: [] };
+const WINDOW = { fromUnixNano: FROM, toUnixNano: FROM + HOUR_NS, share: 1 };
 
 let spans = 0;
 const aFailure = (overrides: Partial<FailedSpan> = {}): FailedSpan => {
@@ -25,7 +25,6 @@ const aFailure = (overrides: Partial<FailedSpan> = {}): FailedSpan => {
   };
 };
 const before = { startUnixNano: FROM - 1n };
-const earlier = { firstUnixNano: FROM - 20n * HOUR_NS, lastUnixNano: FROM - 19n * HOUR_NS };
 
 describe('failures', () => {
   it('of one place and reason are one group, the most frequent first', () => {
@@ -81,20 +80,18 @@ describe('failures', () => {
   it.each([
     ['new', [aFailure()], []],
     ['ongoing', [aFailure(), aFailure(before)], []],
-    ['ongoing', [aFailure(), aFailure(before)], [{ ...aFailure(), ...earlier }]],
-    ['back', [aFailure()], [{ ...aFailure(), ...earlier }]],
+    ['ongoing', [aFailure(), aFailure(before)], [aFailure()]],
+    ['back', [aFailure()], [aFailure()]],
     ['gone', [aFailure(before)], []],
-    ['new', [aFailure()], [{ ...aFailure({ type: 'OtherError' }), ...earlier }]],
-  ] as const)('are %s by when they were seen', (state, given, seen) => {
-    const [group, ...others] = groupErrors({ ...WINDOW, spans: given, earlier: seen });
+    ['gone', [aFailure(before)], [aFailure()]],
+    ['new', [aFailure()], [aFailure({ type: 'OtherError' })]],
+  ] as const)('are %s by when they were seen', (state, given, earlier) => {
+    const seen = new Map(earlier.map((one) => [errorGroupId(one), FROM - 20n * HOUR_NS]));
+    const [group, ...others] = withEarlier(groupErrors({ ...WINDOW, spans: given }), seen);
     expect([group?.state, others]).toEqual([state, []]);
-  });
-
-  it('are known since they were first seen, in all the time that was looked at', () => {
-    const [group] = groupErrors({ ...WINDOW, spans: [aFailure()], earlier: [{ ...aFailure(), ...earlier }] });
-    expect(group?.firstUnixNano).toBe(earlier.firstUnixNano);
-    const [unknown] = groupErrors({ ...WINDOW, spans: [aFailure(before), aFailure()] });
-    expect(unknown?.firstUnixNano).toBe(before.startUnixNano);
+    const starts = given.map(({ startUnixNano }) => startUnixNano);
+    const first = state === 'back' ? FROM - 20n * HOUR_NS : starts.reduce((least, one) => (one < least ? one : least));
+    expect(group?.firstUnixNano).toBe(first);
   });
 
   it('name versions, samples of different traces, and how many there were in each part of the window', () => {

@@ -54,7 +54,7 @@ export interface ErrorGroup {
   readonly estimatedCount: number;
   /** The same of the window before. */
   readonly estimatedCountBefore: number;
-  /** Start of the first one that was seen, in all the time that was looked at. */
+  /** Start of the first one that was seen: in both windows, and for one that is back before them. */
   readonly firstUnixNano: bigint;
   /** Start of the last one. */
   readonly lastUnixNano: bigint;
@@ -73,8 +73,6 @@ export interface ErrorGroupsInput {
   /** The window: from its first nanosecond to the one after its last. That before it is as long. */
   readonly fromUnixNano: bigint;
   readonly toUnixNano: bigint;
-  /** Failures that were seen before that, with their latest start. Some may be no origins. */
-  readonly earlier: readonly (FailureIdentity & { readonly firstUnixNano: bigint; readonly lastUnixNano: bigint })[];
   /** Share of all traces that `spans` are of, above 0 up to 1. */
   readonly share: number;
 }
@@ -89,11 +87,12 @@ const SAMPLES_MAX = 3;
 
 /**
  * Groups failures by where they began (service, operation) and why (type, message without what differs), the most
- * frequent first, and says which are new, go on, are back or gone. A failure began in a failed span without a failed
- * child; what was cancelled in a trace in which something else failed is a consequence.
+ * frequent first, and says which are new, go on or are gone; `withEarlier` finds those that are back. A failure began
+ * in a failed span without a failed child; what was cancelled in a trace in which something else failed is a
+ * consequence.
  */
 export function groupErrors(input: ErrorGroupsInput): ErrorGroup[] {
-  const { fromUnixNano, toUnixNano, spans, earlier, share } = input;
+  const { fromUnixNano, toUnixNano, spans, share } = input;
   const beforeUnixNano = fromUnixNano - (toUnixNano - fromUnixNano);
   const keys = new Keys();
   const groups = new Map<string, Gathered>();
@@ -104,20 +103,26 @@ export function groupErrors(input: ErrorGroupsInput): ErrorGroup[] {
     if (group === undefined) groups.set(key, (group = { during: [], before: [] }));
     (span.startUnixNano >= fromUnixNano ? group.during : group.before).push(span);
   }
-  const seenEarlier = new Map<string, bigint>();
-  for (const failure of earlier) {
-    const key = keys.of(failure);
-    const first = seenEarlier.get(key);
-    if (first === undefined || failure.firstUnixNano < first) seenEarlier.set(key, failure.firstUnixNano);
-  }
   return [...groups]
-    .map(([key, group]) => describe(key, group, seenEarlier.get(key) ?? null, { fromUnixNano, toUnixNano, share }))
+    .map(([key, group]) => describe(key, group, { fromUnixNano, toUnixNano, share }))
     .toSorted(
       (a, b) =>
         b.estimatedCount - a.estimatedCount ||
         b.estimatedCountBefore - a.estimatedCountBefore ||
         (a.id < b.id ? -1 : Number(a.id > b.id)),
     );
+}
+
+/**
+ * Groups that seem new, and were seen before the window that comes before theirs, are back.
+ *
+ * @param seen start of the first such failure, by the `id` of its group; see `errorGroupId`.
+ */
+export function withEarlier(groups: readonly ErrorGroup[], seen: ReadonlyMap<string, bigint>): ErrorGroup[] {
+  return groups.map((group) => {
+    const firstUnixNano = group.state === 'new' ? seen.get(group.id) : undefined;
+    return firstUnixNano === undefined ? group : { ...group, state: 'back', firstUnixNano };
+  });
 }
 
 /** The failed spans that no failed child explains, and that are no consequence of another failure of their trace. */
@@ -151,6 +156,11 @@ export function errorGroupKey({ service, operation, kind, type, message }: Failu
   ]);
 }
 
+/** The `id` of the group that a failure is of. */
+export function errorGroupId(failure: FailureIdentity): string {
+  return hashOf(errorGroupKey(failure));
+}
+
 /** Most failures are like one before. */
 class Keys {
   readonly #known = new Map<string, string>();
@@ -171,7 +181,6 @@ interface Gathered {
 function describe(
   key: string,
   { during, before }: Gathered,
-  seenUnixNano: bigint | null,
   { fromUnixNano, toUnixNano, share }: Pick<ErrorGroupsInput, 'fromUnixNano' | 'toUnixNano' | 'share'>,
 ): ErrorGroup {
   const shown = (during.length > 0 ? during : before).toSorted(newestFirst);
@@ -193,22 +202,16 @@ function describe(
     type: cutText(newest.type, TYPE_MAX),
     message: normalMessage(newest.message, MESSAGE_MAX),
     example: cutText(newest.message, EXAMPLE_MAX),
-    state: stateOf(during.length > 0, before.length > 0, seenUnixNano !== null),
+    state: during.length === 0 ? 'gone' : before.length > 0 ? 'ongoing' : 'new',
     count: during.length,
     estimatedCount: weightOf(during) / share,
     estimatedCountBefore: weightOf(before) / share,
-    firstUnixNano: seenUnixNano === null ? first : minOf(seenUnixNano, first),
+    firstUnixNano: first,
     lastUnixNano: newest.startUnixNano,
     trend,
     versions: versionsOf(shown),
     samples: samplesOf(shown),
   };
-}
-
-function stateOf(isNow: boolean, wasBefore: boolean, wasEarlier: boolean): ErrorGroupState {
-  if (!isNow) return 'gone';
-  if (wasBefore) return 'ongoing';
-  return wasEarlier ? 'back' : 'new';
 }
 
 function newestFirst(a: FailedSpan, b: FailedSpan): number {

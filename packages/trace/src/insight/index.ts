@@ -18,6 +18,7 @@ export { type SpanRow, type SpanTable, SpanTableBuilder } from './span-table.ts'
 export { Vocabulary } from './vocabulary.ts';
 export { readFailure } from '../analysis/failure.ts';
 export {
+  errorGroupId,
   errorGroupKey,
   groupErrors,
   TREND_PARTS,
@@ -27,6 +28,7 @@ export {
   type FailedSpan,
   type FailureIdentity,
   type FailureKind,
+  withEarlier,
 } from './error-groups.ts';
 export { failureName, type SpanEnd } from './failure-name.ts';
 export { normalMessage } from './normal-message.ts';
