@@ -14,6 +14,8 @@ on port 4319 (\`--http-port\`), beside the UI. Every path that answers \`GET\` a
   (\`method_not_allowed\`, with \`Allow\`).
 - Paths that query the store may answer 422 (\`query_too_large\`, \`response_too_large\`) and 504 (\`timeout\`): query less, such as a shorter time range; and
   503 (\`store_unavailable\`, \`shard_unavailable\`, \`too_many_queries\`, \`too_many_responses\`): retry after as many seconds as the header \`Retry-After\` says.
+- Some paths have a report: with \`Accept: text/markdown\` they return it as Markdown in place of JSON (and 406, \`not_acceptable\`, where \`Accept\` allows
+  neither). [For agents](agents.md).
 - What is linked as a type is [below](#types), each type once.
 - [How queries work](queries.md) explains search, times and counts.
 - TypeScript types and a client of these routes: \`@throughline/trace/client\`.
@@ -66,7 +68,7 @@ function section(method, path, { summary, parameters = [], requestBody, response
     ...(parameters.length > 0 ? [table(['parameter', 'in', 'type', 'meaning'], parameters.map(parameterRow))] : []),
     ...(Object.keys(taken).length === 0 ? [] : [withType('The body, as JSON', taken)]),
     ...(types.length < 2 ? [] : [`The body: ${codes(types)}.`]),
-    ...(success === undefined ? [] : [returned(success), ...headersOf(success)]),
+    ...(success === undefined ? [] : [returned(success), ...reportOf(success), ...headersOf(success)]),
     `Errors: ${[...ownErrors(failures), ...queryErrors(failures)].join(' · ')}.`,
   ].join('\n\n');
 }
@@ -105,6 +107,12 @@ function returned({ description, content }) {
   return schema === undefined
     ? `Returns ${lowerFirst(description)} (${codes(Object.keys(content))}).`
     : withType(`Returns ${lowerFirst(description)}`, schema);
+}
+
+/** What is returned beside the JSON, to whoever prefers it. */
+function reportOf({ content: { 'text/markdown': report } }) {
+  const description = report?.schema?.description;
+  return description === undefined ? [] : [`With \`Accept: text/markdown\`: ${lowerFirst(description)}`];
 }
 
 /** A type is linked, and shown where it has no name. */

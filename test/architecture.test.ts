@@ -36,8 +36,6 @@ const serverRooms: Record<string, readonly string[]> = {
     'malloc-trim.ts',
     'without-passwords.ts',
   ],
-  // Text for a screen, and nothing of a collector.
-  terminal: [],
   'server.ts': [
     'http',
     'maintenance',
@@ -161,6 +159,7 @@ const serverRooms: Record<string, readonly string[]> = {
   api: [
     'insight',
     'query',
+    'terminal',
     'http',
     'readiness.ts',
     'schema',
@@ -186,7 +185,9 @@ const serverRooms: Record<string, readonly string[]> = {
   spool: ['storage', 'storage/directory', 'count-of.ts', 'durable-file.ts', 'limit-counter.ts', 'register-gauge.ts'],
   // Many traces compared: it reads windows as queries read, and has them compared in a thread.
   insight: ['query', 'storage', 'answer-jobs.ts', 'job-thread.ts'],
-  query: ['storage', 'storage/rollups', 'answer-jobs.ts', 'job-thread.ts', 'limiter.ts'],
+  query: ['terminal', 'storage', 'storage/rollups', 'answer-jobs.ts', 'job-thread.ts', 'limiter.ts'],
+  // Text for a screen, and as Markdown for whoever prefers it to JSON; nothing of a collector.
+  terminal: [],
   sampling: ['exchange', 'http', 'jobs', 'schema', 'durable-file.ts', 'register-gauge.ts', 'without-passwords.ts'],
   // The message of the SDK: its types, and its reader.
   exchange: ['schema'],

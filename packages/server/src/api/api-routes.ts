@@ -1,5 +1,5 @@
 import type { TracesData } from '@throughline/trace';
-import { parseTag, SPANS_IN_TRACE_HEADER } from '@throughline/trace/client';
+import { parseTag, SPANS_IN_TRACE_HEADER, uiPath } from '@throughline/trace/client';
 import type {
   EndpointsResponse,
   HeadlinesResponse,
@@ -7,16 +7,23 @@ import type {
   PartialAnswer,
   ServicesResponse,
   TracesResponse,
+  TraceSummary,
 } from '@throughline/trace/client';
+import type { IncomingHttpHeaders } from 'node:http';
 import { Counter, type Registry } from 'prom-client';
 import type { Headlines } from '../query/headlines.ts';
 import { searchTraces } from '../query/search-traces.ts';
+import type { QueryContext } from '../query/rows.ts';
 import type { CountedUntil } from '../query/find-series.ts';
 import { findOperations, findServices } from '../query/services.ts';
 import type { TraceReader } from '../query/trace-reader.ts';
 import { withReasons, type ReasonOf } from '../query/trace-sampling.ts';
 import type { OfTrace, TraceResults, TraceQuery } from '../query/trace-query.ts';
-import { json, writtenJson, type JsonResponse } from '../http/response.ts';
+import { json, markdown, writtenJson, type JsonResponse } from '../http/response.ts';
+import { ownAddress } from '../http/own-address.ts';
+import { partialWarnings } from '../terminal/partial-warnings.ts';
+import { searchMarkdown } from '../terminal/write-search.ts';
+import { endMarkdown, whyMarkdown } from '../terminal/write-trace.ts';
 import { attributeRoutes } from './attribute-routes.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import {
@@ -53,12 +60,17 @@ export interface ApiRoutesOptions {
   /** Called for each query, before the store is queried. */
   readonly countedUntil: () => CountedUntil;
   readonly registry: Registry;
+  /** The prefix that browsers see; '' for none. */
+  readonly basePath?: string;
 }
 
 const TRACES_DEFAULT = 20;
 const TRACES_MAX = 1_000;
 const TAGS_MAX = 20;
 const HEADLINE_IDS_MAX = 100;
+/** As `throughline why` shows. */
+const STORY_SPANS_DEFAULT = 4;
+const STORY_SPANS_MAX = 1_000;
 
 /** The queries under `/api/v1/`. */
 export function apiRoutes({
@@ -69,6 +81,7 @@ export function apiRoutes({
   samplingReasonOf,
   countedUntil,
   registry,
+  basePath = '',
 }: ApiRoutesOptions): Route[] {
   const truncatedTraces = new Counter({
     name: 'throughline_api_truncated_traces_total',
@@ -95,6 +108,10 @@ export function apiRoutes({
     if (trace.truncated) truncatedTraces.inc();
     return { ...trace, partial, headers: { ...truncatedHeader(trace), ...headers } };
   };
+  const urlOf = (headers: IncomingHttpHeaders, traceId: string): string | null => {
+    const address = ownAddress(headers, basePath);
+    return address === null ? null : address + uiPath('trace', { traceId });
+  };
   const operationsOf = (
     service: string,
     { from, to }: ParameterValues<typeof spanRange>,
@@ -104,6 +121,15 @@ export function apiRoutes({
     return answers.json(signal, async (context): Promise<OperationsResponse> => ({
       operations: await findOperations(context, service, range),
     }));
+  };
+  const withHeadlines = async (
+    context: QueryContext,
+    traces: readonly TraceSummary[],
+  ): Promise<readonly TraceSummary[]> => {
+    const missing = traces.filter(({ headline }) => headline === null).map(({ traceId }) => traceId);
+    if (missing.length === 0) return traces;
+    const computed = await headlines.compute(context, missing.slice(0, HEADLINE_IDS_MAX));
+    return traces.map((trace) => ({ ...trace, headline: trace.headline ?? computed[trace.traceId] ?? null }));
   };
   return [
     route({
@@ -193,9 +219,12 @@ export function apiRoutes({
         schema: tracesSchema,
         headers: PARTIAL_HEADERS,
       },
+      report:
+        `The same as \`throughline search --md\` prints it; the headlines of the first ${HEADLINE_IDS_MAX} traces are ` +
+        'computed where needed',
       usesStore: true,
-      answer: ({ query: { tag, from, to, minDurationMs, maxDurationMs, limit, cursor, ...filter }, signal }) => {
-        return answers.json(signal, async (context): Promise<TracesResponse> => {
+      answer: ({ query: { tag, from, to, minDurationMs, maxDurationMs, limit, cursor, ...filter }, form, signal }) => {
+        const find = async (context: QueryContext): Promise<TracesResponse> => {
           const { traces, next } = await searchTraces(context, {
             filter: { ...filter, tags: tag },
             range: { fromUnixNano: from, toUnixNano: to },
@@ -204,11 +233,17 @@ export function apiRoutes({
             limit,
             after: cursor,
           });
+          const known = traces.map((trace) => ({
+            ...trace,
+            headline: headlines.get(trace.traceId, trace.spanCount),
+          }));
           return {
-            traces: traces.map((trace) => ({ ...trace, headline: headlines.get(trace.traceId, trace.spanCount) })),
+            // A page fills them in as they come; a text is read once.
+            traces: form === 'markdown' ? await withHeadlines(context, known) : known,
             nextCursor: next === null ? null : encodeCursor(next),
           };
-        });
+        };
+        return answers.report(form, signal, find, (found, warnings) => searchMarkdown(found, warnings, Date.now()));
       },
     }),
     route({
@@ -234,8 +269,14 @@ export function apiRoutes({
       pathParameters: tracePath,
       answers: { description: 'The trace, as OTLP JSON', schema: traceSchema, headers: headersOfTrace },
       problems: traceProblems,
+      report: 'The story and the spans as a waterfall, as `throughline trace --md` prints them',
       usesStore: true,
-      answer: async ({ path, signal }) => {
+      answer: async ({ path, headers, form, signal }) => {
+        if (form === 'markdown') {
+          const { answer, partial, headers: said } = await ask('markdown', signal, path['traceId']);
+          const url = urlOf(headers, answer.traceId);
+          return markdown(endMarkdown(answer.body, answer, url, partialWarnings(partial)), said);
+        }
         const trace = await ask('otlp', signal, path['traceId']);
         return writtenJson<TracesData>(trace.answer, trace.headers);
       },
@@ -245,12 +286,21 @@ export function apiRoutes({
       operationId: 'getStory',
       summary: 'The story of a trace: a headline and clauses with the spans that are their evidence',
       pathParameters: tracePath,
+      parameters: {
+        spans: integer(
+          { least: 0, most: STORY_SPANS_MAX, defaultValue: STORY_SPANS_DEFAULT },
+          'IDs of spans for each sentence in Markdown; JSON has them all',
+        ),
+      },
       answers: { description: 'The story, with its evidence', schema: storySchema, headers: headersOfTrace },
       problems: traceProblems,
+      report: 'The same as `throughline why --md` prints it',
       usesStore: true,
-      answer: async ({ path, signal }) => {
-        const trace = await ask('story', signal, path['traceId']);
-        return { ...json(trace.answer), headers: trace.headers };
+      answer: async ({ path, query: { spans }, headers, form, signal }) => {
+        const { answer: story, partial, headers: said } = await ask('story', signal, path['traceId']);
+        if (form === 'json') return { ...json(story), headers: said };
+        const report = { story, url: urlOf(headers, story.traceId), warnings: partialWarnings(partial) };
+        return markdown(whyMarkdown(report, spans), said);
       },
     }),
     route({

@@ -1,9 +1,11 @@
 import type { AttributesResponse, AttributeValuesResponse } from '@throughline/trace/client';
 import { findAttributeKeys, findAttributeValues } from '../query/attributes.ts';
-import type { JsonResponse } from '../http/response.ts';
+import type { ReportForm } from '../http/accept.ts';
+import type { JsonResponse, MarkdownResponse } from '../http/response.ts';
 import { anyText, integer, requiredName, time, type ParameterValues } from '../http/parameters.ts';
 import type { Route } from '../http/route.ts';
 import { route } from '../http/route.ts';
+import { attributesMarkdown, attributeValuesMarkdown } from '../terminal/write-attributes.ts';
 import { attributesSchema, attributeValuesSchema } from './attribute-schemas.ts';
 import { PARTIAL_HEADERS, type StoreAnswers } from './store-answers.ts';
 
@@ -31,12 +33,18 @@ export function attributeRoutes(answers: StoreAnswers): Route[] {
   const valuesOf = (
     key: string,
     { prefix, from, to, limit }: ParameterValues<typeof parameters>,
+    form: ReportForm,
     signal: AbortSignal,
-  ): Promise<JsonResponse<AttributeValuesResponse>> => {
+  ): Promise<JsonResponse<AttributeValuesResponse> | MarkdownResponse> => {
     const query = { prefix: prefix ?? '', range: { fromUnixNano: from, toUnixNano: to }, limit };
-    return answers.json(signal, async (context): Promise<AttributeValuesResponse> => ({
-      values: await findAttributeValues(context, key, query),
-    }));
+    return answers.report(
+      form,
+      signal,
+      async (context): Promise<AttributeValuesResponse> => ({
+        values: await findAttributeValues(context, key, query),
+      }),
+      ({ values }, warnings) => attributeValuesMarkdown(key, values, warnings),
+    );
   };
   return [
     route({
@@ -47,12 +55,16 @@ export function attributeRoutes(answers: StoreAnswers): Route[] {
         'some of the spans, whatever the values are; keys of more than 256 bytes, and the empty one, are omitted',
       parameters,
       answers: { description: 'The keys, the most frequent first', schema: attributesSchema, headers: PARTIAL_HEADERS },
+      report: 'The same as a list',
       usesStore: true,
-      answer: ({ query: { prefix, from, to, limit }, signal }) => {
+      answer: ({ query: { prefix, from, to, limit }, form, signal }) => {
         const query = { prefix: prefix ?? '', range: { fromUnixNano: from, toUnixNano: to }, limit };
-        return answers.json(signal, async (context): Promise<AttributesResponse> => ({
-          attributes: await findAttributeKeys(context, query),
-        }));
+        return answers.report(
+          form,
+          signal,
+          async (context): Promise<AttributesResponse> => ({ attributes: await findAttributeKeys(context, query) }),
+          ({ attributes }, warnings) => attributesMarkdown(attributes, warnings),
+        );
       },
     }),
     route({
@@ -65,8 +77,9 @@ export function attributeRoutes(answers: StoreAnswers): Route[] {
       pathParameters: { key: 'The key, percent-encoded' },
       problems: { 404: 'not_found: the path names no attribute' },
       answers: valuesResponse,
+      report: 'The same as a list',
       usesStore: true,
-      answer: ({ path: { key = '' }, query, signal }) => valuesOf(key, query, signal),
+      answer: ({ path: { key = '' }, query, form, signal }) => valuesOf(key, query, form, signal),
     }),
     route({
       path: '/api/v1/attribute-values',
@@ -74,8 +87,9 @@ export function attributeRoutes(answers: StoreAnswers): Route[] {
       summary: 'The same, for keys that cannot be a path segment, such as `..`',
       parameters: { key: requiredName('The key'), ...parameters },
       answers: valuesResponse,
+      report: 'The same as a list',
       usesStore: true,
-      answer: ({ query: { key, ...query }, signal }) => valuesOf(key, query, signal),
+      answer: ({ query: { key, ...query }, form, signal }) => valuesOf(key, query, form, signal),
     }),
   ];
 }

@@ -5,6 +5,8 @@ import { Problem } from '../http/problem.ts';
 import { route, type Route } from '../http/route.ts';
 import type { WindowComparer } from '../insight/window-comparer.ts';
 import type { TimeWindow } from '../insight/window-slices.ts';
+import type { QueryContext } from '../query/rows.ts';
+import { changesMarkdown, explainMarkdown } from '../terminal/write-changes.ts';
 import { changesSchema, explainRequestSchema, explanationSchema } from './insight-schemas.ts';
 import { PARTIAL_HEADERS, type StoreAnswers } from './store-answers.ts';
 import { before, HOUR_NS, windowOf } from './time-windows.ts';
@@ -43,15 +45,16 @@ export function insightRoutes({ answers, windows, now, bytesMax }: InsightRoutes
         ),
       },
       answers: { description: 'The changes, and the suspects', schema: changesSchema, headers: PARTIAL_HEADERS },
+      report: 'The same as `throughline changes --md` prints it',
       usesStore: true,
-      answer: ({ query: { from, to, baselineFrom, baselineTo, service, limit }, signal }) => {
+      answer: ({ query: { from, to, baselineFrom, baselineTo, service, limit }, form, signal }) => {
         const end = to ?? BigInt(now()) * 1_000_000n;
         const range = windowOf('from', from ?? before(end, HOUR_NS), 'to', end);
         const baselineEnd = baselineTo ?? range.fromUnixNano;
         const baselineBegin = baselineFrom ?? before(baselineEnd, BASELINE_NS);
         const baseline = windowOf('baselineFrom', baselineBegin, 'baselineTo', baselineEnd);
         expectApart(baseline, range);
-        return answers.json(signal, async (context): Promise<ChangesResponse> => {
+        const find = async (context: QueryContext): Promise<ChangesResponse> => {
           const { explanation, changes } = await windows.compare(context, baseline, range);
           const wanted = service === null ? changes : changes.filter((change) => change.service === service);
           return {
@@ -63,7 +66,10 @@ export function insightRoutes({ answers, windows, now, bytesMax }: InsightRoutes
             truncated: wanted.length > limit,
             ...explanation,
           };
-        });
+        };
+        return answers.report(form, signal, find, (found, warnings) =>
+          changesMarkdown({ ...found, warnings: [...found.warnings, ...warnings] }, service),
+        );
       },
     }),
     route({
@@ -82,20 +88,32 @@ export function insightRoutes({ answers, windows, now, bytesMax }: InsightRoutes
         413: `body_too_large: more than ${bytesMax} bytes`,
         415: 'unsupported_content_type, unsupported_encoding: the body is not JSON, or compressed',
       },
+      report: 'The same as `throughline explain --md` prints it',
       usesStore: true,
-      answer: ({ body, signal }) => {
+      answer: ({ body, form, signal }) => {
         const [baseline, incident] = (['baseline', 'incident'] as const).map((name) => {
           const { fromUnixNano, toUnixNano } = body[name];
           return windowOf(`${name}.fromUnixNano`, BigInt(fromUnixNano), `${name}.toUnixNano`, BigInt(toUnixNano));
         }) as [TimeWindow, TimeWindow];
         expectApart(baseline, incident);
-        return answers.json(
+        return answers.report(
+          form,
           signal,
           async (context): Promise<ExplainResponse> => (await windows.compare(context, baseline, incident)).explanation,
+          (found, warnings) =>
+            explainMarkdown(
+              { ...found, warnings: [...found.warnings, ...warnings] },
+              writtenWindow(baseline),
+              writtenWindow(incident),
+            ),
         );
       },
     }),
   ];
+}
+
+function writtenWindow({ fromUnixNano, toUnixNano }: TimeWindow) {
+  return { fromUnixNano: String(fromUnixNano), toUnixNano: String(toUnixNano) };
 }
 
 function expectApart(baseline: TimeWindow, incident: TimeWindow): void {

@@ -52,7 +52,7 @@ function openApi({ routes, version, basePath = '', receiver }: OpenApiOptions) {
       description:
         'Queries over stored traces. Counts are numbers; members that end in `Ns` or `UnixNano` are decimal strings of ' +
         'nanoseconds, which do not fit a double; probabilities and shares are from 0 to 1. Every path that answers ' +
-        'GET answers HEAD as well. An unknown path is answered 404 (`not_found`), and a method that a path does not have ' +
+        'GET answers HEAD as well. Paths with a report send it as Markdown to clients whose `Accept` prefers text/markdown. An unknown path is answered 404 (`not_found`), and a method that a path does not have ' +
         '405 (`method_not_allowed`, with `Allow`).',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
@@ -61,6 +61,7 @@ function openApi({ routes, version, basePath = '', receiver }: OpenApiOptions) {
     components: {
       responses: {
         Stranger: problem('host_not_allowed, origin_not_allowed: asked under a foreign name, or by a foreign web page'),
+        NotAcceptable: problem('not_acceptable: `Accept` allows neither application/json nor text/markdown'),
         TooLong: problem('request_too_long: the address and the headers are too long; use fewer or shorter filters'),
         TooSlow: problem('not_http: the request did not arrive whole in time'),
         Failed: problem('internal: the collector failed, and its log says why'),
@@ -130,7 +131,8 @@ function ingestion({ operationId, isStored, forms }: ReceiverDescription['format
   };
 }
 
-function operation({ operationId, summary, pathParameters, parameters, answers, problems, usesStore, body }: Route) {
+function operation(described: Route) {
+  const { operationId, summary, pathParameters, parameters, answers, report, problems, usesStore, body } = described;
   return {
     operationId,
     summary,
@@ -155,9 +157,10 @@ function operation({ operationId, summary, pathParameters, parameters, answers, 
       requestBody: { required: true, content: { 'application/json': { schema: body.schema } } },
     }),
     responses: {
-      ...(answers !== null && { 200: success(answers) }),
+      ...(answers !== null && { 200: success(answers, report) }),
       400: problem('Unknown or invalid parameter'),
       403: { $ref: '#/components/responses/Stranger' },
+      ...(report !== null && { 406: { $ref: '#/components/responses/NotAcceptable' } }),
       408: { $ref: '#/components/responses/TooSlow' },
       431: { $ref: '#/components/responses/TooLong' },
       500: { $ref: '#/components/responses/Failed' },
@@ -178,16 +181,17 @@ function meaningOf({ description, accepted, schema }: Parameter<unknown>): strin
   return isInSchema ? `${description}.` : `${description}. Accepted: ${accepted}.`;
 }
 
-function success({
-  description,
-  contentType = 'application/json',
-  schema,
-  headers,
-}: NonNullable<Route['answers']>): object {
+function success(
+  { description, contentType = 'application/json', schema, headers }: NonNullable<Route['answers']>,
+  report: Route['report'],
+): object {
   return {
     description,
     ...(headers !== undefined && { headers: headersOf(headers) }),
-    content: { [contentType]: schema === undefined ? {} : { schema } },
+    content: {
+      [contentType]: schema === undefined ? {} : { schema },
+      ...(report !== null && { 'text/markdown': { schema: { type: 'string', description: `${report}.` } } }),
+    },
   };
 }
 

@@ -41,9 +41,9 @@ export async function send(response: ServerResponse, answer: ApiResponse, left: 
     ...COMMON_HEADERS,
     'Cache-Control': 'no-store',
     'Content-Type': contentType,
-    ...(isOpen && { Vary: 'Accept-Encoding' }),
     ...(coding !== null && { 'Content-Encoding': coding }),
     ...headers,
+    ...(isOpen && { Vary: varyOf(headers?.['Vary']) }),
   };
   if (typeof body === 'string' || body instanceof Uint8Array) {
     const bytes = coding === null ? body : await compressFast(body, coding);
@@ -62,6 +62,12 @@ export async function send(response: ServerResponse, answer: ApiResponse, left: 
   } else {
     await pipeline(Readable.from(chunks(body), { highWaterMark: 1 }), compressor(coding), response, { signal: left });
   }
+}
+
+/** With the coding, besides whatever else the answer depends on. */
+function varyOf(others = ''): string {
+  if (others === '') return 'Accept-Encoding';
+  return /\baccept-encoding\b/i.test(others) ? others : `${others}, Accept-Encoding`;
 }
 
 function isLarge(body: ApiResponse['body']): boolean {

@@ -1,8 +1,10 @@
 import { MISSING_SHARDS_HEADER, SHARDS_HEADER, type PartialAnswer } from '@throughline/trace/client';
 import { Counter, type Registry } from 'prom-client';
-import { json, type JsonResponse } from '../http/response.ts';
+import type { ReportForm } from '../http/accept.ts';
+import { json, markdown, type JsonResponse, type MarkdownResponse } from '../http/response.ts';
 import type { QueryContext } from '../query/rows.ts';
 import { registerGauge } from '../register-gauge.ts';
+import { partialWarnings } from '../terminal/partial-warnings.ts';
 
 export interface StoreAnswersOptions {
   readonly query: Omit<QueryContext, 'signal' | 'onPartial'>;
@@ -34,6 +36,18 @@ export class StoreAnswers {
   ): Promise<JsonResponse<T & { readonly partial?: PartialAnswer }>> {
     const { found, partial, headers } = await this.find(signal, find);
     return { ...json({ ...found, ...(partial !== undefined && { partial }) }), headers };
+  }
+
+  /** The same, or as the Markdown that `write` makes of it; the warnings say what is missing. */
+  async report<T extends object>(
+    form: ReportForm,
+    signal: AbortSignal,
+    find: (context: QueryContext) => Promise<T>,
+    write: (found: T, warnings: readonly string[]) => string,
+  ): Promise<JsonResponse<T & { readonly partial?: PartialAnswer }> | MarkdownResponse> {
+    if (form === 'json') return this.json(signal, find);
+    const { found, partial, headers } = await this.find(signal, find);
+    return markdown(write(found, partialWarnings(partial)), headers);
   }
 
   /** What is found, and the headers that say what is missing: none where nothing is. */

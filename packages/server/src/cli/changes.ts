@@ -1,8 +1,9 @@
+import { partialWarnings } from '../terminal/partial-warnings.ts';
 import { safeJson } from '../terminal/safe-text.ts';
 import { render } from '../terminal/screen.ts';
-import { writeChanges } from '../terminal/write-changes.ts';
+import { changesMarkdown, writeChanges } from '../terminal/write-changes.ts';
 import type { Command } from '../config/command-line.ts';
-import { CollectorApi, partialWarnings } from './collector-api.ts';
+import { CollectorApi } from './collector-api.ts';
 import { integerFlag, integerFrom } from './integer-flag.ts';
 import { reportFailure } from './report-failure.ts';
 import { readTerminalLine, surroundings, TERMINAL_USAGE } from './terminal-options.ts';
@@ -21,6 +22,7 @@ Prints what has changed in a range of time, what matters most first, and the lik
   --service NAME       Only changes of this service
   --limit N            At most N changes, 1 to ${LIMIT_RANGE.max} (default: ${LIMIT})
   --json               One line of JSON, as GET /api/v1/changes returns it
+  --md                 Markdown
 ${TERMINAL_USAGE}`;
 
 const CHANGES: Command = {
@@ -31,6 +33,7 @@ const CHANGES: Command = {
     '--baseline': { accepted: 'two times with two dots between, such as 26h..2h' },
     '--service': { accepted: 'the name of a service' },
     '--limit': LIMIT_RANGE,
+    '--md': 'switch',
   },
 };
 
@@ -58,7 +61,9 @@ export async function runChanges(args: readonly string[]): Promise<number> {
     if (options.format === 'json') process.stdout.write(`${safeJson(response)}\n`);
     else {
       const warnings = [...response.warnings, ...partialWarnings(response.partial)];
-      process.stdout.write(render(writeChanges({ ...response, warnings }, service, options.screen), options.screen));
+      const answer = { ...response, warnings };
+      if (options.format === 'markdown') process.stdout.write(changesMarkdown(answer, service));
+      else process.stdout.write(render(writeChanges(answer, service, options.screen), options.screen));
     }
     return 0;
   } catch (error) {

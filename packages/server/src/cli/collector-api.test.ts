@@ -2,7 +2,8 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
-import { CollectorApi, partialWarnings } from './collector-api.ts';
+import { partialWarnings } from '../terminal/partial-warnings.ts';
+import { CollectorApi } from './collector-api.ts';
 
 const servers: ReturnType<typeof createServer>[] = [];
 afterEach(() => {

@@ -1,4 +1,4 @@
-import { ApiClient, ApiClientError, type PartialAnswer } from '@throughline/trace/client';
+import { ApiClient, ApiClientError } from '@throughline/trace/client';
 import { withoutPasswords } from '../without-passwords.ts';
 import { CommandError } from './command-error.ts';
 import { safeText } from '../terminal/safe-text.ts';
@@ -68,11 +68,4 @@ function decoded(text: string): string {
   } catch {
     return text;
   }
-}
-
-/** Of an answer that lacks something; none for a whole one. */
-export function partialWarnings(partial: PartialAnswer | undefined): string[] {
-  if (partial === undefined) return [];
-  const { missingShards, shards } = partial;
-  return [`${missingShards} of ${shards} shards of the store did not answer; what is on them is missing here`];
 }

@@ -3,7 +3,7 @@ import type { Command } from '../config/command-line.ts';
 import { ConfigError } from '../config/setting.ts';
 import { safeJson } from '../terminal/safe-text.ts';
 import { render } from '../terminal/screen.ts';
-import { writeComparison } from '../terminal/write-comparison.ts';
+import { comparisonMarkdown, writeComparison } from '../terminal/write-comparison.ts';
 import { CollectorApi } from './collector-api.ts';
 import { integerFlag, integerFrom } from './integer-flag.ts';
 import { reportFailure } from './report-failure.ts';
@@ -22,9 +22,10 @@ the difference between the two; all paths together are that difference.
 
   --rows N             At most N rows, 1 to ${ROWS_RANGE.max} (default: ${ROWS}); what adds most comes first
   --json               The comparison as one line of JSON
+  --md                 Markdown
 ${TERMINAL_USAGE}`;
 
-const DIFF: Command = { name: 'diff', flags: { '--rows': ROWS_RANGE }, namesMax: 2 };
+const DIFF: Command = { name: 'diff', flags: { '--rows': ROWS_RANGE, '--md': 'switch' }, namesMax: 2 };
 
 /** `throughline diff`. Returns the exit code. */
 export async function runDiff(args: readonly string[]): Promise<number> {
@@ -44,6 +45,8 @@ export async function runDiff(args: readonly string[]): Promise<number> {
     if (options.format === 'json') {
       const traceIds = { traceIdA: a.trace.traceId, traceIdB: b.trace.traceId };
       process.stdout.write(`${safeJson({ ...traceIds, ...comparison })}\n`);
+    } else if (options.format === 'markdown') {
+      process.stdout.write(comparisonMarkdown(comparison, a, b, rowsMax, options.screen.width));
     } else process.stdout.write(render(writeComparison(comparison, a, b, rowsMax, options.screen), options.screen));
     return 0;
   } catch (error) {

@@ -4,7 +4,7 @@ import type { Command, CommandLine } from '../config/command-line.ts';
 import { ConfigError } from '../config/setting.ts';
 import { safeJson } from '../terminal/safe-text.ts';
 import { render } from '../terminal/screen.ts';
-import { writeSearch } from '../terminal/write-search.ts';
+import { searchMarkdown, writeSearch } from '../terminal/write-search.ts';
 import { shownText } from '../without-passwords.ts';
 import { CollectorApi } from './collector-api.ts';
 import { integerFlag, integerFrom } from './integer-flag.ts';
@@ -53,6 +53,7 @@ ${STATUS_USAGE}
 ${FILE_USAGE}
   --limit N            At most N traces, 1 to ${LIMIT_RANGE.max} (default: ${LIMIT})
   --json               A line of JSON for each trace, as GET /api/v1/traces returns it
+  --md                 Markdown
 ${TERMINAL_USAGE}`;
 
 const SEARCH: Command = {
@@ -64,6 +65,7 @@ const SEARCH: Command = {
     '--from': { accepted: WHEN_ACCEPTED },
     '--to': { accepted: WHEN_ACCEPTED },
     '--limit': LIMIT_RANGE,
+    '--md': 'switch',
   },
   namesMax: Infinity,
 };
@@ -85,7 +87,9 @@ export async function runSearch(args: readonly string[]): Promise<number> {
     };
     const { traces, nextCursor, warnings } = await catalogOf(line).find(query);
     if (options.format === 'json') for (const trace of traces) process.stdout.write(`${safeJson(trace)}\n`);
-    else {
+    else if (options.format === 'markdown') {
+      process.stdout.write(searchMarkdown({ traces, nextCursor }, warnings, nowMs));
+    } else {
       const lines = writeSearch({ traces, nextCursor }, warnings, nowMs, options.screen);
       process.stdout.write(render(lines, options.screen));
     }

@@ -1,6 +1,7 @@
 import type { Story } from '@throughline/trace';
 import { ApiClientError, type TracesQuery, type TraceSummary } from '@throughline/trace/client';
-import { type CollectorApi, partialWarnings } from './collector-api.ts';
+import { partialWarnings } from '../terminal/partial-warnings.ts';
+import type { CollectorApi } from './collector-api.ts';
 
 /** Where traces are searched: a collector, or a file. */
 export interface TraceCatalog {

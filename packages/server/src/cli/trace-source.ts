@@ -3,9 +3,10 @@ import { tellStory, traceFromOtlp, type TracesData } from '@throughline/trace';
 import { parseTraceId, TRACE_ID_ACCEPTED, uiPath } from '@throughline/trace/client';
 import { ConfigError } from '../config/setting.ts';
 import { countOf } from '../count-of.ts';
+import { partialWarnings } from '../terminal/partial-warnings.ts';
 import type { TraceReport } from '../terminal/write-trace.ts';
 import { shownText } from '../without-passwords.ts';
-import { type CollectorApi, partialWarnings } from './collector-api.ts';
+import type { CollectorApi } from './collector-api.ts';
 import { CommandError } from './command-error.ts';
 import { readTraceFile, type TraceFile } from './read-trace-file.ts';
 

@@ -25,6 +25,20 @@ export function json<const T>(body: T, status = 200): JsonResponse<T> & { readon
   return response as JsonResponse<T> & typeof response;
 }
 
+/** A report in Markdown. Only `markdown` makes one, so that no JSON is sent as text by mistake. */
+export interface MarkdownResponse extends ApiResponse {
+  /** For the compiler alone. */
+  readonly [IS_MARKDOWN]: true;
+}
+
+declare const IS_MARKDOWN: unique symbol;
+
+export function markdown(text: string, headers: ApiResponse['headers'] = {}): MarkdownResponse {
+  // RFC 7763, section 2: the charset is required.
+  const response = { status: 200, contentType: 'text/markdown; charset=utf-8', headers, body: text };
+  return response as typeof response & MarkdownResponse;
+}
+
 /** An error as the API and JSON beside spans write it. */
 export function errorJson({ status, code, message, headers = {} }: Refusal): ApiResponse & { readonly body: string } {
   return { ...json({ error: { code, message } }, status), headers };

@@ -1,11 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Static, TSchema } from '@sinclair/typebox';
 import type { Plain } from '../schema/response-schema.ts';
+import { preferredForm, type ReportForm } from './accept.ts';
 import type { Access } from './access.ts';
 import type { JsonBody } from './json-body.ts';
 import { readParameters, type Parameters, type ParameterValues } from './parameters.ts';
 import { Problem } from './problem.ts';
-import type { ApiResponse, JsonResponse } from './response.ts';
+import type { ApiResponse, JsonResponse, MarkdownResponse } from './response.ts';
 import type { RoutePath } from './router.ts';
 
 /**
@@ -22,6 +23,8 @@ export interface Route extends RoutePath {
   readonly pathParameters: Readonly<Record<string, string>>;
   /** Of the answer with status 200: its schema where it is JSON, or else its content type. Null where it has none. */
   readonly answers: Answers<TSchema> | null;
+  /** What it answers as Markdown to clients that prefer it; null where it has JSON alone. */
+  readonly report: string | null;
   /**
    * Status codes of the errors that it may answer, besides those of every route, and what they mean; with a schema
    * where the body is no `Problem`.
@@ -72,16 +75,18 @@ interface RouteRequest<P extends Parameters, B> {
   /** As it came. */
   readonly bodyBytes: Uint8Array;
   readonly access: Access;
+  /** What the client prefers; `json` for a route without a report. */
+  readonly form: ReportForm;
   /** Aborted when the client has left or the time is up. */
   readonly signal: AbortSignal;
 }
 
 /** What a handler may answer where its answers have this schema, or none. */
-type AnswerOf<S extends TSchema> = TSchema extends S ? ApiResponse : JsonResponse<Plain<Static<S>>>;
+type AnswerOf<S extends TSchema> = TSchema extends S ? ApiResponse : JsonResponse<Plain<Static<S>>> | MarkdownResponse;
 
 interface RouteDefinition<P extends Parameters, B, S extends TSchema> extends Omit<
   Route,
-  'handle' | 'method' | 'parameters' | 'pathParameters' | 'answers' | 'problems' | 'isForProbes' | 'body'
+  'handle' | 'method' | 'parameters' | 'pathParameters' | 'answers' | 'problems' | 'isForProbes' | 'body' | 'report'
 > {
   readonly method?: Route['method'];
   readonly isForProbes?: boolean;
@@ -92,6 +97,7 @@ interface RouteDefinition<P extends Parameters, B, S extends TSchema> extends Om
   readonly pathParameters?: Route['pathParameters'];
   readonly answers: Answers<S> | null;
   readonly problems?: Route['problems'];
+  readonly report?: string;
   readonly answer: (request: RouteRequest<P, B>) => Promise<AnswerOf<S>> | AnswerOf<S>;
 }
 
@@ -105,6 +111,7 @@ export function route<P extends Parameters = Parameters, B = undefined, S extend
     ignoresUnknown = false,
     pathParameters = {},
     problems = {},
+    report = null,
     body: taken,
     ...rest
   } = definition;
@@ -115,16 +122,34 @@ export function route<P extends Parameters = Parameters, B = undefined, S extend
     body: taken ?? null,
     parameters,
     pathParameters,
+    report,
     problems,
-    handle: async ({ path, query, body: bodyBytes, ...others }) =>
-      answer({
+    handle: async ({ path, query, body: bodyBytes, ...others }) => {
+      const form = report === null ? 'json' : formFor(others.headers.accept);
+      const response = await answer({
         ...others,
+        form,
         path: decodePath(path),
         query: readParameters(parameters, query, ignoresUnknown),
         bodyBytes,
         body: taken?.read(bodyBytes) as B,
-      }),
+      });
+      return report === null ? response : { ...response, headers: { ...VARIES, ...response.headers } };
+    },
   };
+}
+
+const VARIES = { Vary: 'Accept' };
+
+function formFor(accept: string | undefined): ReportForm {
+  const form = preferredForm(accept);
+  if (form !== null) return form;
+  throw new Problem(
+    406,
+    'not_acceptable',
+    `Accept: got ${JSON.stringify(accept?.slice(0, 100))}; this path has application/json and text/markdown`,
+    VARIES,
+  );
 }
 
 function decodePath(path: Readonly<Record<string, string>>): Record<string, string> {

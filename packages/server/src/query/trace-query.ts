@@ -1,4 +1,5 @@
 import { describeCriticalPath, traceFromOtlp, type CriticalPathReport, type Story } from '@throughline/trace';
+import { traceBodyMarkdown, type MarkdownFacts } from '../terminal/write-trace.ts';
 import { otlpChunks } from './otlp-chunks.ts';
 import { storyOf } from './story-of.ts';
 import { assembleTrace, type StoredTrace, type TraceRows } from './trace.ts';
@@ -10,7 +11,13 @@ export interface TraceResults {
   readonly otlp: readonly Uint8Array<ArrayBuffer>[];
   readonly story: Story;
   readonly 'critical-path': CriticalPathReport;
+  readonly markdown: TraceMarkdown;
   readonly sampling: TraceSamplingFacts;
+}
+
+/** Story and waterfall; `endMarkdown` ends them. */
+export interface TraceMarkdown extends MarkdownFacts {
+  readonly body: string;
 }
 
 export type TraceQuery = keyof TraceResults;
@@ -25,8 +32,21 @@ const RESULTS: { readonly [Q in TraceQuery]: (trace: StoredTrace) => TraceResult
   story: storyOf,
   'critical-path': ({ data, truncated, storedSpanCount }) =>
     describeCriticalPath(traceFromOtlp(data), truncated ? { spansInTrace: storedSpanCount } : {}),
+  markdown: markdownOf,
   sampling: ({ data }) => samplingFactsOf(data),
 };
+
+/** Of a larger trace, what decided it. */
+const MARKDOWN_ROWS_MAX = 100;
+const MARKDOWN_WIDTH = 100;
+
+function markdownOf(stored: StoredTrace): TraceMarkdown {
+  const story = storyOf(stored);
+  const rows = { critical: false, errors: false, depthMax: Infinity, rowsMax: MARKDOWN_ROWS_MAX, isExpanded: false };
+  const body = traceBodyMarkdown(traceFromOtlp(stored.data), story, rows, MARKDOWN_WIDTH);
+  const { traceId, spanCount, durationNs } = story;
+  return { body, traceId, spanCount, durationNs };
+}
 
 /** In this turn of the event loop, or of a thread's. */
 export function resultOf<Q extends TraceQuery>(query: Q, rows: TraceRows): OfTrace<TraceResults[Q]> {

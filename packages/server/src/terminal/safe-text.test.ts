@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { safeJson, safeText } from './safe-text.ts';
 
 /** Controls, ends of lines, and what turns the reading direction; a mark of ours that keeps it is none of these. */
-const STEERS = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\u061c\u200f\u202a-\u202e\u2066-\u2069]/u;
+const STEERS = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\u061c\u200f\u202a-\u202e\u2066-\u2069\u{e0000}-\u{e007f}]/u;
 
 describe('text of a span', () => {
   it('is as it is where nothing in it steers the terminal', () => {
@@ -24,6 +24,10 @@ describe('text of a span', () => {
     expect(safeText('שלום')).toBe('\u200eשלום\u200e');
   });
 
+  it('hides no letters', () => {
+    expect(safeText(`ok${String.fromCodePoint(0xe0041, 0xe007f)}`)).toBe('ok\ufffd\ufffd');
+  });
+
   it('heaps no marks on one letter', () => {
     expect(safeText(`a${'\u0301'.repeat(500)}b`)).toBe(`a${'\u0301'.repeat(4)}b`);
   });
@@ -38,13 +42,15 @@ describe('text of a span', () => {
       fc.integer({ min: 0, max: 0xff }).map((code) => String.fromCharCode(code)),
       fc.integer({ min: 0x2000, max: 0x20ff }).map((code) => String.fromCharCode(code)),
       fc.integer({ min: 0xd800, max: 0xdfff }).map((code) => String.fromCharCode(code)),
+      fc.integer({ min: 0xe0000, max: 0xe007f }).map((code) => String.fromCodePoint(code)),
       fc.string({ unit: 'binary', minLength: 1, maxLength: 1 }),
     );
     fc.assert(
       fc.property(fc.array(unit), (units) => {
         const text = units.join('');
         expect(safeText(text)).not.toMatch(STEERS);
-        expect(safeJson({ text })).not.toMatch(/[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/u);
+        expect(safeText(safeText(text))).toBe(safeText(text));
+        expect(safeJson({ text })).not.toMatch(/[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069\u{e0000}-\u{e007f}]/u);
         expect(JSON.parse(safeJson({ text }))).toEqual({ text });
       }),
     );

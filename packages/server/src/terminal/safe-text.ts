@@ -10,6 +10,8 @@ export function safeText(text: string, unitsMax = UNITS_MAX): string {
   // Almost every name is this.
   if (/^[!-~]+(?: [!-~]+)*$/.test(start)) return start;
   const safe = start
+    // What has been made safe before stays as it is.
+    .replaceAll(LEFT_TO_RIGHT_MARK, '')
     .replaceAll(/\s+/g, ' ')
     .replaceAll(UNSAFE, pictureOf)
     .replaceAll(MARKS, (marks) => Array.from(marks).slice(0, MARKS_MAX).join(''))
@@ -19,9 +21,11 @@ export function safeText(text: string, unitsMax = UNITS_MAX): string {
 
 /** JSON of one line in which nothing can steer a terminal either: it is the same to whoever parses it. */
 export function safeJson(value: unknown): string {
-  return JSON.stringify(value).replaceAll(
-    UNSAFE,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  return JSON.stringify(value).replaceAll(UNSAFE, (character) =>
+    Array.from(
+      { length: character.length },
+      (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`,
+    ).join(''),
   );
 }
 
@@ -30,8 +34,12 @@ const UNITS_MAX = 2_000;
 const MARKS_MAX = 4;
 const MARKS = /\p{M}{5,}/gu;
 
-/** Controls, separators of lines, half characters, and what turns the reading direction. */
-const UNSAFE = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb]/gu;
+/**
+ * Controls, separators of lines, half characters, what turns the reading direction, and letters that no screen shows
+ * and a language model reads (tags).
+ */
+const UNSAFE =
+  /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
 
 const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
 /** Keeps what is beside a text of the other direction in its place; takes no column. */

@@ -1,6 +1,7 @@
 import type { Change, ChangesResponse, ExplainResponse, Suspect } from '@throughline/trace/client';
 import { formatDuration } from '@throughline/trace';
 import { countOf, countText } from './count-text.ts';
+import { markdownCode, markdownText, warningsMarkdown } from './markdown-text.ts';
 import { safeText } from './safe-text.ts';
 import { type Line, lineWidth, piece, type Screen, type Style } from './screen.ts';
 import { wrap } from './text-width.ts';
@@ -14,19 +15,81 @@ type Answer = Pick<ExplainResponse, 'conclusion' | 'text' | 'suspects' | 'warnin
 
 /** `throughline changes`: the answer, what speaks for it, and all that has changed. */
 export function writeChanges(response: ChangesResponse, service: string | null, screen: Screen): Line[] {
-  const incident = { fromUnixNano: response.fromUnixNano, toUnixNano: response.toUnixNano };
-  const baseline = { fromUnixNano: response.baselineFromUnixNano, toUnixNano: response.baselineToUnixNano };
+  const { baseline, incident } = windowsOf(response);
   const { changes, truncated } = response;
-  const whose = service === null ? '' : ` of ${safeText(service)}`;
-  const heading = changes.length === 0 ? `Nothing${whose} has changed` : `${countOf(changes.length, 'change')}${whose}`;
   return [
     ...writeExplanation(response, baseline, incident, screen),
     [],
-    [piece(heading, 'bold')],
+    [piece(headingOf(changes, service === null ? null : safeText(service)), 'bold')],
     ...changes.flatMap((change) => writeChange(change, screen)),
     ...(truncated ? paragraph('There are more: raise --limit, or name one with --service', screen, 'dim') : []),
     ...nextStep(response, changes, screen),
   ];
+}
+
+function windowsOf(response: ChangesResponse): { readonly baseline: Window; readonly incident: Window } {
+  return {
+    baseline: { fromUnixNano: response.baselineFromUnixNano, toUnixNano: response.baselineToUnixNano },
+    incident: { fromUnixNano: response.fromUnixNano, toUnixNano: response.toUnixNano },
+  };
+}
+
+function headingOf(changes: readonly Change[], service: string | null): string {
+  const whose = service === null ? '' : ` of ${service}`;
+  return changes.length === 0 ? `Nothing${whose} has changed` : `${countOf(changes.length, 'change')}${whose}`;
+}
+
+/** `throughline changes` as Markdown; parameters are named as the API names them. */
+export function changesMarkdown(response: ChangesResponse, service: string | null): string {
+  const { baseline, incident } = windowsOf(response);
+  const { changes, truncated } = response;
+  const items = changes.map((change) => {
+    const [mark] = MARKS[change.kind];
+    return `- ${mark === '+' || mark === '-' ? `\\${mark}` : mark} ${markdownText(change.text)}${evidenceText(change)}`;
+  });
+  return [
+    ...explanationMarkdown(response, baseline, incident),
+    `**${headingOf(changes, service === null ? null : markdownText(service))}**`,
+    '',
+    ...(items.length === 0 ? [] : [...items, '']),
+    ...(truncated ? ['There are more: raise `limit`, or name one with `service`', ''] : []),
+    ...legendMarkdown(response, changes),
+  ].join('\n');
+}
+
+/** `throughline explain` as Markdown. */
+export function explainMarkdown(response: ExplainResponse, baseline: Window, incident: Window): string {
+  return [...explanationMarkdown(response, baseline, incident), ...legendMarkdown(response, [])].join('\n');
+}
+
+function explanationMarkdown(answer: Answer, baseline: Window, incident: Window): string[] {
+  const { suspects, warnings } = answer;
+  const items = suspects.flatMap((suspect, at) => [
+    `${at + 1}. ${markdownText(nameOf(suspect))} ${KINDS[suspect.kind]} (score ${suspect.score.toFixed(1)})`,
+    ...suspect.evidence
+      .slice(0, EVIDENCE_MAX)
+      .map((evidence) => `   - ${markdownText(evidence.text)}${evidenceText(evidence)}`),
+    ...suspect.attributes.map((attribute) => `   - ${markdownText(attributeText(attribute))}`),
+  ]);
+  return [
+    `### ${markdownText(answerOf(answer))}`,
+    '',
+    `- now: ${comparedText(incident, answer.incident)}`,
+    `- before: ${comparedText(baseline, answer.baseline)}`,
+    '',
+    ...warningsMarkdown(warnings),
+    ...(items.length === 0 ? [] : ['**Likeliest causes**', '', ...items, '']),
+  ];
+}
+
+/** With a trace that shows it. */
+function evidenceText(counted: Pick<Change, 'count' | 'baselineCount' | 'traceIds'>): string {
+  const [traceId] = counted.traceIds;
+  return ` (${countsText(counted)}${traceId === undefined ? '' : `; trace ${markdownCode(traceId)}`})`;
+}
+
+function legendMarkdown({ suspects }: Answer, changes: readonly Change[]): string[] {
+  return suspects.length + changes.length === 0 ? [] : [LEGEND, ''];
 }
 
 /** `throughline explain`. */
@@ -46,19 +109,19 @@ const CONCLUSION_STYLES = {
 
 function writeExplanation(answer: Answer, baseline: Window, incident: Window, screen: Screen): Line[] {
   const { conclusion, suspects, warnings } = answer;
-  const compared = (window: Window, { readTraceCount, spanCount, readSpanCount }: Answer['incident']): string => {
-    const share =
-      readSpanCount < spanCount ? ` (of ${countOf(spanCount, 'span')} ${countText(readSpanCount)} read)` : '';
-    return `${spanOfTime(window)}, ${countOf(readTraceCount, 'trace')}${share}`;
-  };
   return [
     ...paragraph(answerOf(answer), screen, 'bold', CONCLUSION_STYLES[conclusion]),
-    ...paragraph(`now     ${compared(incident, answer.incident)}`, screen, 'dim'),
-    ...paragraph(`before  ${compared(baseline, answer.baseline)}`, screen, 'dim'),
+    ...paragraph(`now     ${comparedText(incident, answer.incident)}`, screen, 'dim'),
+    ...paragraph(`before  ${comparedText(baseline, answer.baseline)}`, screen, 'dim'),
     ...warnings.flatMap((warning) => paragraph(`Warning: ${safeText(warning)}`, screen, 'yellow')),
     ...(suspects.length === 0 ? [] : [[], [piece('Likeliest causes', 'bold')]]),
     ...suspects.flatMap((suspect, at) => writeSuspect(suspect, at + 1, screen)),
   ];
+}
+
+function comparedText(window: Window, { readTraceCount, spanCount, readSpanCount }: Answer['incident']): string {
+  const share = readSpanCount < spanCount ? ` (of ${countOf(spanCount, 'span')} ${countText(readSpanCount)} read)` : '';
+  return `${spanOfTime(window)}, ${countOf(readTraceCount, 'trace')}${share}`;
 }
 
 function answerOf({ conclusion, text, incident }: Answer): string {
@@ -80,15 +143,15 @@ const KINDS: Readonly<Record<Suspect['kind'], string>> = {
 
 const EVIDENCE_MAX = 3;
 
-function writeSuspect(
-  { service, operation, resource, kind, score, evidence, attributes }: Suspect,
-  place: number,
-  screen: Screen,
-): Line[] {
+function nameOf({ service, operation, resource }: Suspect): string {
   const part = Object.entries(resource ?? {}).map(([key, value]) => ` ${key}=${value}`);
-  const name = safeText(`${service}${operation === null ? '' : ` ${operation}`}${part.join('')}`);
+  return safeText(`${service}${operation === null ? '' : ` ${operation}`}${part.join('')}`);
+}
+
+function writeSuspect(suspect: Suspect, place: number, screen: Screen): Line[] {
+  const { kind, score, evidence, attributes } = suspect;
   return [
-    ...beside(`${place}. `, `${name} ${KINDS[kind]}`, `score ${score.toFixed(1)}`, ['bold'], screen),
+    ...beside(`${place}. `, `${nameOf(suspect)} ${KINDS[kind]}`, `score ${score.toFixed(1)}`, ['bold'], screen),
     ...evidence.slice(0, EVIDENCE_MAX).flatMap((one) => beside('   ', safeText(one.text), countsText(one), [], screen)),
     ...attributes.flatMap((attribute) => beside('   ', attributeText(attribute), '', [], screen)),
   ];
@@ -134,10 +197,12 @@ function beside(mark: string, text: string, number: string, styles: readonly Sty
   ];
 }
 
+const LEGEND = 'N / M: requests looked at, now / before';
+
 function nextStep({ suspects }: Answer, changes: readonly Change[], screen: Screen): Line[] {
   const ids = [...suspects.flatMap(({ evidence }) => evidence), ...changes].flatMap(({ traceIds }) => traceIds);
   const counted = suspects.length + changes.length > 0;
-  const legend = counted ? wrap('N / M: requests looked at, now / before', screen.width) : [];
+  const legend = counted ? wrap(LEGEND, screen.width) : [];
   const example = ids[0] === undefined ? [] : [`Look at one: throughline trace ${safeText(ids[0])}`];
   const lines = [...legend, ...example];
   return lines.length === 0 ? [] : [[], ...lines.map((text): Line => [piece(text, 'dim')])];

@@ -1,7 +1,8 @@
 import { type ComparedCalls, type ComparedPath, formatDuration, type TraceComparison } from '@throughline/trace';
 import { countOf, countText } from './count-text.ts';
+import { markdownBlock, markdownCode, markdownText, warningsMarkdown } from './markdown-text.ts';
 import { safeText } from './safe-text.ts';
-import { type Line, piece, type Screen, type Style } from './screen.ts';
+import { type Line, piece, render, type Screen, type Style } from './screen.ts';
 import { cut, padEnd, padStart, widthOf, wrap } from './text-width.ts';
 import { headlineOf } from './write-story.ts';
 import type { TraceReport } from './write-trace.ts';
@@ -11,20 +12,21 @@ const LEFT_WIDTH_MIN = 20;
 const DELTA_SHARE_MIN = 0.02;
 const DELTA_NS_MIN = 1e6;
 
+/** What is said of each of the two traces. */
+export type ComparedTrace = Pick<TraceReport, 'story' | 'warnings'>;
+
 /** `throughline diff`: which took longer and because of what, and the paths that differ, with those above them. */
 export function writeComparison(
   comparison: TraceComparison,
-  a: TraceReport,
-  b: TraceReport,
+  a: ComparedTrace,
+  b: ComparedTrace,
   rowsMax: number,
   screen: Screen,
 ): Line[] {
   const shown = choosePaths(comparison, rowsMax);
   const rows = writeRows(comparison, shown, screen);
   const warnings = [...a.warnings, ...b.warnings].map((text) => `Warning: ${safeText(text)}`);
-  const alike = comparison.paths.filter(({ differences }) => differences.length === 0).length;
-  const differing = comparison.paths.length - alike;
-  const facts = `${countOf(comparison.paths.length, 'path')}: ${countText(alike)} alike, ${countText(differing)} different`;
+  const facts = factsOf(comparison);
   const isFull = shown.size >= rowsMax;
   return [
     ...wrap(answerOf(comparison), screen.width).map((text): Line => [piece(text, 'bold')]),
@@ -38,6 +40,36 @@ export function writeComparison(
       piece(text, 'dim'),
     ]),
   ];
+}
+
+/** The same as Markdown. */
+export function comparisonMarkdown(
+  comparison: TraceComparison,
+  a: ComparedTrace,
+  b: ComparedTrace,
+  rowsMax: number,
+  width: number,
+): string {
+  const shown = choosePaths(comparison, rowsMax);
+  const rows = render(writeRows(comparison, shown, { width, isColored: false }), { isColored: false });
+  const side = (name: string, { story }: ComparedTrace): string =>
+    `- ${name}: ${markdownCode(story.traceId)} ${markdownText(headlineOf(story))}`;
+  return [
+    `### ${markdownText(answerOf(comparison))}`,
+    '',
+    side('A', a),
+    side('B', b),
+    '',
+    ...warningsMarkdown([...a.warnings, ...b.warnings]),
+    ...(rows === '' ? [] : [markdownBlock(rows), '']),
+    factsOf(comparison) + (shown.size >= rowsMax ? `; ${rowsMax} rows are the limit` : ''),
+    '',
+  ].join('\n');
+}
+
+function factsOf({ paths }: TraceComparison): string {
+  const alike = paths.filter(({ differences }) => differences.length === 0).length;
+  return `${countOf(paths.length, 'path')}: ${countText(alike)} alike, ${countText(paths.length - alike)} different`;
 }
 
 /** `B took 4.9 s longer than A (180 ms → 5.1 s), mostly by fraud SELECT checks (+4.8 s)` */
@@ -70,8 +102,8 @@ function nameOf({ operation }: ComparedPath): string {
   return safeText(operation) || '(no name)';
 }
 
-function writeSide(side: string, { trace, story }: TraceReport, screen: Screen): Line {
-  const before = `${side}  ${safeText(trace.traceId)}  `;
+function writeSide(side: string, { story }: ComparedTrace, screen: Screen): Line {
+  const before = `${side}  ${safeText(story.traceId)}  `;
   return [piece(before, 'dim'), piece(cut(headlineOf(story), screen.width - widthOf(before)))];
 }
 

@@ -1,6 +1,7 @@
 import { formatDuration } from '@throughline/trace';
 import type { TracesResponse, TraceSummary } from '@throughline/trace/client';
 import { countOf, countText } from './count-text.ts';
+import { markdownCode, markdownText, warningsMarkdown } from './markdown-text.ts';
 import { safeText } from './safe-text.ts';
 import { type Line, lineWidth, piece, type Piece, type Screen } from './screen.ts';
 import { cut, padEnd, padStart, widthOf, wrap } from './text-width.ts';
@@ -27,6 +28,32 @@ export function writeSearch(
     ...warnings.flatMap((text) => wrap(`Warning: ${text}`, screen.width).map((part): Line => [piece(part, 'yellow')])),
     ...more.flatMap((text) => wrap(text, screen.width).map((part): Line => [piece(part, 'dim')])),
   ];
+}
+
+/** The same as Markdown; parameters are named as the API names them. */
+export function searchMarkdown(
+  { traces, nextCursor }: Pick<TracesResponse, 'traces' | 'nextCursor'>,
+  warnings: readonly string[],
+  nowMs: number,
+): string {
+  const items = traces.map((trace) => {
+    const { traceId, durationNs, startTimeUnixNano, errorCount } = trace;
+    const age = ageOf(startTimeUnixNano, nowMs);
+    const when = age === 'now' ? age : `${age} ago`;
+    const failed = errorCount > 0 ? ' ✖' : '';
+    return `- ${markdownCode(traceId)} ${when}, ${formatDuration(durationNs)}${failed}: ${markdownText(textOf(trace))}`;
+  });
+  const summary =
+    traces.length === 0
+      ? 'No trace matches; fewer filters, or an earlier `from`, find more'
+      : summaryOf(traces, nextCursor !== null);
+  return [
+    `### ${summary}`,
+    '',
+    ...(items.length === 0 ? [] : [...items, '']),
+    ...warningsMarkdown(warnings),
+    ...(nextCursor === null ? [] : ['There are older ones: raise `limit`, or set `to` to the time of the last', '']),
+  ].join('\n');
 }
 
 function summaryOf(traces: readonly TraceSummary[], hasMore: boolean): string {
@@ -64,14 +91,13 @@ export function writeFound(trace: TraceSummary, nowMs: number, screen: Screen): 
 const SPANS_WIDTH = 13;
 
 /** The headline in exactly `room` columns; where there is none, the operation. */
-function whatOf(
-  { headline, rootService, rootOperation, hasRoot }: TraceSummary,
-  room: number,
-  hasFailed: boolean,
-): Piece[] {
+function whatOf(trace: TraceSummary, room: number, hasFailed: boolean): Piece[] {
+  return [piece(padEnd(textOf(trace), room), ...(hasFailed ? (['red'] as const) : []))];
+}
+
+function textOf({ headline, rootService, rootOperation, hasRoot }: TraceSummary): string {
   const root = hasRoot ? '' : ' (root missing)';
-  const text = safeText(headline ?? '') || `${safeText(rootService)} ${safeText(rootOperation) || '(no name)'}${root}`;
-  return [piece(padEnd(text, room), ...(hasFailed ? (['red'] as const) : []))];
+  return safeText(headline ?? '') || `${safeText(rootService)} ${safeText(rootOperation) || '(no name)'}${root}`;
 }
 
 function factsOf({ spanCount, services }: TraceSummary): string[] {

@@ -1,6 +1,7 @@
 import { formatDuration, type Story, type Trace } from '@throughline/trace';
 import { countOf } from './count-text.ts';
 import type { RowOptions } from './lay-out-rows.ts';
+import { markdownBlock, markdownCode, markdownText, warningsMarkdown } from './markdown-text.ts';
 import { safeText } from './safe-text.ts';
 import { type Line, piece, render, type Screen } from './screen.ts';
 import { widthOf, wrap } from './text-width.ts';
@@ -93,43 +94,55 @@ function joinFacts(facts: readonly string[], width: number): string[] {
   return lines;
 }
 
-/** The same as Markdown. */
-export function traceMarkdown(report: TraceReport, options: RowOptions, width: number): string {
-  const { trace, story, url, warnings } = report;
+/** What ends a report in Markdown. */
+export type MarkdownFacts = Pick<Story, 'traceId' | 'spanCount' | 'durationNs'>;
+
+/** `throughline trace` as Markdown. */
+export function traceMarkdown(
+  { trace, story, url, warnings }: TraceReport,
+  options: RowOptions,
+  width: number,
+): string {
+  return endMarkdown(traceBodyMarkdown(trace, story, options, width), story, url, warnings);
+}
+
+/** All of it but its end, which says where it is and what is missing. */
+export function traceBodyMarkdown(trace: Trace, story: Story, options: RowOptions, width: number): string {
   const waterfall = render(writeWaterfall(trace, story, options, { width, isColored: false }), { isColored: false });
-  const facts = [`Trace \`${trace.traceId}\``, countOf(trace.spanCount, 'span'), formatDuration(story.durationNs)];
+  return [...storyMarkdown(story), ...(waterfall === '' ? [] : ['', markdownBlock(waterfall)])].join('\n');
+}
+
+/** A body with its end. */
+export function endMarkdown(
+  body: string,
+  { traceId, spanCount, durationNs }: MarkdownFacts,
+  url: string | null,
+  warnings: readonly string[],
+): string {
+  const facts = [`Trace ${markdownCode(traceId)}`, countOf(spanCount, 'span'), formatDuration(durationNs)];
   return [
-    ...storyMarkdown(story),
-    ...(waterfall === '' ? [] : ['', `${fenceFor(waterfall)}text`, waterfall.trimEnd(), fenceFor(waterfall)]),
+    body,
     '',
-    ...warnings.map((warning) => `> ${markdownText(warning)}\n`),
+    ...warningsMarkdown(warnings),
     [...facts, ...(url === null ? [] : [`<${url}>`])].join(' · '),
     '',
   ].join('\n');
 }
 
 /** `throughline why` as Markdown. */
-export function whyMarkdown({ trace, story, url }: TraceReport, spanIdsMax: number): string {
-  const facts = [`Trace \`${trace.traceId}\``, ...(url === null ? [] : [`<${url}>`])];
-  return [...storyMarkdown(story, spanIdsMax), '', facts.join(' · '), ''].join('\n');
+export function whyMarkdown(
+  { story, url, warnings }: Pick<TraceReport, 'story' | 'url' | 'warnings'>,
+  spanIdsMax: number,
+): string {
+  const facts = [`Trace ${markdownCode(story.traceId)}`, ...(url === null ? [] : [`<${url}>`])];
+  return [...storyMarkdown(story, spanIdsMax), '', ...warningsMarkdown(warnings), facts.join(' · '), ''].join('\n');
 }
 
 function storyMarkdown(story: Story, spanIdsMax = 0): string[] {
   const items = story.clauses.map(({ text, spanIds, spanCount }) => {
-    const ids = spanIds.slice(0, spanIdsMax).map((id) => `\`${id}\``);
+    const ids = spanIds.slice(0, spanIdsMax).map((id) => markdownCode(id));
     if (ids.length > 0 && spanCount > ids.length) ids.push(`and ${spanCount - ids.length} more`);
     return `- ${markdownText(text)}${ids.length > 0 ? ` (${ids.join(', ')})` : ''}`;
   });
   return [`### ${markdownText(headlineOf(story))}`, '', ...items];
-}
-
-/** Names are no markup. */
-function markdownText(text: string): string {
-  return safeText(text).replaceAll(/[\\`*_{}[\]<>#|~&]/g, String.raw`\$&`);
-}
-
-/** A name may hold a fence as well. */
-function fenceFor(text: string): string {
-  const longest = (text.match(/`+/g) ?? []).reduce((most, run) => Math.max(most, run.length), 2);
-  return '`'.repeat(longest + 1);
 }
