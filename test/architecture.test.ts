@@ -48,6 +48,7 @@ const serverRooms: Record<string, readonly string[]> = {
     'api',
     'ingest',
     'insight',
+    'mcp',
     'spool',
     'counts',
     'query',
@@ -74,6 +75,7 @@ const serverRooms: Record<string, readonly string[]> = {
   // The limits of every room, and nothing else of them.
   config: [
     'receivers/limits.ts',
+    'mcp',
     'api',
     'maintenance',
     'ingest',
@@ -156,6 +158,8 @@ const serverRooms: Record<string, readonly string[]> = {
   'receivers/otlp': ['columns', 'count-of.ts'],
   'receivers/body': ['receivers/limits.ts', 'limit-counter.ts', 'limiter.ts', 'register-gauge.ts'],
   'receivers/limits.ts': [],
+  // What agents ask, of the routes of the API.
+  mcp: ['api', 'terminal', 'http', 'schema', 'closest.ts', 'limit-counter.ts'],
   api: [
     'insight',
     'query',

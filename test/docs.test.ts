@@ -75,8 +75,8 @@ describe('a collector', () => {
   });
 
   it('has every metric that the documents name', async () => {
-    // Servers of the store have metrics of their own, whether they are there or not.
-    const onServers = await startCollector({ args: ['--store', 'http://127.0.0.1:9'], startsDown: true });
+    // Servers of the store have metrics of their own, whether they are there or not; so has what is switched on.
+    const onServers = await startCollector({ args: ['--store', 'http://127.0.0.1:9', '--mcp'], startsDown: true });
     const both = [collector, onServers].map(async ({ apiUrl }) => (await fetch(`${apiUrl}/metrics`)).text());
     const metrics = (await Promise.all(both)).join('\n');
     await onServers.stop();

@@ -8,6 +8,7 @@ import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import { healthRoutes } from './api/health-routes.ts';
 import { ApiServer } from './api/api-server.ts';
+import { compareStored } from './api/comparison-report.ts';
 import { errorRoutes } from './api/error-routes.ts';
 import { insightRoutes } from './api/insight-routes.ts';
 import { maintenanceRoutes } from './api/maintenance-routes.ts';
@@ -27,6 +28,7 @@ import { urlOf } from './config/url-of.ts';
 import { ExactCounts } from './counts/exact-counts.ts';
 import { ArrivalClock } from './ingest/arrival-clock.ts';
 import { allowAll, type AccessCheck } from './http/access.ts';
+import type { Route } from './http/route.ts';
 import { FreshSpans } from './spool/fresh-spans.ts';
 import { Ingest } from './ingest/ingest.ts';
 import { Loader } from './spool/loader.ts';
@@ -47,6 +49,7 @@ import { BeforeMigration } from './maintenance/before-migration.ts';
 import { bytesHeldBySnapshots } from './maintenance/bytes-held-by-snapshots.ts';
 import { InsertGate } from './maintenance/insert-gate.ts';
 import { MaintenanceOfRunning } from './maintenance/maintenance-of-running.ts';
+import { MCP_PATH, mcpRoute } from './mcp/mcp-route.ts';
 import { readiness, type Readiness } from './readiness.ts';
 import { BodyDecoder } from './receivers/decode/body-decoder.ts';
 import { ByteBudget } from './receivers/body/byte-budget.ts';
@@ -90,6 +93,8 @@ import { VERSION } from './version.ts';
 export interface RunningServer {
   /** Such as `http://127.0.0.1:4319`. */
   readonly uiUrl: string;
+  /** Where agents ask; null where that is not switched on. */
+  readonly mcpUrl: string | null;
   readonly otlpHttpUrl: string;
   /** Null where another program has the default port and no other one was asked for. */
   readonly otlpGrpcUrl: string | null;
@@ -201,9 +206,11 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     );
     const admitted = Promise.race([aborted(admission.signal), ready]);
     admitted.catch(() => {});
+    const uiUrl = urlOf(config.host, uiAddress.port) + config.basePath;
 
     return {
-      uiUrl: urlOf(config.host, uiAddress.port) + config.basePath,
+      uiUrl,
+      mcpUrl: config.mcp ? uiUrl + MCP_PATH : null,
       otlpHttpUrl: urlOf(config.host, receivers.otlpHttpAddress.port),
       otlpGrpcUrl: receivers.otlpGrpcAddress === null ? null : urlOf(config.host, receivers.otlpGrpcAddress.port),
       ready,
@@ -550,7 +557,7 @@ async function openApi(scope: Scope, ingestion: Ingestion, receivers: Receivers,
     registry,
     shardsAway: () => (engine instanceof ClusterEngine ? engine.shardsAway : 0),
   });
-  const routes = [
+  const ofApi = [
     ...apiRoutes({
       answers,
       traceReader,
@@ -565,11 +572,15 @@ async function openApi(scope: Scope, ingestion: Ingestion, receivers: Receivers,
     ...errorRoutes({ answers, errors, now: Date.now }),
     ...apartRoutes({ answers, apart, bytesMax: limits.insight.requestBytesMax }),
     ...insightRoutes({ answers, windows, now: Date.now, bytesMax: limits.insight.requestBytesMax }),
+  ];
+  const routes = [
+    ...ofApi,
     samplingRoute(sampling.control, Date.now),
     ...samplingSettingsRoutes(sampling.control, limits.sampling.settingsBytesMax),
     systemRoute((signal) => system.answer(signal), answers),
     ...maintenanceRoutes(maintenance),
     ...healthRoutes({ registry, readiness: collectorReadiness }),
+    ...(config.mcp ? [await openMcp(scope, ofApi, answers)] : []),
   ];
   const api = new ApiServer({
     routes: [
@@ -600,6 +611,14 @@ async function openApi(scope: Scope, ingestion: Ingestion, receivers: Receivers,
     'UI and API': uiAddress.port,
   });
   return uiAddress;
+}
+
+/** What agents ask, of the routes of the API. */
+function openMcp({ config, log, registry }: Scope, routes: readonly Route[], answers: StoreAnswers): Promise<Route> {
+  const { mcp: limits, http } = config.limits;
+  const compare = compareStored(answers);
+  const { retryAfterMs } = http;
+  return mcpRoute({ routes, compare, version: VERSION, log, registry, limits, retryAfterMs, now: Date.now });
 }
 
 /** Opens the store, and begins what works on it. */

@@ -70,12 +70,13 @@ async function giveBackMemory(intervalMs: number): Promise<void> {
 
 const NO_GRPC = `off: port ${SETTINGS.otlpGrpcPort.defaultValue()} is already in use (choose another with ${SETTINGS.otlpGrpcPort.flag})`;
 
-function startMessage({ dataDirectory }: Config, { uiUrl, otlpHttpUrl, otlpGrpcUrl }: RunningServer): string {
+function startMessage({ dataDirectory }: Config, { uiUrl, mcpUrl, otlpHttpUrl, otlpGrpcUrl }: RunningServer): string {
+  const mcp = mcpUrl === null ? '' : `  MCP          ${paint('cyan', mcpUrl)}\n`;
   return `
   ${paint('bold', 'Throughline')} ${paint('dim', VERSION)}
 
   UI and API   ${paint('cyan', uiUrl)}
-  OTLP/gRPC    ${otlpGrpcUrl === null ? paint('yellow', NO_GRPC) : paint('cyan', otlpGrpcUrl)}
+${mcp}  OTLP/gRPC    ${otlpGrpcUrl === null ? paint('yellow', NO_GRPC) : paint('cyan', otlpGrpcUrl)}
   OTLP/HTTP    ${paint('cyan', `${otlpHttpUrl}/v1/traces`)}
   Data         ${dataDirectory}
 

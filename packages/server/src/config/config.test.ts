@@ -340,6 +340,7 @@ const GIVEN: Readonly<Record<string, string>> = {
   'otlpHttp.corsOrigins': 'https://a.example,*',
   allowedHosts: 'traces.example,b',
   noAuth: 'true',
+  'mcp.enabled': 'true',
   logLevel: 'debug',
   logFormat: 'json',
 };

@@ -622,6 +622,10 @@ export const LIMIT_BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyo
     threadIdleMs: [SECOND, 24 * HOUR, 'Idle time after which that thread ends', null],
     requestBytesMax: [KIB, MIB, 'Size of a request for an explanation; a larger one gets 413'],
   },
+  mcp: {
+    requestBytesMax: [KIB, MIB, 'Size of a request of an agent; a larger one gets 413'],
+    answerCharactersMax: [1_000, 1_000_000, 'Characters of an answer to an agent; a longer one is cut, and says so'],
+  },
   http: {
     concurrentQueries: [1, 64, 'Concurrent queries over the API; further ones wait', 'throughline_api_queries_waiting'],
     queuedQueriesMax: [

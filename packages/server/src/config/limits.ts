@@ -11,6 +11,7 @@ import {
 import { INSIGHT_LIMITS, type InsightLimits } from '../insight/insight-limits.ts';
 import { INGEST_LIMITS, type IngestLimits } from '../ingest/limits.ts';
 import { MAINTENANCE_LIMITS, type MaintenanceLimits } from '../maintenance/limits.ts';
+import { MCP_LIMITS, type McpLimits } from '../mcp/mcp-limits.ts';
 import { QUERY_LIMITS, type QueryLimits } from '../query/limits.ts';
 import {
   OTLP_GRPC_LIMITS,
@@ -51,6 +52,7 @@ export interface Limits {
   readonly maintenance: MaintenanceLimits;
   readonly query: QueryLimits;
   readonly insight: InsightLimits;
+  readonly mcp: McpLimits;
   /** Of the UI and the API. */
   readonly http: ApiLimits;
 }
@@ -73,5 +75,6 @@ export const DEFAULT_LIMITS: Limits = {
   maintenance: MAINTENANCE_LIMITS,
   query: QUERY_LIMITS,
   insight: INSIGHT_LIMITS,
+  mcp: MCP_LIMITS,
   http: API_LIMITS,
 };

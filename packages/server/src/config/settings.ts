@@ -47,6 +47,8 @@ export interface Settings {
   readonly allowedHosts: readonly string[];
   /** True when it is meant that everybody who reaches the host may send and read. */
   readonly noAuth: boolean;
+  /** Whether agents may ask over the Model Context Protocol, on the port of the API. */
+  readonly mcp: boolean;
   readonly logLevel: LogLevel;
   /** `auto` is text on a terminal and JSON elsewhere. */
   readonly logFormat: LogFormat;
@@ -241,6 +243,17 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     { accepted: 'true or false', parse: parseSwitch },
     () => false,
   ),
+  mcp: {
+    ...setting(
+      'mcp.enabled',
+      'Let agents ask over the Model Context Protocol, at /mcp on the port of the API',
+      { accepted: 'true or false', parse: parseSwitch },
+      () => false,
+    ),
+    // There is one way to switch it on, and what it switches on has a name.
+    flag: '--mcp',
+    env: 'THROUGHLINE_MCP',
+  },
   logLevel: setting(
     'logLevel',
     'Minimum log level (standard error)',

@@ -369,6 +369,10 @@ const MARKDOWN: Readonly<Record<string, string>> = {
   changes: changesMarkdown(changes, null),
   'changes --service payment': changesMarkdown({ ...changes, ...nothing }, 'payment'),
   explain: explainMarkdown(changes, ...windows),
+  'explain with one far ahead': explainMarkdown(
+    { ...changes, suspects: changes.suspects.map((suspect, at) => ({ ...suspect, score: at === 0 ? 40 : 3.9 })) },
+    ...windows,
+  ),
   'diff checkout retried': comparisonMarkdown(compareTraces(checkout.trace, retried.trace), checkout, retried, 60, 80),
   'diff cart checkout --rows 3': comparisonMarkdown(compareTraces(cart.trace, checkout.trace), cart, checkout, 3, 80),
   attributes: attributesMarkdown(

@@ -43,12 +43,14 @@ function headingOf(changes: readonly Change[], service: string | null): string {
 export function changesMarkdown(response: ChangesResponse, service: string | null): string {
   const { baseline, incident } = windowsOf(response);
   const { changes, truncated } = response;
+  const mentioned = new Set<string>();
+  const explanation = explanationMarkdown(response, baseline, incident, mentioned);
   const items = changes.map((change) => {
     const [mark] = MARKS[change.kind];
-    return `- ${mark === '+' || mark === '-' ? `\\${mark}` : mark} ${markdownText(change.text)}${evidenceText(change)}`;
+    return `- ${mark === '+' || mark === '-' ? `\\${mark}` : mark} ${markdownText(change.text)}${evidenceText(change, mentioned)}`;
   });
   return [
-    ...explanationMarkdown(response, baseline, incident),
+    ...explanation,
     `**${headingOf(changes, service === null ? null : markdownText(service))}**`,
     '',
     ...(items.length === 0 ? [] : [...items, '']),
@@ -59,18 +61,22 @@ export function changesMarkdown(response: ChangesResponse, service: string | nul
 
 /** `throughline explain` as Markdown. */
 export function explainMarkdown(response: ExplainResponse, baseline: Window, incident: Window): string {
-  return [...explanationMarkdown(response, baseline, incident), ...legendMarkdown(response, [])].join('\n');
+  return [...explanationMarkdown(response, baseline, incident, new Set()), ...legendMarkdown(response, [])].join('\n');
 }
 
-function explanationMarkdown(answer: Answer, baseline: Window, incident: Window): string[] {
-  const { suspects, warnings } = answer;
+function explanationMarkdown(answer: Answer, baseline: Window, incident: Window, mentioned: Set<string>): string[] {
+  const { warnings } = answer;
+  const suspects = clearSuspects(answer);
+  const others = answer.suspects.length - suspects.length;
   const items = suspects.flatMap((suspect, at) => [
     `${at + 1}. ${markdownText(nameOf(suspect))} ${KINDS[suspect.kind]} (score ${suspect.score.toFixed(1)})`,
     ...suspect.evidence
       .slice(0, EVIDENCE_MAX)
-      .map((evidence) => `   - ${markdownText(evidence.text)}${evidenceText(evidence)}`),
+      .map((evidence) => `   - ${markdownText(evidence.text)}${evidenceText(evidence, mentioned)}`),
     ...suspect.attributes.map((attribute) => `   - ${markdownText(attributeText(attribute))}`),
   ]);
+  const left =
+    others === 0 ? [] : [`${countOf(others, 'other scores', 'others score')} below a tenth of the first`, ''];
   return [
     `### ${markdownText(answerOf(answer))}`,
     '',
@@ -78,15 +84,30 @@ function explanationMarkdown(answer: Answer, baseline: Window, incident: Window)
     `- before: ${comparedText(baseline, answer.baseline)}`,
     '',
     ...warningsMarkdown(warnings),
-    ...(items.length === 0 ? [] : ['**Likeliest causes**', '', ...items, '']),
+    ...(items.length === 0 ? [] : ['**Likeliest causes**', '', ...items, '', ...left]),
   ];
 }
 
-/** With a trace that shows it. */
-function evidenceText(counted: Pick<Change, 'count' | 'baselineCount' | 'traceIds'>): string {
-  const [traceId] = counted.traceIds;
-  return ` (${countsText(counted)}${traceId === undefined ? '' : `; trace ${markdownCode(traceId)}`})`;
+/** Where the first stands out, what is far behind it is noise to whoever reads on. */
+function clearSuspects({ conclusion, suspects }: Answer): readonly Suspect[] {
+  const least = conclusion === 'found' ? FAR_BEHIND * (suspects[0]?.score ?? 0) : 0;
+  return suspects.filter(({ score }) => score >= least);
 }
+
+const FAR_BEHIND = 0.1;
+
+/** With a trace that shows it; of one that has been named before, the begin of its ID will do. */
+function evidenceText(
+  { traceIds: [traceId], ...counted }: Pick<Change, 'count' | 'baselineCount' | 'traceIds'>,
+  mentioned: Set<string>,
+): string {
+  if (traceId === undefined) return ` (${countsText(counted)})`;
+  const shown = mentioned.has(traceId) ? `${traceId.slice(0, SHORT_ID)}…` : traceId;
+  mentioned.add(traceId);
+  return ` (${countsText(counted)}; trace ${markdownCode(shown)})`;
+}
+
+const SHORT_ID = 8;
 
 function legendMarkdown({ suspects }: Answer, changes: readonly Change[]): string[] {
   return suspects.length + changes.length === 0 ? [] : [LEGEND, ''];
