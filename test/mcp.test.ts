@@ -9,7 +9,7 @@ import { aCheckout } from '../packages/trace/src/testing/a-checkout.ts';
 import { A_START_UNIX_NANO, A_TRACE_ID, spansOf } from '../packages/trace/src/testing/a-trace.ts';
 import { faults, toTracesData } from './faults/index.ts';
 import type { Incident } from './faults/incident.ts';
-import { commandPath, isSpoolEmpty, startCollector, type Collector } from './support/collector.ts';
+import { commandPath, isSpoolEmpty, runCommand, startCollector, type Collector } from './support/collector.ts';
 import { eventually } from './support/processes.ts';
 import { postJson, spanIdOf, traceIdOf } from './support/traces.ts';
 
@@ -122,10 +122,30 @@ describe('agents, over the Model Context Protocol', () => {
   it('compare two traces, and hear of one that is not there', async () => {
     const given = { traceIdA: traceIdOf('failed'), traceIdB: traceIdOf('retried') };
     const text = await answerTo('compare', given);
+    const options = ['--md', '--width', '100', '--rows', '20', '--url', collector.apiUrl];
+    const printed = runCommand(['diff', given.traceIdA, given.traceIdB, ...options]);
+    expect(await printed.exited).toMatchObject({ code: 0 });
+    expect(text).toBe(printed.output());
     expect(text.split('\n')[0]).toContain('mostly by fraud');
     for (const id of Object.values(given)) expect(text).toContain(`\`${id}\``);
     const missing = await call('compare', { ...given, traceIdB: traceIdOf('none') });
     expect([missing.isError, missing.text.includes('`search`')]).toEqual([true, true]);
+  });
+
+  it('hear that a trace is too large to be compared, and what says more', async () => {
+    const spans = Array.from({ length: 6_000 }, (_, at) => ({
+      traceId: traceIdOf('large'),
+      spanId: spanIdOf(`large ${at}`),
+      name: `call ${at}`,
+      startTimeUnixNano: `${Date.now() - 60_000}000000`,
+      endTimeUnixNano: `${Date.now() - 59_000}000000`,
+      attributes: [{ key: 'text', value: { stringValue: 'x'.repeat(100) } }],
+    }));
+    await postJson(collector.otlpUrl, JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans }] }] }));
+    const given = { traceIdA: traceIdOf('large'), traceIdB: traceIdOf('failed') };
+    await eventually('all of it is found', async () => (await call('compare', given)).text.includes('6000 spans'));
+    expect((await call('compare', given)).isError).toBe(true);
+    expect(await answerTo('story', { traceId: given.traceIdA })).toContain('call');
   });
 
   it('learn what can be searched for, and search for it', async () => {

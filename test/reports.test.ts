@@ -19,6 +19,7 @@ function checkoutAt(name: string, startMs: number, plan: Parameters<typeof aChec
   return data;
 }
 
+const spanId = (at: number): string => String(at + 1).padStart(16, '0');
 const ns = (milliseconds: number): string => `${milliseconds}000000`;
 
 describe('reports as Markdown', () => {
@@ -90,6 +91,29 @@ describe('reports as Markdown', () => {
         `${ns(before[0])}..${ns(before[1])}`,
       ),
     );
+  });
+
+  it('are the same for a trace that is read in a thread of its own', async () => {
+    const id = traceIdOf('large');
+    const startMs = END_MS - 24 * 60 * MINUTE_MS;
+    const spans = Array.from({ length: 6_000 }, (_, at) => ({
+      traceId: id,
+      spanId: spanId(at),
+      ...(at > 0 && { parentSpanId: spanId(Math.floor((at - 1) / 8)) }),
+      name: `call ${at}`,
+      kind: 3,
+      startTimeUnixNano: ns(startMs + Math.floor(at / 10)),
+      endTimeUnixNano: ns(startMs + 1_000 + at),
+      attributes: [{ key: 'text', value: { stringValue: 'x'.repeat(100) } }],
+    }));
+    const resource = { attributes: [{ key: 'service.name', value: { stringValue: 'deep' } }] };
+    await postJson(collector.otlpUrl, JSON.stringify({ resourceSpans: [{ resource, scopeSpans: [{ spans }] }] }));
+    await eventually('the trace is found', async () => (await get(`/api/v1/traces/${id}/story`)).status === 200);
+    const text = await markdownOf(`/api/v1/traces/${id}`);
+    expect(text).toBe(await printed('trace', id, '--width', '100'));
+    expect(text).toContain('6,000 spans');
+    const metrics = await (await get('/metrics')).text();
+    expect(metrics).toMatch(/^throughline_large_trace_queries_total\{outcome="answered"\} [1-9]/m);
   });
 
   it('list traces with their headlines, which a search in JSON leaves to be computed', async () => {

@@ -2,6 +2,7 @@ import { EventEmitter, once } from 'node:events';
 import { request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import * as fc from 'fast-check';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -482,7 +483,7 @@ describe('who may ask', () => {
 
   it('clients of each version of the protocol, and others hear which there are', async () => {
     const { post } = await start();
-    for (const version of ['2025-03-26', '2025-06-18', '2025-11-25']) {
+    for (const version of ['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25']) {
       const { status, body } = await post(initialize(version));
       expect([status, body]).toEqual([200, expect.stringContaining(`"protocolVersion":"${version}"`)]);
     }
@@ -577,6 +578,41 @@ describe('a body', () => {
       expect(status).toBeGreaterThanOrEqual(200);
       expect(status).toBeLessThan(500);
     }
+    expect((await post(PING)).status).toBe(200);
+  });
+
+  it('is answered, whatever JSON it is', async () => {
+    const { post } = await start({ searchTraces: nothing });
+    const name = fc.constantFrom('changes', 'explain', 'search', 'story', 'compare', 'attributes', '');
+    const given = fc.oneof(
+      fc.dictionary(
+        fc.constantFrom(
+          'service',
+          'operation',
+          'attributes',
+          'from',
+          'to',
+          'limit',
+          'traceId',
+          'key',
+          'rows',
+          '__proto__',
+        ),
+        fc.jsonValue({ maxDepth: 2 }),
+      ),
+      fc.jsonValue({ maxDepth: 3 }),
+    );
+    const method = fc.constantFrom('tools/call', 'tools/list', 'initialize', 'ping', 'notifications/cancelled', '');
+    const meta = fc.oneof(fc.constant(META), fc.constant(undefined), fc.jsonValue({ maxDepth: 2 }));
+    const id = fc.oneof(fc.integer(), fc.string(), fc.jsonValue({ maxDepth: 1 }));
+    await fc.assert(
+      fc.asyncProperty(name, given, method, meta, id, async (tool, args, asked, _meta, requestId) => {
+        const params = { name: tool, arguments: args, _meta };
+        const { status, body } = await post(JSON.stringify({ jsonrpc: '2.0', id: requestId, method: asked, params }));
+        expect([status >= 200 && status < 500, body]).toEqual([true, expect.not.stringContaining('at Object.')]);
+      }),
+      { numRuns: 150 },
+    );
     expect((await post(PING)).status).toBe(200);
   });
 });
