@@ -196,6 +196,7 @@ describe('reports as Markdown', () => {
       '/api/v1/incidents/explain',
       '/api/v1/traces',
       '/api/v1/traces/{traceId}',
+      '/api/v1/traces/{traceId}/compare',
       '/api/v1/traces/{traceId}/story',
     ]);
   });

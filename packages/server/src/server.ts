@@ -8,7 +8,6 @@ import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import { healthRoutes } from './api/health-routes.ts';
 import { ApiServer } from './api/api-server.ts';
-import { compareStored } from './api/comparison-report.ts';
 import { errorRoutes } from './api/error-routes.ts';
 import { insightRoutes } from './api/insight-routes.ts';
 import { maintenanceRoutes } from './api/maintenance-routes.ts';
@@ -580,7 +579,7 @@ async function openApi(scope: Scope, ingestion: Ingestion, receivers: Receivers,
     systemRoute((signal) => system.answer(signal), answers),
     ...maintenanceRoutes(maintenance),
     ...healthRoutes({ registry, readiness: collectorReadiness }),
-    ...(config.mcp ? [await openMcp(scope, ofApi, answers)] : []),
+    ...(config.mcp ? [await openMcp(scope, ofApi)] : []),
   ];
   const api = new ApiServer({
     routes: [
@@ -614,11 +613,10 @@ async function openApi(scope: Scope, ingestion: Ingestion, receivers: Receivers,
 }
 
 /** What agents ask, of the routes of the API. */
-function openMcp({ config, log, registry }: Scope, routes: readonly Route[], answers: StoreAnswers): Promise<Route> {
+function openMcp({ config, log, registry }: Scope, routes: readonly Route[]): Promise<Route> {
   const { mcp: limits, http } = config.limits;
-  const compare = compareStored(answers);
   const { retryAfterMs } = http;
-  return mcpRoute({ routes, compare, version: VERSION, log, registry, limits, retryAfterMs, now: Date.now });
+  return mcpRoute({ routes, version: VERSION, log, registry, limits, retryAfterMs, now: Date.now });
 }
 
 /** Opens the store, and begins what works on it. */

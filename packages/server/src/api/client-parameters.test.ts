@@ -61,7 +61,11 @@ it('sends every parameter that a route has, and none that it has not', async () 
     ...insightRoutes({ bytesMax: 1 } as never),
   ];
   const known = (path: string): string[] =>
-    Object.keys(routes.find((route) => route.path === decodeURIComponent(path))?.parameters ?? {}).toSorted();
+    Object.entries(routes.find((route) => route.path === decodeURIComponent(path))?.parameters ?? {})
+      // The client reads JSON.
+      .filter(([, { description }]) => !/in Markdown/.test(description))
+      .map(([name]) => name)
+      .toSorted();
   expect(sent.map(({ pathname, searchParams }) => [pathname, [...new Set(searchParams.keys())].toSorted()])).toEqual(
     sent.map(({ pathname }) => [pathname, known(pathname)]),
   );

@@ -22,6 +22,9 @@ export interface CompareRoutesOptions {
 
 const DAY_NS = 86_400_000_000_000n;
 const LAST_NS = 2n ** 63n - 1n;
+/** As `throughline diff` shows. */
+const ROWS_DEFAULT = 60;
+const ROWS_MAX = 1_000;
 const SIMILAR_DEFAULT = 10;
 const SIMILAR_MAX = 100;
 
@@ -50,21 +53,28 @@ export function compareRoutes({ answers, traceReader, registry }: CompareRoutesO
         'Compares a trace (B) with another one (A), or with the typical one of the same root in the 24 hours before it, ' +
         'path by path',
       pathParameters: tracePath,
-      parameters: { with: comparedWith },
+      parameters: {
+        with: comparedWith,
+        rows: integer(
+          { least: 1, most: ROWS_MAX, defaultValue: ROWS_DEFAULT },
+          'Maximum number of rows in Markdown; JSON has them all',
+        ),
+      },
       answers: { description: 'What differs, path by path', schema: comparisonSchema, headers: PARTIAL_HEADERS },
       problems: {
         404:
           'trace_not_found: no span of one of the traces is stored; root_not_found, too_few_traces: nothing is typical, ' +
           'because the trace has no root, or because too few others have such a root',
       },
+      report: 'The same as `throughline diff --md` prints it',
       usesStore: true,
-      answer: ({ path, query, signal }) => {
+      answer: ({ path, query, form, signal }) => {
         const traceId = readTraceId(path['traceId']);
         const other = query.with;
         if (other === traceId) {
           throw new Problem(400, 'invalid_parameter', 'parameter with: got the same trace, expected another one');
         }
-        return answers.json(signal, async (context): Promise<ComparisonResponse> => {
+        const find = async (context: QueryContext): Promise<ComparisonResponse> => {
           if (other !== TYPICAL) {
             const [b, a] = await Promise.all([rowsOf(context, traceId), rowsOf(context, other)]);
             return { ...(await traceReader.askOfSeveral(context, { query: 'compare', a, b })), typical: null };
@@ -84,6 +94,18 @@ export function compareRoutes({ answers, traceReader, registry }: CompareRoutesO
           if (comparison === null) throw tooFewTraces(root, comparedCount);
           const typical = { ...describe(root, range), foundCount, comparedCount };
           return { ...comparison, typical };
+        };
+        if (form === 'json') return answers.json(signal, find);
+        return answers.markdown(signal, async (context, warnings) => {
+          const idOfA = other === TYPICAL ? (await find(context)).traceIdA : other;
+          const [b, a] = await Promise.all([rowsOf(context, traceId), rowsOf(context, idOfA)]);
+          return traceReader.askOfSeveral(context, {
+            query: 'comparison-markdown',
+            a,
+            b,
+            rowsMax: query.rows,
+            warnings: warnings(),
+          });
         });
       },
     }),

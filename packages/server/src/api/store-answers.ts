@@ -50,6 +50,27 @@ export class StoreAnswers {
     return markdown(write(found, partialWarnings(partial)), headers);
   }
 
+  /** Markdown that a query writes itself; it is given what says, once it has asked, what is missing. */
+  async markdown(
+    signal: AbortSignal,
+    write: (context: QueryContext, warnings: () => readonly string[]) => Promise<string>,
+  ): Promise<MarkdownResponse> {
+    let missing: PartialAnswer | undefined;
+    const { found, headers } = await this.find(signal, (context) =>
+      write(
+        {
+          ...context,
+          onPartial: (partial) => {
+            missing = partial;
+            context.onPartial?.(partial);
+          },
+        },
+        () => partialWarnings(missing),
+      ),
+    );
+    return markdown(found, headers);
+  }
+
   /** What is found, and the headers that say what is missing: none where nothing is. */
   async find<T>(
     signal: AbortSignal,

@@ -33,6 +33,7 @@ function routesOf(handles: Readonly<Record<string, Handle>>): Route[] {
   const ids = [
     'searchTraces',
     'getStory',
+    'compareTraces',
     'listChanges',
     'explainIncident',
     'listAttributes',
@@ -83,7 +84,6 @@ async function start(
   const log = pino({ level: 'silent' });
   const route = await mcpRoute({
     routes: routesOf(handles),
-    compare: (a, b, rows) => Promise.resolve(`${a} ${b} ${rows}`),
     version: '1.2.3',
     log,
     registry,
@@ -173,6 +173,7 @@ describe('the tools', () => {
     const names = [
       'searchTraces',
       'getStory',
+      'compareTraces',
       'listChanges',
       'explainIncident',
       'listAttributes',
@@ -191,6 +192,8 @@ describe('the tools', () => {
       maxDuration: null,
     });
     await called(client, 'story', { traceId: 'a/b' });
+    await called(client, 'compare', { traceId: 'a', with: 'b', rows: 7 });
+    await called(client, 'compare', { traceId: 'a' });
     await called(client, 'changes', { from: '1h' });
     await called(client, 'explain', { from: '15m' });
     await called(client, 'explain', { from: '2h', to: '1h', baselineFrom: '1d', baselineTo: '3h' });
@@ -205,6 +208,8 @@ describe('the tools', () => {
         'text/markdown',
       ],
       ['getStory', { traceId: 'a%2Fb', spans: '1' }, [], null, 'text/markdown'],
+      ['compareTraces', { traceId: 'a', with: 'b', rows: '7' }, [], null, 'text/markdown'],
+      ['compareTraces', { traceId: 'a', with: 'typical', rows: '20' }, [], null, 'text/markdown'],
       ['listChanges', { from: ns(1), limit: '5' }, [], null, 'text/markdown'],
       [
         'explainIncident',
@@ -229,10 +234,6 @@ describe('the tools', () => {
       ['listAttributes', { prefix: 'http.', limit: '20' }, [], null, 'text/markdown'],
       ['listAttributeValues', { key: 'http.route', limit: '3' }, [], null, 'text/markdown'],
     ]);
-    const ids = ['5b8efff798038103d269b633813fc60c', 'd269b633813fc60c'];
-    expect((await called(client, 'compare', { traceIdA: ids[0], traceIdB: ids[1], rows: 7 })).text).toBe(
-      `${ids[0]} 0000000000000000${ids[1]} 7`,
-    );
   });
 
   it.each([
@@ -247,7 +248,8 @@ describe('the tools', () => {
     ['story', {}, 'traceId'],
     ['story', { traceId: '' }, 'traceId'],
     ['explain', {}, 'from'],
-    ['compare', { traceIdA: 'x', traceIdB: '5b8efff798038103d269b633813fc60c' }, 'traceIdA'],
+    ['compare', { with: '5b8efff798038103d269b633813fc60c' }, 'traceId'],
+    ['compare', { traceId: 'x', rows: 201 }, 'rows'],
   ])('say what is wrong with arguments, as an answer that an agent reads: %s %j', async (name, given, named) => {
     const { connect, registry } = await start();
     const { text, isError } = await called(await connect(), name, given);

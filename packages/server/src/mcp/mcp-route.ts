@@ -3,7 +3,6 @@ import type { CallToolResult, McpHttpHandler, Server } from '@modelcontextprotoc
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { asProblem, isTimeout } from '../api/as-problem.ts';
-import type { CompareStored } from '../api/comparison-report.ts';
 import { Problem } from '../http/problem.ts';
 import { route, type Route } from '../http/route.ts';
 import type { ApiResponse } from '../http/response.ts';
@@ -14,12 +13,11 @@ import { McpMetrics, type CallOutcome } from './mcp-metrics.ts';
 import { readMessage } from './read-message.ts';
 import { RouteAsker, type AskedBy } from './route-asker.ts';
 import { ToolProblem } from './tool-problem.ts';
-import { toolsFor, type Tool } from './tools.ts';
+import { agentTools, type Tool } from './tools.ts';
 
 export interface McpRouteOptions {
   /** Those of the API. */
   readonly routes: readonly Route[];
-  readonly compare: CompareStored;
   readonly version: string;
   readonly log: Logger;
   readonly registry: Registry;
@@ -52,7 +50,7 @@ const loadLibrary = () => import('@modelcontextprotocol/server');
 export async function mcpRoute(options: McpRouteOptions): Promise<Route> {
   const { version, log, registry, limits, retryAfterMs, now } = options;
   const { createMcpHandler, Server, ProtocolError, INVALID_PARAMS } = await loadLibrary();
-  const tools = new Map(toolsFor(options.compare).map((tool) => [tool.name, tool]));
+  const tools = new Map(agentTools().map((tool) => [tool.name, tool]));
   const routes = new Map(options.routes.map((one) => [one.operationId, one]));
   const metrics = new McpMetrics(registry, [...tools.keys()]);
   const limitCounter = new LimitCounter(registry);
@@ -202,6 +200,7 @@ function messageOf(error: unknown, retryAfterMs: number): string {
 
 const NEXT_STEPS: Readonly<Record<string, string>> = {
   trace_not_found: '`search` lists what is stored',
+  root_not_found: 'name one to compare it `with`',
   invalid_trace_id: '`search` lists traces with their IDs',
   too_many_queries: 'ask again in a few seconds',
   store_unavailable: 'ask again in a few seconds',

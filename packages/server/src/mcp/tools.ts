@@ -1,7 +1,6 @@
 import { Type, type Static, type TSchema } from '@sinclair/typebox';
-import { parseTraceId, TRACE_ID_ACCEPTED, writeTag } from '@throughline/trace/client';
+import { writeTag } from '@throughline/trace/client';
 import type { AttributesResponse, AttributeValuesResponse } from '@throughline/trace/client';
-import type { CompareStored } from '../api/comparison-report.ts';
 import { MILLISECONDS_ACCEPTED, parseMilliseconds, parseWhen, WHEN_ACCEPTED } from '../http/parse-when.ts';
 import { JsonChecker, notAccepted } from '../schema/json-checker.ts';
 import { closed, described, members, oneOf } from '../schema/json-schema.ts';
@@ -62,7 +61,7 @@ const baseline = {
 };
 
 /** The six tools. */
-export function toolsFor(compare: CompareStored): Tool[] {
+export function agentTools(): Tool[] {
   return [
     tool({
       name: 'changes',
@@ -166,17 +165,17 @@ export function toolsFor(compare: CompareStored): Tool[] {
       name: 'compare',
       title: 'Compare two traces',
       description:
-        'What differs between two traces of one kind, such as a slow one and a usual one: calls that only one makes, ' +
-        'that take longer, are made more often or fail.',
+        'What sets a trace apart from another one of its kind, or from the typical one of the day before: calls that only ' +
+        'one makes, that take longer, are made more often or fail.',
       inputSchema: closed({
-        traceIdA: traceId('The usual one.'),
-        traceIdB: traceId('The one that is looked into.'),
+        traceId: traceId('The trace that is looked into.'),
+        with: optional('The ID of the one to compare it with; the typical one.'),
         rows: Type.Optional(
           Type.Integer({ minimum: 1, maximum: 200, default: COMPARE_ROWS, description: `Rows; ${COMPARE_ROWS}.` }),
         ),
       }),
-      answer: ({ traceIdA, traceIdB, rows = COMPARE_ROWS }, asker) =>
-        compare(readTraceId('traceIdA', traceIdA), readTraceId('traceIdB', traceIdB), rows, asker.by.signal),
+      answer: ({ traceId: id, with: other = 'typical', rows = COMPARE_ROWS }, asker) =>
+        asker.markdown('compareTraces', { path: { traceId: id }, query: { with: other, rows } }),
     }),
     tool({
       name: 'attributes',
@@ -237,12 +236,6 @@ function durationOf(name: string, text: string | undefined): number | undefined 
   const milliseconds = parseMilliseconds(text);
   if (milliseconds === null) throw new ToolProblem(notAccepted(name, text, MILLISECONDS_ACCEPTED));
   return milliseconds;
-}
-
-function readTraceId(name: string, text: string): string {
-  const id = parseTraceId(text);
-  if (id === null) throw new ToolProblem(notAccepted(name, text, TRACE_ID_ACCEPTED));
-  return id;
 }
 
 /** Whether a report lists anything. */

@@ -1,17 +1,21 @@
 import {
+  compareTraces,
   describeComparison,
   similarTraces,
+  tellStory,
   traceFromOtlp,
   typicalTrace,
   type ComparisonReport,
   type SimilarTrace,
   type Trace,
 } from '@throughline/trace';
+import { comparisonMarkdown } from '../terminal/write-comparison.ts';
 import { assembleTrace, assembleTraces, type TraceRows } from './trace.ts';
 
 /** What can be asked of several traces together, with their rows as the engine answers them. */
 export type SeveralJob =
   | { readonly query: 'compare'; readonly a: TraceRows; readonly b: TraceRows }
+  | ComparisonMarkdownJob
   | { readonly query: 'typical'; readonly trace: TraceRows; readonly others: readonly Uint8Array[] }
   | {
       readonly query: 'similar';
@@ -20,8 +24,18 @@ export type SeveralJob =
       readonly limit: number;
     };
 
+export interface ComparisonMarkdownJob {
+  readonly query: 'comparison-markdown';
+  readonly a: TraceRows;
+  readonly b: TraceRows;
+  readonly rowsMax: number;
+  /** What a reader must know before believing the rest. */
+  readonly warnings: readonly string[];
+}
+
 export interface SeveralResults {
   readonly compare: ComparisonReport;
+  readonly 'comparison-markdown': string;
   readonly typical: OfOthers<{ readonly comparison: ComparisonReport | null }>;
   readonly similar: OfOthers<{ readonly traces: readonly SimilarTrace[] }>;
 }
@@ -39,6 +53,7 @@ export function resultOfSeveral<J extends SeveralJob>(job: J): SeveralResults[J[
 
 function resultOf(job: SeveralJob): SeveralResults[SeveralJob['query']] {
   if (job.query === 'compare') return compare(readOf(job.a), readOf(job.b));
+  if (job.query === 'comparison-markdown') return compareInMarkdown(job);
   const own = readOf(job.trace);
   const others = Array.from(assembleTraces(job.others).values(), (data) => traceFromOtlp(data));
   const comparedCount = others.length;
@@ -52,7 +67,7 @@ function resultOf(job: SeveralJob): SeveralResults[SeveralJob['query']] {
 
 /** The bytes of the rows. */
 export function bytesOfSeveral(job: SeveralJob): readonly Uint8Array[] {
-  return job.query === 'compare' ? [...job.a.answers, ...job.b.answers] : [...job.trace.answers, ...job.others];
+  return 'a' in job ? [...job.a.answers, ...job.b.answers] : [...job.trace.answers, ...job.others];
 }
 
 interface ReadTrace {
@@ -68,4 +83,15 @@ function readOf(rows: TraceRows): ReadTrace {
 
 function compare(a: ReadTrace, b: ReadTrace): ComparisonReport {
   return describeComparison(a.trace, b.trace, { spansInTraceA: a.spansInTrace, spansInTraceB: b.spansInTrace });
+}
+
+const MARKDOWN_WIDTH = 100;
+
+function compareInMarkdown({ a, b, rowsMax, warnings }: ComparisonMarkdownJob): string {
+  const [one, other] = [a, b].map((rows) => {
+    const { trace, spansInTrace } = readOf(rows);
+    return { trace, story: tellStory(trace, spansInTrace === 0 ? {} : { spansInTrace }), warnings: [] };
+  });
+  const comparison = compareTraces(one!.trace, other!.trace);
+  return comparisonMarkdown(comparison, one!, { ...other!, warnings }, rowsMax, MARKDOWN_WIDTH);
 }

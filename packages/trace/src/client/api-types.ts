@@ -423,7 +423,7 @@ export type SamplingReason = 'default' | 'fixed' | 'target' | 'errors';
 /**
  * Two traces of one kind, path by path.
  *
- * Returned by `GET /api/v1/traces/{traceId}/compare?with`.
+ * Returned by `GET /api/v1/traces/{traceId}/compare?with&rows`.
  */
 export interface ComparisonResponse {
   /** The trace that the other one is compared with. */
