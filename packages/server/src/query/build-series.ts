@@ -94,7 +94,7 @@ function stepOf(row: JsonRow, { fromSecond, stepSeconds }: SeriesQuery, weigh: W
  * requests: then some processes report no counts, or ended before they reported their last. Counts of single messages
  * fall to the minutes on both sides of their end by time, and may be off by chance there.
  */
-function requestMetricsApply(counted: number, { count, variance }: Weighed): boolean {
+export function requestMetricsApply(counted: number, { count, variance }: Weighed): boolean {
   return counted > 0 && count - 4 * Math.sqrt(variance) <= counted + Math.sqrt(counted);
 }
 

@@ -54,7 +54,7 @@ LIMIT ${rowsMax}`;
  * Where requests are read from: rows with a service_name, an operation, a time, whether they failed, and a bucket of
  * durations.
  */
-interface RequestTable {
+export interface RequestTable {
   readonly from: string;
   readonly conditions: readonly string[];
   readonly isError: string;
@@ -103,7 +103,7 @@ function unionOf(
   keys: readonly ('service_name' | 'grouped' | 'slot')[],
   values: (table: RequestTable) => string,
 ): string {
-  return tablesOf(tables, view, query)
+  return requestTables(tables, view, query)
     .map((table) => {
       const key = {
         service_name: `${dictionary(table, 'service_name')} AS service_name`,
@@ -126,7 +126,8 @@ function dictionary({ rows }: RequestTable, column: string): string {
   return rows === null ? `toLowCardinality(${column})` : column;
 }
 
-function tablesOf(tables: Tables, view: SpanView, query: SeriesQuery): RequestTable[] {
+/** Which tables hold the requests of the query: those of minutes or hours, and what is not counted in them yet. */
+export function requestTables(tables: Tables, view: SpanView, query: SeriesQuery): RequestTable[] {
   const { stepSeconds, fromSecond, toSecond } = query;
   const ofSpans = { isError: 'is_error = 1', rows: 'spans', weight: 'weight', conditions: [] };
   const unit = stepSeconds % 3_600 === 0 ? '1h' : stepSeconds % 60 === 0 ? '1m' : null;
