@@ -23,6 +23,9 @@ const serverRooms: Record<string, readonly string[]> = {
   cli: [
     'server.ts',
     'terminal',
+    'alerts',
+    'alerts/channels',
+    'alerts/rules',
     'config',
     'spool',
     'moving',
@@ -46,6 +49,7 @@ const serverRooms: Record<string, readonly string[]> = {
     'receivers/otlp',
     'receivers/otlp-http',
     'api',
+    'alerts',
     'ingest',
     'insight',
     'mcp',
@@ -76,6 +80,7 @@ const serverRooms: Record<string, readonly string[]> = {
   config: [
     'receivers/limits.ts',
     'mcp',
+    'alerts',
     'api',
     'maintenance',
     'ingest',
@@ -161,6 +166,7 @@ const serverRooms: Record<string, readonly string[]> = {
   // What agents ask, of the routes of the API.
   mcp: ['api', 'terminal', 'http', 'schema', 'closest.ts', 'limit-counter.ts'],
   api: [
+    'alerts',
     'insight',
     'query',
     'terminal',
@@ -172,6 +178,22 @@ const serverRooms: Record<string, readonly string[]> = {
     'limiter.ts',
     'register-gauge.ts',
   ],
+  // Rules, evaluated and told.
+  alerts: [
+    'alerts/channels',
+    'alerts/rules',
+    'insight',
+    'query',
+    'storage',
+    'jobs',
+    'durable-file.ts',
+    'limit-counter.ts',
+    'quantity-text.ts',
+    'register-gauge.ts',
+    'reread-file.ts',
+  ],
+  'alerts/channels': ['alerts/rules'],
+  'alerts/rules': ['closest.ts', 'without-passwords.ts'],
   'readiness.ts': ['spool', 'storage', 'storage/damage', 'count-of.ts', 'without-passwords.ts'],
   ingest: ['columns', 'spool', 'storage', 'storage/retention', 'durable-file.ts', 'limit-counter.ts'],
   counts: [
@@ -191,7 +213,7 @@ const serverRooms: Record<string, readonly string[]> = {
   insight: ['query', 'storage', 'answer-jobs.ts', 'job-thread.ts'],
   query: ['terminal', 'storage', 'storage/rollups', 'answer-jobs.ts', 'job-thread.ts', 'limiter.ts'],
   // Text for a screen, and as Markdown for whoever prefers it to JSON; nothing of a collector.
-  terminal: [],
+  terminal: ['quantity-text.ts'],
   sampling: ['exchange', 'http', 'jobs', 'schema', 'durable-file.ts', 'register-gauge.ts', 'without-passwords.ts'],
   // The message of the SDK: its types, and its reader.
   exchange: ['schema'],
@@ -213,6 +235,7 @@ const serverRooms: Record<string, readonly string[]> = {
     'limit-counter.ts',
     'limiter.ts',
     'register-gauge.ts',
+    'reread-file.ts',
   ],
   columns: ['storage', 'storage/rollups', 'count-of.ts'],
   'storage/definitions': [
@@ -248,7 +271,9 @@ const serverRooms: Record<string, readonly string[]> = {
   'count-of.ts': [],
   'limit-counter.ts': [],
   'limiter.ts': [],
+  'quantity-text.ts': [],
   'register-gauge.ts': [],
+  'reread-file.ts': [],
   'version.ts': [],
   'without-passwords.ts': [],
 };

@@ -327,6 +327,7 @@ describe('a collector with the embedded store', () => {
       '/api/v1/traces/{traceId}/similar',
       '/api/v1/errors',
       '/api/v1/attributes/apart',
+      '/api/v1/alerts',
       '/api/v1/changes',
       '/api/v1/incidents/explain',
       '/api/v1/sampling',
@@ -384,6 +385,7 @@ describe('a collector with the embedded store', () => {
     // A client that somebody has generated calls them by these names.
     expect(Object.fromEntries(ids)).toEqual({
       getEndpoints: 'get /api/v1/endpoints',
+      listAlerts: 'get /api/v1/alerts',
       listServices: 'get /api/v1/services',
       listOperationsOfService: 'get /api/v1/services/{service}/operations',
       listOperations: 'get /api/v1/operations',

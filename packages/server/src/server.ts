@@ -1,4 +1,3 @@
-import type { AddressInfo } from 'node:net';
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +5,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
+import { Alerts } from './alerts/alerts.ts';
+import { Evaluator } from './alerts/evaluator.ts';
+import { Notifier } from './alerts/notifier.ts';
+import { RuleFile } from './alerts/rule-file.ts';
+import { StateFile } from './alerts/state-file.ts';
+import { StateTable } from './alerts/state-table.ts';
+import { alertsRoute } from './api/alerts-route.ts';
 import { healthRoutes } from './api/health-routes.ts';
 import { ApiServer } from './api/api-server.ts';
 import { errorRoutes } from './api/error-routes.ts';
@@ -114,6 +120,10 @@ export interface ServerOptions {
   readonly bodyWorkerPath?: URL;
   /** The built program of the thread that works on many traces; the one that is shipped by default. */
   readonly insightWorkerPath?: URL;
+  /** Milliseconds since the epoch, for alerts alone; the time by default. */
+  readonly alertClock?: () => number;
+  /** Where alerts look for secrets; the environment by default. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
 /**
@@ -130,6 +140,7 @@ const STOP_ORDER = [
   'loader',
   'damage',
   'maintenance',
+  'alerts',
   'rollups',
   'retention',
   'api',
@@ -145,6 +156,9 @@ const ROLLUPS_STOP_TIMEOUT_MS = 500;
 
 /** How long a day may take to be dropped when the collector stops; the next start goes on with it. */
 const RETENTION_STOP_TIMEOUT_MS = 500;
+
+/** How long alerts may take to save what they know when the collector stops. */
+const ALERTS_STOP_TIMEOUT_MS = 500;
 
 /** So often what is noted in the store and over is deleted, which makes room for hundreds of notes. */
 const OLD_NOTES_MS = 3_600_000;
@@ -172,6 +186,7 @@ interface Scope {
   readonly jobs: Jobs;
   readonly access: AccessCheck;
   readonly hostNames: readonly string[];
+  readonly alertFile: RuleFile;
   /** What is there once the store is open. */
   readonly later: {
     fresh: FreshSpans | null;
@@ -192,10 +207,10 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     const ingestion = await openIngestion(scope);
     const receivers = await openReceivers(scope, ingestion);
     const store = createStore(scope, ingestion);
-    const uiAddress = await openApi(scope, ingestion, receivers, store);
+    const { uiAddress, alerts } = await openApi(scope, ingestion, receivers, store);
     const { engine, admission } = store;
     shutdown.register('engine', () => engine.close());
-    const ready = openStore(scope, ingestion, store);
+    const ready = openStore(scope, ingestion, store, alerts);
     // Whoever awaits `ready` hears of a failure; one who does not must not crash by it.
     ready.catch(() => {});
     // What still opens the store has ended before another collector may have it.
@@ -233,6 +248,7 @@ async function openScope(
   const limitCounter = new LimitCounter(registry);
   limitCounter.declare(LIMIT_SETTINGS.filter(countsHits).map(({ key }) => key));
   const { limits } = config;
+  const alertFile = new RuleFile(config.alertsFile, limits.alerts.rulesMax, log);
   const dataDirectory = await openDataDirectory(config.dataDirectory, { log });
   shutdown.register('dataDirectory', () => dataDirectory.release());
   const leasing = new AbortController();
@@ -295,6 +311,7 @@ async function openScope(
     jobs,
     access: allowAll,
     hostNames: ownHostNames(config),
+    alertFile,
     later,
   };
 }
@@ -490,18 +507,35 @@ function createStore(scope: Scope, { visibility, time, notedDays, hasBacklog }: 
       notedDays.note(days);
     },
   });
-  return { storeCheck, beforeMigration, admission, damage, engine, isOwnStore, gate, writable, query, retention };
+  // Of several collectors the next one goes on with what this one knows; tables that are not ours to make are not made.
+  const alertStates =
+    engine instanceof ClusterEngine && config.storeSchema === 'managed'
+      ? new StateTable(underLease(underLease(engine.forJobs, lease), scope.leading))
+      : new StateFile(join(dataDirectory.path, 'alerts', 'states.json'));
+  return {
+    storeCheck,
+    beforeMigration,
+    admission,
+    damage,
+    engine,
+    isOwnStore,
+    gate,
+    writable,
+    query,
+    retention,
+    alertStates,
+  };
 }
 
 /** Serves the UI and the API. */
-async function openApi(scope: Scope, ingestion: Ingestion, receivers: Receivers, store: Store): Promise<AddressInfo> {
+async function openApi(scope: Scope, ingestion: Ingestion, receivers: Receivers, store: Store) {
   const { config, log, options, registry, limitCounter, shutdown, dataDirectory, lease, access, hostNames, later } =
     scope;
-  const { fleet } = scope;
+  const { fleet, leading, alertFile } = scope;
   const { limits, retentionDays, retentionDiskShare } = config;
   const { spool, time, ingest, counts, sampling } = ingestion;
   const { formats, otlpHttpAddress, otlpGrpcAddress } = receivers;
-  const { damage, engine, isOwnStore, gate, query, retention } = store;
+  const { damage, engine, isOwnStore, gate, query, retention, alertStates } = store;
   const collectorReadiness = (): Readiness =>
     readiness({
       engine: later.isOpen || engine.state.kind !== 'ready' ? engine.state : { kind: 'starting' },
@@ -556,11 +590,35 @@ async function openApi(scope: Scope, ingestion: Ingestion, receivers: Receivers,
     registry,
     shardsAway: () => (engine instanceof ClusterEngine ? engine.shardsAway : 0),
   });
+  const headlines = new Headlines(limits.query, traceReader);
+  const now = options.alertClock ?? Date.now;
+  let ownUrl = '';
+  const alerts = new Alerts({
+    file: alertFile,
+    evaluator: new Evaluator({
+      query,
+      windows,
+      headlines,
+      countedUntil: () => counts.countedUntil(),
+      resolveWindowMs: limits.alerts.resolveWindowMs,
+    }),
+    notifier: new Notifier({ env: options.env ?? process.env, limits: limits.alerts, log, registry, now }),
+    states: alertStates,
+    term: () => leading.term,
+    listeningSinceMs: fleet === null ? now() : 0,
+    storedUntil: async () => (fleet === null ? later.storedUntil() : await fleet.storedUntil()),
+    publicUrl: () => (config.publicUrl === '' ? ownUrl : config.publicUrl),
+    limits: limits.alerts,
+    log,
+    registry,
+    limitCounter,
+    now,
+  });
   const ofApi = [
     ...apiRoutes({
       answers,
       traceReader,
-      headlines: new Headlines(limits.query, traceReader),
+      headlines,
       samplingReasonOf: (span) => reasonFor(sampling.controller, span),
       countedUntil: () => counts.countedUntil(),
       registry,
@@ -570,6 +628,7 @@ async function openApi(scope: Scope, ingestion: Ingestion, receivers: Receivers,
     ...compareRoutes({ answers, traceReader, registry }),
     ...errorRoutes({ answers, errors, now: Date.now }),
     ...apartRoutes({ answers, apart, bytesMax: limits.insight.requestBytesMax }),
+    alertsRoute(alerts, alertFile),
     ...insightRoutes({ answers, windows, now: Date.now, bytesMax: limits.insight.requestBytesMax }),
   ];
   const routes = [
@@ -600,6 +659,7 @@ async function openApi(scope: Scope, ingestion: Ingestion, receivers: Receivers,
     limits: limits.http,
   });
   const uiAddress = await listen(api, config, 'httpPort');
+  ownUrl = urlOf(config.host, uiAddress.port) + config.basePath;
   shutdown.register('api', async () => {
     await api.close(limits.http.closeTimeoutMs);
     await Promise.all([traceReader.close(), insightThread.close()]);
@@ -609,7 +669,7 @@ async function openApi(scope: Scope, ingestion: Ingestion, receivers: Receivers,
     'OTLP/HTTP': otlpHttpAddress.port,
     'UI and API': uiAddress.port,
   });
-  return uiAddress;
+  return { uiAddress, alerts };
 }
 
 /** What agents ask, of the routes of the API. */
@@ -620,7 +680,7 @@ function openMcp({ config, log, registry }: Scope, routes: readonly Route[]): Pr
 }
 
 /** Opens the store, and begins what works on it. */
-async function openStore(scope: Scope, ingestion: Ingestion, store: Store): Promise<void> {
+async function openStore(scope: Scope, ingestion: Ingestion, store: Store, alerts: Alerts): Promise<void> {
   const { config, log, registry, shutdown, dataDirectory, jobs, fleet, lease, leading, later } = scope;
   const { limits } = config;
   const { arrivals, visibility, spool, counts } = ingestion;
@@ -701,6 +761,10 @@ async function openStore(scope: Scope, ingestion: Ingestion, store: Store): Prom
   const deleting = [jobs.start(retention.job)];
   if (!isOwnStore) deleting.push(jobs.start({ ...oldNotes, run: () => forgetOldNotes(forJobs) }));
   shutdown.register('retention', () => Promise.all(deleting.map((job) => job.stop(RETENTION_STOP_TIMEOUT_MS))));
+  const notifying = jobs.start(alerts.notificationJob);
+  alerts.onWaiting(() => notifying.wake());
+  const alerting = [notifying, jobs.start(alerts.evaluationJob)];
+  shutdown.register('alerts', () => Promise.all(alerting.map((job) => job.stop(ALERTS_STOP_TIMEOUT_MS))));
   log.info({ dataDirectory: config.dataDirectory }, 'ready');
 }
 

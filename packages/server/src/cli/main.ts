@@ -65,6 +65,10 @@ const COMMANDS: Readonly<Record<string, { summary: string; run: (args: string[])
     summary: 'Compare an incident with a time when all was well',
     run: async (args) => (await import('./explain.ts')).runExplain(args),
   },
+  alerts: {
+    summary: 'Check a file of alerts, try its channels, or list the alerts of a collector',
+    run: async (args) => (await import('./alerts.ts')).runAlerts(args),
+  },
   demo: {
     summary: 'See a slow request across four real services',
     run: async (args) => (await import('./demo.ts')).runDemo(args),

@@ -1,3 +1,4 @@
+import { AlertRulesError } from '../alerts/rules/read-rules.ts';
 import { ConfigError } from '../config/setting.ts';
 import { oneLine } from './one-line.ts';
 
@@ -10,7 +11,7 @@ const INTERRUPTED = 130;
 /** One line to standard error, such as `throughline up: --http-port: got "x", …`. Returns the exit code. */
 export function reportFailure(command: string, error: unknown): number {
   process.stderr.write(`throughline ${command}: ${oneLine(error)}\n`);
-  return error instanceof ConfigError ? USAGE_ERROR : 1;
+  return error instanceof ConfigError || error instanceof AlertRulesError ? USAGE_ERROR : 1;
 }
 
 /** Says in one line what became of the work. Returns the exit code. */

@@ -92,6 +92,8 @@ const WRONG_CONFIGS: readonly (readonly [args: readonly string[], env?: Record<s
   [['--store', 'https://host', '--store-cert-file', '/run/client.pem']],
   [['--store', 'https://host', '--store-key-file', '/run/client.key']],
   [['--store', 'http://host', '--store-cert-file', '/run/client.pem', '--store-key-file', '/run/client.key']],
+  [['--public-url', 'tools.example']],
+  [['--public-url', 'https://ann:p4ss@tools.example/?a=b']],
 ];
 
 /** Configuration files that are wrong, and how the message is known. */
@@ -322,6 +324,8 @@ const NEEDED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 /** What is not a number in its default plus one. */
 const GIVEN: Readonly<Record<string, string>> = {
   host: '127.0.0.2',
+  'alerts.file': '/tmp/alerts.yaml',
+  publicUrl: 'https://tools.example/tracing',
   'otlpGrpc.port': '3',
   'otlpHttp.port': '1',
   'http.port': '2',

@@ -109,6 +109,7 @@ const ORDERED: readonly Order[] = [
   { less: 'engine.mergeLookIntervalMs', more: 'engine.replacedPartsMs' },
   { less: 'engine.mergePauseMs', more: 'engine.mergePauseMsMax' },
   { less: 'cluster.leaseRenewMs', more: 'cluster.leaseMs' },
+  { less: 'alerts.retryDelayMs', more: 'alerts.retryDelayMsMax' },
   ...(['embedded', 'cluster'] as const).flatMap((store) => {
     const group = store === 'embedded' ? 'engine' : 'cluster';
     return [

@@ -626,6 +626,64 @@ export const LIMIT_BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyo
     requestBytesMax: [KIB, MIB, 'Size of a request of an agent; a larger one gets 413'],
     answerCharactersMax: [1_000, 1_000_000, 'Characters of an answer to an agent; a longer one is cut, and says so'],
   },
+  alerts: {
+    rulesMax: [1, 10_000, 'Rules in the file of alerts; a file with more is rejected', null],
+    intervalMs: [
+      100,
+      10 * MINUTE,
+      'Interval at which the collector looks whether alerts have to be evaluated, and whether their file has changed',
+      null,
+    ],
+    delayMs: [
+      0,
+      HOUR,
+      'Time after the end of a minute after which alerts evaluate it; later spans are missing in it',
+      null,
+    ],
+    waitMs: [
+      0,
+      24 * HOUR,
+      'Further time that an evaluation waits for acknowledged spans that are not stored yet; then it is left out',
+      'throughline_alert_evaluations_total{outcome="behind"}',
+    ],
+    evaluationTimeoutMs: [
+      100,
+      HOUR,
+      'Timeout of the evaluation of one alert rule',
+      'throughline_alert_evaluations_total{outcome="failed"}',
+    ],
+    resolveWindowMs: [
+      MINUTE,
+      720 * HOUR,
+      'Time that is looked at as a whole before a firing rule resolves whose windows have too few requests each',
+      null,
+    ],
+    notificationsMax: [1, 100_000, 'Notifications in the queue; beyond it the oldest is dropped'],
+    attemptsMax: [
+      1,
+      1_000,
+      'Attempts to deliver a notification; then it is dropped',
+      'throughline_alert_notifications_total{outcome="dropped"}',
+    ],
+    retryDelayMs: [
+      10,
+      HOUR,
+      'Delay before a notification is retried; it doubles with each attempt',
+      'throughline_alert_notifications_total{outcome="retried"}',
+    ],
+    retryDelayMsMax: [
+      10,
+      24 * HOUR,
+      'Longest delay before a notification is retried, also where the receiver asks for a longer one',
+      'throughline_alert_notifications_total{outcome="retried"}',
+    ],
+    sendTimeoutMs: [
+      100,
+      10 * MINUTE,
+      'Timeout of one attempt to deliver a notification',
+      'throughline_alert_notifications_total{outcome="retried"}',
+    ],
+  },
   http: {
     concurrentQueries: [1, 64, 'Concurrent queries over the API; further ones wait', 'throughline_api_queries_waiting'],
     queuedQueriesMax: [

@@ -1,3 +1,4 @@
+import { ALERT_LIMITS, type AlertLimits } from '../alerts/limits.ts';
 import { API_LIMITS, type ApiLimits } from '../api/limits.ts';
 import { COUNTS_LIMITS, type CountsLimits } from '../counts/limits.ts';
 import {
@@ -53,6 +54,7 @@ export interface Limits {
   readonly query: QueryLimits;
   readonly insight: InsightLimits;
   readonly mcp: McpLimits;
+  readonly alerts: AlertLimits;
   /** Of the UI and the API. */
   readonly http: ApiLimits;
 }
@@ -76,5 +78,6 @@ export const DEFAULT_LIMITS: Limits = {
   query: QUERY_LIMITS,
   insight: INSIGHT_LIMITS,
   mcp: MCP_LIMITS,
+  alerts: ALERT_LIMITS,
   http: API_LIMITS,
 };

@@ -49,6 +49,10 @@ export interface Settings {
   readonly noAuth: boolean;
   /** Whether agents may ask over the Model Context Protocol, on the port of the API. */
   readonly mcp: boolean;
+  /** Absolute; the file with the rules of alerts, '' for none. Read again when it changes. */
+  readonly alertsFile: string;
+  /** Where people reach the UI, without a slash at its end; '' for the collector's own address. */
+  readonly publicUrl: string;
   readonly logLevel: LogLevel;
   /** `auto` is text on a terminal and JSON elsewhere. */
   readonly logFormat: LogFormat;
@@ -254,6 +258,22 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     flag: '--mcp',
     env: 'THROUGHLINE_MCP',
   },
+  alertsFile: setting(
+    'alerts.file',
+    'File with the rules of alerts and whom they notify; read again when it changes',
+    { value: 'FILE', accepted: 'the path of a YAML file', parse: parseFile },
+    () => '',
+  ),
+  publicUrl: setting(
+    'publicUrl',
+    'URL under which people reach the UI, for links in notifications',
+    {
+      value: 'URL',
+      accepted: 'an http or https URL such as https://tools.example/tracing, without user, password and query',
+      parse: parsePublicUrl,
+    },
+    () => '',
+  ),
   logLevel: setting(
     'logLevel',
     'Minimum log level (standard error)',
@@ -305,6 +325,15 @@ function parseBasePath(text: string): string | undefined {
 function parseOrigin(text: string): string | undefined {
   if (text === '*') return text;
   return /^[a-z][a-z0-9+.-]*:\/\/(?:\*\.)?[^\s/?#@,*]+$/i.test(text) ? text.toLowerCase() : undefined;
+}
+
+/** Without a slash at its end. */
+function parsePublicUrl(text: string): string | undefined {
+  if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) return undefined;
+  const { origin, pathname, search, hash, username, password } = new URL(text);
+  return search === '' && hash === '' && username === '' && password === ''
+    ? `${origin}${pathname.replace(/\/+$/, '')}`
+    : undefined;
 }
 
 function parseFile(text: string): string | undefined {

@@ -24,6 +24,7 @@ export const TABLE_NAMES = [
   'store_id',
   'collector_leases',
   'collectors',
+  'alert_states',
 ] as const;
 
 export type TableName = (typeof TABLE_NAMES)[number];

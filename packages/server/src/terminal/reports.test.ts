@@ -1,5 +1,5 @@
 import { compareTraces, tellStory, traceFromOtlp, type TracesData } from '@throughline/trace';
-import type { ChangesResponse, TraceSummary } from '@throughline/trace/client';
+import type { AlertRuleStatus, AlertsResponse, ChangesResponse, TraceSummary } from '@throughline/trace/client';
 import { readFileSync } from 'node:fs';
 import { marked, type Tokens } from 'marked';
 import stringWidth from 'string-width';
@@ -12,6 +12,7 @@ import { writeErrorGroups } from './write-error-groups.ts';
 import { attributesMarkdown, attributeValuesMarkdown } from './write-attributes.ts';
 import { changesMarkdown, explainMarkdown, writeChanges, writeExplain } from './write-changes.ts';
 import { comparisonMarkdown, writeComparison } from './write-comparison.ts';
+import { writeAlerts } from './write-alerts.ts';
 import { writeErrors } from './write-errors.ts';
 import { searchMarkdown, writeSearch } from './write-search.ts';
 import { traceMarkdown, type TraceReport, whyMarkdown, writeTrace, writeWhy } from './write-trace.ts';
@@ -273,6 +274,98 @@ const windows = [
   { fromUnixNano: '1795388400000000000', toUnixNano: '1795392000000000000' },
 ] as const;
 
+const alertRule = (plan: Partial<AlertRuleStatus>): AlertRuleStatus => ({
+  name: 'checkout fails',
+  watch: 'errors',
+  severity: 'critical',
+  service: 'checkout',
+  operation: 'POST /pay',
+  kind: null,
+  attributes: {},
+  limit: { direction: 'above', value: 0.02 },
+  unit: 'share',
+  quantile: null,
+  windowSeconds: 300,
+  forSeconds: 120,
+  confidence: 0.99,
+  notify: ['ops'],
+  silencedUntil: null,
+  state: 'ok',
+  since: '2026-11-22T20:00:00.000Z',
+  evaluatedAt: '2026-11-23T00:09:00.000Z',
+  verdict: 'within',
+  problem: null,
+  value: 0.001,
+  lower: 0,
+  upper: 0.009,
+  requests: 812.3,
+  dedupKey: null,
+  notifiedAt: null,
+  ...plan,
+});
+
+const alerts: AlertsResponse = {
+  file: '/etc/throughline/alerts.yaml',
+  problem: null,
+  rules: [
+    alertRule({}),
+    alertRule({
+      name: `checkout is slow ${'very '.repeat(30)}`,
+      watch: 'latency',
+      unit: 'ns',
+      quantile: 0.95,
+      operation: null,
+      kind: 'server',
+      attributes: { tenant: 'acme\u001b[31m' },
+      limit: { direction: 'above', value: 5e8 },
+      state: 'firing',
+      since: '2026-11-23T00:05:00.000Z',
+      verdict: 'beyond',
+      value: 8.1e8,
+      lower: 6.4e8,
+      upper: null,
+      silencedUntil: '2026-11-24T00:00:00.000Z',
+    }),
+    alertRule({
+      name: 'quiet',
+      watch: 'rate',
+      unit: 'requestsPerSecond',
+      limit: { direction: 'below', value: 0.5 },
+      state: 'pending',
+      since: '2026-11-23T00:09:00.000Z',
+      verdict: null,
+      problem: 'the store does not answer',
+      value: 0,
+      upper: 0.02,
+      requests: 0,
+    }),
+    alertRule({
+      name: 'anything',
+      watch: 'unusual',
+      unit: 'score',
+      service: null,
+      operation: null,
+      limit: null,
+      value: 31.2,
+      lower: null,
+      upper: null,
+    }),
+    alertRule({ name: 'few', verdict: 'few', value: 1, lower: 0.3, upper: 1, requests: 3 }),
+    alertRule({ name: 'none', verdict: 'none', value: null, lower: null, upper: null, requests: 0 }),
+    alertRule({
+      name: 'new',
+      verdict: null,
+      value: null,
+      lower: null,
+      upper: null,
+      requests: 0,
+      since: null,
+      evaluatedAt: null,
+    }),
+  ],
+  channels: [{ name: 'ops', type: 'email' }],
+};
+
 /** By the command line that prints it. */
 const REPORTS: Readonly<Record<string, (screen: Screen) => readonly Line[]>> = {
   'trace checkout': (screen) => writeTrace(checkout, ROWS, screen),
@@ -304,6 +397,15 @@ const REPORTS: Readonly<Record<string, (screen: Screen) => readonly Line[]>> = {
     writeErrorGroups({ ...errors, groups: [], groupCount: 0, share: 1 }, [], NOW_MS, screen),
   'errors tenant=acme': (screen) => writeErrors(groups, 3, true, [], NOW_MS, screen),
   'errors tenant=nobody': (screen) => writeErrors([], 0, false, [], NOW_MS, screen),
+  'alerts list': (screen) => writeAlerts(alerts, NOW_MS, screen),
+  'alerts list, all well': (screen) =>
+    writeAlerts(
+      { ...alerts, rules: [alertRule({})], problem: 'alerts.yaml:3:1: rule "a": unknown key `watsh`' },
+      NOW_MS,
+      screen,
+    ),
+  'alerts list, no file': (screen) =>
+    writeAlerts({ file: null, problem: null, rules: [], channels: [] }, NOW_MS, screen),
   'diff checkout retried': (screen) =>
     writeComparison(compareTraces(checkout.trace, retried.trace), checkout, retried, 60, screen),
   'diff cart checkout --rows 3': (screen) =>

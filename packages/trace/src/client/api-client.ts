@@ -1,6 +1,7 @@
 import type {
   ApartRequest,
   ApartResponse,
+  AlertsResponse,
   ApiError,
   AttributesQuery,
   AttributesResponse,
@@ -250,6 +251,11 @@ export class ApiClient {
   /** Current sampling probabilities of the operations of one service, or of all, and the settings behind them. */
   sampling(service?: string, options?: RequestOptions): Promise<SamplingResponse> {
     return this.#get('/sampling', { service }, options);
+  }
+
+  /** The rules of the collector's file of alerts, with their states and what was measured last. */
+  alerts(options?: RequestOptions): Promise<AlertsResponse> {
+    return this.#get('/alerts', {}, options);
   }
 
   /** State of the collector. */

@@ -41,6 +41,7 @@ const PLACEMENTS: Readonly<Record<TableName, Placement>> = {
   store_id: 'everywhere',
   collector_leases: 'everywhere',
   collectors: 'everywhere',
+  alert_states: 'everywhere',
   spans_fresh: 'server',
   spans_repair: 'server',
 };

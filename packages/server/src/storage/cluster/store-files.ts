@@ -11,7 +11,7 @@ import {
   unusableBecause,
   type ClientCertificate,
 } from './client-certificate.ts';
-import { RereadFile } from './reread-file.ts';
+import { RereadFile } from '../../reread-file.ts';
 
 /** A file that is larger holds no password. */
 const PASSWORD_BYTES_MAX = 64 * 1024;

@@ -1,0 +1,410 @@
+import type { Logger } from 'pino';
+import { Counter, Histogram, type Registry } from 'prom-client';
+import type { Job } from '../jobs/jobs.ts';
+import type { LimitCounter } from '../limit-counter.ts';
+import { registerGauge, registerLabelledGauge } from '../register-gauge.ts';
+import {
+  notificationDue,
+  notified,
+  skipAlert,
+  stepAlert,
+  type AlertStatus,
+  type Notification,
+  type Step,
+} from './alert-state.ts';
+import type { AlertMessage } from './channels/alert-message.ts';
+import { evaluationStepMs, type Evaluation, type Evaluator } from './evaluator.ts';
+import type { AlertLimits } from './limits.ts';
+import type { Notifier } from './notifier.ts';
+import type { RuleFile } from './rule-file.ts';
+import type { AlertRule } from './rules/rule.ts';
+import { NEW_RULE, NOTHING_SAVED, type AlertStates, type SavedAlerts, type SavedRule } from './saved-alerts.ts';
+import { dedupKeyOf, NO_FINDINGS, tellAlert, type AlertFindings, type ShownReading } from './tell-alert.ts';
+
+export interface AlertsOptions {
+  readonly file: RuleFile;
+  readonly evaluator: Pick<Evaluator, 'evaluate' | 'find'>;
+  readonly notifier: Pick<Notifier, 'deliver' | 'drop'>;
+  readonly states: AlertStates;
+  /** Another number each time that this collector has got the lease of the store; null while it has it not. */
+  readonly term: () => number | null;
+  /** What arrived until then is stored or can be queried; microseconds since the epoch. Rejects as queries do. */
+  readonly storedUntil: () => Promise<number>;
+  /**
+   * Since when spans can come in, in milliseconds since the epoch: that there were none before says nothing. 0 where
+   * other collectors accept them as well.
+   */
+  readonly listeningSinceMs: number;
+  /** Of the UI, without a slash at its end. */
+  readonly publicUrl: () => string;
+  readonly limits: AlertLimits;
+  readonly log: Pick<Logger, 'warn'>;
+  readonly registry: Registry;
+  readonly limitCounter: Pick<LimitCounter, 'reached'>;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** A rule, and how it is. */
+export interface RuleStatus extends SavedRule {
+  readonly rule: AlertRule;
+  /** Why the last window could not be looked at; null where it could. */
+  readonly problem: string | null;
+}
+
+const MINUTE_MS = 60_000;
+/** A clock that is ahead by more was wrong when it said so. */
+const AHEAD_MS_MAX = 3_600_000;
+const OUTCOMES = ['beyond', 'within', 'undecided', 'few', 'none', 'failed', 'behind'] as const;
+/** Between two looks at what waits, where nothing does. */
+const IDLE_MS = 60_000;
+const DUE_MS_MIN = 100;
+
+/**
+ * Evaluates rules once a minute, and notifies people. Of several collectors the one does that holds the lease of the
+ * store; what it remembers is saved after each minute, so that whoever goes on goes on from there.
+ */
+export class Alerts {
+  readonly #options: AlertsOptions;
+  readonly #evaluations: Counter<'outcome'>;
+  readonly #seconds: Histogram;
+  /** Undefined before anything is known. */
+  #saved: SavedAlerts | undefined;
+  #term: number | null = null;
+  /** By rule: the end of the last window that was tried, so that one that fails is not tried every few seconds. */
+  readonly #tried = new Map<string, number>();
+  readonly #problems = new Map<string, string>();
+  #saving: Promise<void> = Promise.resolve();
+  #onWaiting: () => void = () => {};
+
+  constructor(options: AlertsOptions) {
+    this.#options = options;
+    const { registry, file } = options;
+    this.#evaluations = new Counter({
+      name: 'throughline_alert_evaluations_total',
+      help: 'Evaluations of alert rules by outcome: beyond, within, undecided (the limit is in the interval), few (requests), none, failed, behind (spans are not stored yet)',
+      labelNames: ['outcome'],
+      registers: [registry],
+    });
+    for (const outcome of OUTCOMES) this.#evaluations.inc({ outcome }, 0);
+    this.#seconds = new Histogram({
+      name: 'throughline_alert_evaluation_seconds',
+      help: 'Duration of the evaluation of one alert rule',
+      buckets: [0.01, 0.1, 1, 10, 60],
+      registers: [registry],
+    });
+    const help = 'Alert rules by state, as of the last evaluation here';
+    registerLabelledGauge(registry, 'throughline_alerts', help, ['state'], () => {
+      return (['ok', 'pending', 'firing'] as const).map((state) => [{ state }, this.#countOf(state)] as const);
+    });
+    registerGauge(registry, 'throughline_alert_notifications_waiting', 'Notifications of alerts that wait', () => {
+      return this.#saved?.waiting.length ?? 0;
+    });
+    registerGauge(
+      registry,
+      'throughline_alert_file_valid',
+      '1 while the file of alerts can be used, as when there is none',
+      () => {
+        return file.problem === null ? 1 : 0;
+      },
+    );
+  }
+
+  /** Looks every few seconds whether a minute has to be evaluated. */
+  get evaluationJob(): Job {
+    const { intervalMs } = this.#options.limits;
+    return { name: 'alerts', everyMs: intervalMs, needsLease: true, run: (signal) => this.evaluate(signal) };
+  }
+
+  /** Sends what waits. `wake` of the running job is to be given to `onWaiting`. */
+  get notificationJob(): Job {
+    return {
+      name: 'alert-notifications',
+      everyMs: () => this.#dueInMs(),
+      needsLease: true,
+      run: (signal) => this.notify(signal),
+    };
+  }
+
+  /** `wake`: called when there is something to send. */
+  onWaiting(wake: () => void): void {
+    this.#onWaiting = wake;
+  }
+
+  /** The rules in the order of the file, with their states. Rejects where they are in a store that does not answer. */
+  async status(): Promise<readonly RuleStatus[]> {
+    const { file, states, term } = this.#options;
+    // Another collector may evaluate them.
+    const isOwn = this.#saved !== undefined && term() !== null && term() === this.#term;
+    const saved = isOwn ? this.#saved! : ((await states.load()) ?? NOTHING_SAVED);
+    return file.rules.rules.map((rule) => ({
+      rule,
+      ...(ownOf(saved.rules, rule.name) ?? NEW_RULE),
+      problem: this.#problems.get(rule.name) ?? null,
+    }));
+  }
+
+  /** One look. Rejects where the states cannot be kept; what was found out is in use all the same. */
+  async evaluate(signal: AbortSignal): Promise<void> {
+    const { file, limits, now } = this.#options;
+    await file.look();
+    const saved = await this.#restore();
+    const { rules } = file.rules;
+    if (rules.length === 0 && Object.keys(saved.rules).length === 0 && saved.waiting.length === 0) return;
+    this.#endRemoved();
+    const endMs = Math.floor((now() - limits.delayMs) / MINUTE_MS) * MINUTE_MS;
+    const due = rules.filter((rule) => this.#isDue(rule, endMs));
+    if (due.length > 0 && (await this.#isStored(endMs, due))) {
+      for (const rule of due) {
+        signal.throwIfAborted();
+        this.#tried.set(rule.name, endMs);
+        await this.#evaluateOne(rule, endMs, signal);
+      }
+    }
+    if (this.#saved !== saved) await this.#save();
+    if ((this.#saved?.waiting.length ?? 0) > 0) this.#onWaiting();
+  }
+
+  /** Sends what is due. Rejects where what became of it cannot be kept: it is sent once more then. */
+  async notify(signal: AbortSignal): Promise<void> {
+    const { notifier, file, term } = this.#options;
+    const saved = await this.#restore();
+    if (saved.waiting.length === 0) return;
+    const outcomes = await notifier.deliver(saved.waiting, file.rules.channels, () => {
+      return !signal.aborted && term() === this.#term;
+    });
+    if (outcomes.size === 0) return;
+    this.#change(({ waiting }) => ({
+      waiting: waiting.flatMap((one) => {
+        const outcome = outcomes.get(one);
+        return outcome === undefined ? [one] : outcome === null ? [] : [outcome];
+      }),
+    }));
+    await this.#save();
+  }
+
+  #countOf(status: AlertStatus): number {
+    return this.#options.file.rules.rules.filter(({ name }) => this.#ruleOf(name).state.status === status).length;
+  }
+
+  #dueInMs(): number {
+    const waiting = this.#saved?.waiting ?? [];
+    const first = Math.min(...waiting.map(({ dueMs }) => dueMs));
+    return Math.max(DUE_MS_MIN, Math.min(IDLE_MS, first - this.#options.now()));
+  }
+
+  /** What was saved by whoever had the lease before. */
+  async #restore(): Promise<SavedAlerts> {
+    const term = this.#options.term();
+    if (this.#saved === undefined || term !== this.#term) {
+      this.#saved = (await this.#options.states.load()) ?? NOTHING_SAVED;
+      this.#term = term;
+      this.#tried.clear();
+    }
+    return this.#saved;
+  }
+
+  #isDue(rule: AlertRule, endMs: number): boolean {
+    if (endMs % evaluationStepMs(rule) !== 0 || this.#tried.get(rule.name) === endMs) return false;
+    if (missesRequests(rule) && endMs - rule.windowMs < this.#options.listeningSinceMs) return false;
+    const { evaluatedMs } = this.#ruleOf(rule.name).state;
+    return evaluatedMs === null || endMs > evaluatedMs || evaluatedMs - endMs > AHEAD_MS_MAX;
+  }
+
+  /** Whether the store has what was acknowledged by the end of the window; it is waited for, but not for ever. */
+  async #isStored(endMs: number, due: readonly AlertRule[]): Promise<boolean> {
+    const { storedUntil, limits, now } = this.#options;
+    if ((await storedUntil()) >= endMs * 1_000) return true;
+    if (now() - endMs < limits.delayMs + limits.waitMs) return false;
+    for (const { name } of due) {
+      this.#tried.set(name, endMs);
+      this.#problems.set(name, 'spans of this time are not stored yet');
+      this.#evaluations.inc({ outcome: 'behind' });
+    }
+    return false;
+  }
+
+  /** Never rejects but for the signal: a rule that fails keeps its state, and holds up no other. */
+  async #evaluateOne(rule: AlertRule, endMs: number, signal: AbortSignal): Promise<void> {
+    const { evaluator, limits, log } = this.#options;
+    const { name } = rule;
+    const before = this.#ruleOf(name);
+    const took = this.#seconds.startTimer();
+    try {
+      const within = AbortSignal.any([signal, AbortSignal.timeout(limits.evaluationTimeoutMs)]);
+      const evaluation = await evaluator.evaluate(rule, before.state, before.weight, endMs, within);
+      this.#evaluations.inc({ outcome: evaluation.verdict });
+      this.#problems.delete(name);
+      await this.#step(rule, before, evaluation, endMs, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#evaluations.inc({ outcome: 'failed' });
+      const problem = (error as Error).message;
+      if (!this.#problems.has(name))
+        log.warn({ err: error, alert: name }, 'alert rule could not be evaluated; will retry');
+      this.#problems.set(name, problem);
+      this.#set(name, { ...before, state: skipAlert(before.state) });
+    } finally {
+      took();
+    }
+  }
+
+  async #step(
+    rule: AlertRule,
+    before: SavedRule,
+    evaluation: Evaluation,
+    endMs: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const step = stepAlert(before.state, evaluation.verdict, endMs, rule, (firedMs) => dedupKeyOf(rule, firedMs));
+    const after: SavedRule = {
+      ...before,
+      state: step.state,
+      reading: shownOf(evaluation),
+      weight: evaluation.requests > 0 ? evaluation.weight : before.weight,
+    };
+    const due = notificationDue(before.state, step, rule, this.#options.now());
+    if (due === null) {
+      this.#set(rule.name, step.event === 'resolved' ? { ...after, told: null } : after);
+      return;
+    }
+    const findings = await this.#findingsFor(due, rule, before, step, evaluation, endMs, signal);
+    this.#tell(rule, before, { ...after, state: step.state }, due, endMs, findings);
+  }
+
+  async #findingsFor(
+    due: Notification,
+    rule: AlertRule,
+    before: SavedRule,
+    { state }: Step,
+    evaluation: Evaluation,
+    endMs: number,
+    signal: AbortSignal,
+  ): Promise<AlertFindings> {
+    const { evaluator, limits } = this.#options;
+    if (due === 'resolved' || state.incident === null || rule.notify.length === 0) return NO_FINDINGS;
+    const within = AbortSignal.any([signal, AbortSignal.timeout(limits.evaluationTimeoutMs)]);
+    const found = await evaluator.find(rule, state.incident, endMs, evaluation.findings, within);
+    // A repeat in which nothing stands out any more has what was found at first.
+    const { told } = before;
+    return found.suspect === null && due === 'repeated' && told !== null
+      ? { suspect: told.suspect, example: found.example ?? told.example }
+      : found;
+  }
+
+  /** Puts a message for each channel behind those that wait, and notes that people are notified. */
+  #tell(
+    rule: AlertRule,
+    before: SavedRule,
+    after: SavedRule,
+    due: Notification,
+    endMs: number,
+    findings: AlertFindings,
+    because?: string,
+  ): void {
+    const { publicUrl, now } = this.#options;
+    const incident = due === 'resolved' ? before.state.incident : after.state.incident;
+    const message = tellAlert(rule, {
+      event: due,
+      incident,
+      reading: after.reading,
+      endMs,
+      findings,
+      publicUrl: publicUrl(),
+      ...(because !== undefined && { because }),
+    });
+    // Whoever was told that it fires is told that it is over, also where the rule names others by now.
+    const channels = due === 'resolved' ? [...new Set([...(incident?.channels ?? []), ...rule.notify])] : rule.notify;
+    this.#wait(message, channels);
+    const state = due === 'resolved' ? after.state : notified(after.state, channels, now());
+    this.#set(rule.name, { ...after, state, told: due === 'resolved' ? null : message });
+  }
+
+  /** A rule that was taken out of the file while it fired is over. */
+  #endRemoved(): void {
+    const { file, now } = this.#options;
+    const names = new Set(file.rules.rules.map(({ name }) => name));
+    for (const [name, { state, told }] of Object.entries(this.#saved?.rules ?? {})) {
+      if (names.has(name)) continue;
+      if (told !== null && state.incident !== null) {
+        this.#wait(
+          {
+            ...told,
+            id: `${told.dedupKey}-resolved-${state.incident.notifications}`,
+            event: 'resolved',
+            headline: `Resolved: the rule "${name}" is not in the file any more`,
+            details: [],
+            resolvedAt: new Date(now()).toISOString(),
+            measured: null,
+            suspect: null,
+            example: null,
+          },
+          state.incident.channels,
+        );
+      }
+      this.#change(({ rules }) => ({
+        rules: Object.fromEntries(Object.entries(rules).filter(([one]) => one !== name)),
+      }));
+      this.#tried.delete(name);
+      this.#problems.delete(name);
+    }
+  }
+
+  #wait(message: AlertMessage, channels: readonly string[]): void {
+    const { limits, notifier, limitCounter, now } = this.#options;
+    const added = channels.map((channel) => ({ channel, message, attempts: 0, dueMs: now() }));
+    const all = [...(this.#saved?.waiting ?? []), ...added];
+    const surplus = Math.max(0, all.length - limits.notificationsMax);
+    for (const one of all.slice(0, surplus)) {
+      limitCounter.reached('alerts.notificationsMax');
+      notifier.drop(one, 'too many notifications wait');
+    }
+    this.#change(() => ({ waiting: all.slice(surplus) }));
+  }
+
+  #ruleOf(name: string): SavedRule {
+    return ownOf(this.#saved?.rules ?? {}, name) ?? NEW_RULE;
+  }
+
+  #set(name: string, saved: SavedRule): void {
+    this.#change(({ rules }) => ({ rules: Object.fromEntries([...Object.entries(rules), [name, saved]]) }));
+  }
+
+  #change(change: (saved: SavedAlerts) => Partial<SavedAlerts>): void {
+    const saved = this.#saved ?? NOTHING_SAVED;
+    this.#saved = { ...saved, ...change(saved) };
+  }
+
+  /** One after the other, the newest last. */
+  #save(): Promise<void> {
+    const save = this.#saveAfter(this.#saving);
+    this.#saving = save.catch(() => {});
+    return save;
+  }
+
+  async #saveAfter(earlier: Promise<void>): Promise<void> {
+    await earlier;
+    const { states, term } = this.#options;
+    // Whoever has the lease now writes what it knows.
+    if (this.#saved !== undefined && term() === this.#term) await states.save(this.#saved);
+  }
+}
+
+/** Whether it fires because there are few or none. */
+function missesRequests({ watch, limit, noData }: AlertRule): boolean {
+  return noData === 'fire' || (watch === 'rate' && limit?.direction === 'below');
+}
+
+/** Whatever a rule is called. */
+function ownOf<T>(values: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(values, name) ? values[name] : undefined;
+}
+
+function shownOf({ value, interval, requests }: Evaluation): ShownReading {
+  return {
+    value,
+    lower: interval?.lower ?? null,
+    upper: interval === null || interval.upper === Number.POSITIVE_INFINITY ? null : interval.upper,
+    requests,
+  };
+}

@@ -1,0 +1,100 @@
+import { readFile } from 'node:fs/promises';
+import { resolveText, type Environment } from '../rules/resolve-secret.ts';
+import type { EmailChannel } from '../rules/rule.ts';
+import type { AlertMessage } from './alert-message.ts';
+import type { Delivery, Send } from './channel.ts';
+import { messageText } from './message-text.ts';
+import { plainText } from './plain-text.ts';
+import { deliveryOfError } from './webhook.ts';
+
+/** Mail programs cut longer ones. */
+const SUBJECT_CHARACTERS_MAX = 150;
+
+/** Sends a mail by SMTP. */
+export function email(channel: EmailChannel, env: Environment): Send {
+  return async (message, timeoutMs) => {
+    try {
+      const password = channel.login === null ? null : await resolveText(channel.login.password, env);
+      return await sendMail(channel, password, message, timeoutMs);
+    } catch (error) {
+      return deliveryOfError(error);
+    }
+  };
+}
+
+async function sendMail(
+  { host, port, tls, login, caFile, from, to }: EmailChannel,
+  password: string | null,
+  message: AlertMessage,
+  timeoutMs: number,
+): Promise<Delivery> {
+  // Loaded only where a rule sends mails.
+  const { createTransport } = await import('nodemailer');
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    const ca = caFile === null ? undefined : await readFile(caFile, 'utf8');
+    const transport = createTransport({
+      host,
+      port,
+      secure: tls === 'tls',
+      requireTLS: tls === 'starttls',
+      ignoreTLS: tls === 'none',
+      ...(login !== null && password !== null && { auth: { user: login.user, pass: password } }),
+      ...(ca !== undefined && { tls: { ca } }),
+      connectionTimeout: timeoutMs,
+      greetingTimeout: timeoutMs,
+      socketTimeout: timeoutMs,
+      dnsTimeout: timeoutMs,
+      // What is in a message is text, and never the name of a file or an address that is read.
+      disableFileAccess: true,
+      disableUrlAccess: true,
+    });
+    // The times above are of each step; a server that is slow in all of them must not hold the others up.
+    const late = new Promise<Delivery>((resolve) => {
+      timer = setTimeout(() => {
+        resolve({ kind: 'retry', reason: `the mail server took more than ${timeoutMs} ms` });
+        transport.close();
+      }, timeoutMs);
+    });
+    const sent = transport
+      .sendMail(mailOf(message, from, to))
+      .then((): Delivery => ({ kind: 'delivered' }), deliveryOf);
+    return await Promise.race([sent, late]);
+  } catch (error) {
+    return deliveryOf(error);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The headers are encoded by the library; none of them has a line break here. */
+function mailOf(message: AlertMessage, from: string, to: readonly string[]): object {
+  const { id, dedupKey, event, headline, rule } = message;
+  const thread = `<${dedupKey}@throughline>`;
+  return {
+    from,
+    to,
+    subject: plainText(headline, SUBJECT_CHARACTERS_MAX),
+    text: messageText(message),
+    messageId: `<${id}@throughline>`,
+    // Mails of one incident are one conversation.
+    ...(event !== 'test' && { inReplyTo: thread, references: thread }),
+    headers: {
+      'Auto-Submitted': 'auto-generated',
+      'X-Throughline-Event': event,
+      'X-Throughline-Dedup-Key': dedupKey,
+      'X-Throughline-Severity': rule.severity,
+    },
+  };
+}
+
+/** By the code of the server, or that of the connection; the text of the server may quote what it was sent. */
+function deliveryOf(error: unknown): Delivery {
+  const { code, responseCode } = error as { readonly code?: string; readonly responseCode?: number };
+  if (responseCode !== undefined) {
+    const reason = `the mail server responded with ${responseCode}`;
+    // A login that is rejected may be a password that is being rotated.
+    return { kind: responseCode >= 500 && code !== 'EAUTH' ? 'failed' : 'retry', reason };
+  }
+  return { kind: 'retry', reason: `the mail was not sent (${code ?? (error as Error).name})` };
+}
