@@ -244,6 +244,25 @@ describe('alerts', () => {
     expect(events()).toEqual(['a fired', 'a resolved']);
   });
 
+  it('know what was saved once, whichever job asks first', async () => {
+    const states = new MemoryStates();
+    const path = await fileOf(rule('a'));
+    const one = new Harness(path, states);
+    one.verdicts.set('a', 'beyond');
+    await one.at(0);
+    const next = new Harness(path, states);
+    next.nowMs = T0 + MINUTE;
+    next.verdicts.set('a', 'within');
+    let loads = 0;
+    const saved = states.load();
+    states.load = () => {
+      loads += 1;
+      return saved;
+    };
+    await Promise.all([next.alerts.notify(signal), next.alerts.notify(signal), next.alerts.evaluate(signal)]);
+    expect([loads, await next.states()]).toEqual([1, ['a ok']]);
+  });
+
   it('keep the state of a rule that cannot be evaluated, and evaluate the others', async () => {
     const one = new Harness(await fileOf(rule('a') + rule('b')), new MemoryStates());
     one.verdicts.set('a', 'beyond');
@@ -396,6 +415,13 @@ describe('a receiver that fails', () => {
     one.verdicts.set('a', 'within');
     await one.at(1);
     expect(events()).toEqual(['a fired']);
+    // What waits behind it is not looked for again and again, nor anything by whoever has lost the lease.
+    const { everyMs } = one.alerts.notificationJob;
+    const pauseMs = typeof everyMs === 'number' ? [everyMs] : [everyMs()];
+    one.term = null;
+    if (typeof everyMs === 'function') pauseMs.push(everyMs());
+    one.term = 1;
+    expect(pauseMs).toEqual([MINUTE, MINUTE]);
     one.nowMs = T0 + 6 * MINUTE;
     await one.alerts.notify(signal);
     await one.alerts.notify(signal);

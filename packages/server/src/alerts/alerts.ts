@@ -18,7 +18,14 @@ import type { AlertLimits } from './limits.ts';
 import type { Notifier } from './notifier.ts';
 import type { RuleFile } from './rule-file.ts';
 import type { AlertRule } from './rules/rule.ts';
-import { NEW_RULE, NOTHING_SAVED, type AlertStates, type SavedAlerts, type SavedRule } from './saved-alerts.ts';
+import {
+  firstOfEach,
+  NEW_RULE,
+  NOTHING_SAVED,
+  type AlertStates,
+  type SavedAlerts,
+  type SavedRule,
+} from './saved-alerts.ts';
 import { dedupKeyOf, NO_FINDINGS, tellAlert, type AlertFindings, type ShownReading } from './tell-alert.ts';
 
 export interface AlertsOptions {
@@ -75,6 +82,7 @@ export class Alerts {
   readonly #tried = new Map<string, number>();
   readonly #problems = new Map<string, string>();
   #saving: Promise<void> = Promise.resolve();
+  #restoring: Promise<SavedAlerts> | null = null;
   #onWaiting: () => void = () => {};
 
   constructor(options: AlertsOptions) {
@@ -134,6 +142,7 @@ export class Alerts {
   /** The rules in the order of the file, with their states. Rejects where they are in a store that does not answer. */
   async status(): Promise<readonly RuleStatus[]> {
     const { file, states, term } = this.#options;
+    if (file.rules.rules.length === 0) return [];
     // Another collector may evaluate them.
     const isOwn = this.#saved !== undefined && term() !== null && term() === this.#term;
     const saved = isOwn ? this.#saved! : ((await states.load()) ?? NOTHING_SAVED);
@@ -188,20 +197,27 @@ export class Alerts {
   }
 
   #dueInMs(): number {
-    const waiting = this.#saved?.waiting ?? [];
-    const first = Math.min(...waiting.map(({ dueMs }) => dueMs));
-    return Math.max(DUE_MS_MIN, Math.min(IDLE_MS, first - this.#options.now()));
+    const { term, now } = this.#options;
+    if (this.#saved === undefined || term() !== this.#term) return IDLE_MS;
+    const due = firstOfEach(this.#saved.waiting).map(({ dueMs }) => dueMs - now());
+    return Math.max(DUE_MS_MIN, Math.min(IDLE_MS, ...due));
   }
 
   /** What was saved by whoever had the lease before. */
   async #restore(): Promise<SavedAlerts> {
     const term = this.#options.term();
-    if (this.#saved === undefined || term !== this.#term) {
-      this.#saved = (await this.#options.states.load()) ?? NOTHING_SAVED;
-      this.#term = term;
-      this.#tried.clear();
-    }
-    return this.#saved;
+    if (this.#saved !== undefined && term === this.#term) return this.#saved;
+    // Both jobs may come here: what the first of them changes must not be taken back by what the other one reads.
+    this.#restoring ??= this.#load(term).finally(() => (this.#restoring = null));
+    return await this.#restoring;
+  }
+
+  async #load(term: number | null): Promise<SavedAlerts> {
+    const saved = (await this.#options.states.load()) ?? NOTHING_SAVED;
+    this.#saved = saved;
+    this.#term = term;
+    this.#tried.clear();
+    return saved;
   }
 
   #isDue(rule: AlertRule, endMs: number): boolean {

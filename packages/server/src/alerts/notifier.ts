@@ -5,7 +5,7 @@ import type { Delivery } from './channels/channel.ts';
 import type { AlertLimits } from './limits.ts';
 import type { Environment } from './rules/resolve-secret.ts';
 import type { Channel } from './rules/rule.ts';
-import type { WaitingMessage } from './saved-alerts.ts';
+import { firstOfEach, type WaitingMessage } from './saved-alerts.ts';
 
 export interface NotifierOptions {
   readonly env: Environment;
@@ -82,14 +82,8 @@ export class Notifier {
   ): Promise<void> {
     const { env, now, limits } = this.#options;
     const send = senderOf(channel, env, now);
-    const earlier = new Set<string>();
     // Those that have waited for longest come first: one that always fails holds up its own incident alone.
-    const inTurn = waiting
-      .filter(({ message }) => {
-        const isFirst = !earlier.has(message.dedupKey);
-        earlier.add(message.dedupKey);
-        return isFirst;
-      })
+    const inTurn = firstOfEach(waiting)
       .filter(({ dueMs }) => dueMs <= now())
       .toSorted((a, b) => a.dueMs - b.dueMs);
     for (const one of inTurn) {

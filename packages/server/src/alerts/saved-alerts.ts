@@ -33,6 +33,17 @@ export interface SavedAlerts {
 export const NOTHING_SAVED: SavedAlerts = { version: 1, rules: {}, waiting: [] };
 export const NEW_RULE: SavedRule = { state: NEW_STATE, reading: null, weight: 1, told: null };
 
+/** Of each channel and incident the message that comes next: what follows waits for it. */
+export function firstOfEach(waiting: readonly WaitingMessage[]): WaitingMessage[] {
+  const earlier = new Set<string>();
+  return waiting.filter(({ channel, message }) => {
+    const key = `${channel} ${message.dedupKey}`;
+    const isFirst = !earlier.has(key);
+    earlier.add(key);
+    return isFirst;
+  });
+}
+
 /** Where the states are kept. */
 export interface AlertStates {
   /** What was saved last; null where nothing was, or nothing that can be used. Rejects where that cannot be known. */
