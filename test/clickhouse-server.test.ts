@@ -52,11 +52,15 @@ describe.skipIf(program === undefined)(`a ClickHouse 18.16 server as the store${
     );
     expect(tables.flat()).toEqual([
       'attribute_values',
+      'call_edges',
       'collector_leases',
       'counted_1h',
       'counted_1m',
       'long_traces',
+      'normal_steps',
       'operation_15m',
+      'path_normals',
+      'path_resources',
       'request_1h',
       'request_1m',
       'rollup_progress',

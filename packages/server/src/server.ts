@@ -43,6 +43,7 @@ import { ApartFinder } from './insight/apart-finder.ts';
 import { ErrorFinder } from './insight/error-finder.ts';
 import { InsightThread } from './insight/insight-thread.ts';
 import { WindowComparer } from './insight/window-comparer.ts';
+import { NormalsJob } from './normals/normals-job.ts';
 import { Headlines } from './query/headlines.ts';
 import { findStoreFacts } from './query/store-facts.ts';
 import { TraceReader } from './query/trace-reader.ts';
@@ -124,6 +125,8 @@ export interface ServerOptions {
   readonly alertClock?: () => number;
   /** Where alerts look for secrets; the environment by default. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** The built program of the thread that measures what is usual; the one that is shipped by default. */
+  readonly normalsWorkerPath?: URL;
 }
 
 /**
@@ -141,6 +144,7 @@ const STOP_ORDER = [
   'damage',
   'maintenance',
   'alerts',
+  'normals',
   'rollups',
   'retention',
   'api',
@@ -153,6 +157,9 @@ const STOP_ORDER = [
 
 /** How long a batch may take to be counted when the collector stops; the next start goes on with it. */
 const ROLLUPS_STOP_TIMEOUT_MS = 500;
+
+/** How long a minute of traces may take to be measured when the collector stops; the next start measures it anew. */
+const NORMALS_STOP_TIMEOUT_MS = 200;
 
 /** How long a day may take to be dropped when the collector stops; the next start goes on with it. */
 const RETENTION_STOP_TIMEOUT_MS = 500;
@@ -765,7 +772,30 @@ async function openStore(scope: Scope, ingestion: Ingestion, store: Store, alert
   alerts.onWaiting(() => notifying.wake());
   const alerting = [notifying, jobs.start(alerts.evaluationJob)];
   shutdown.register('alerts', () => Promise.all(alerting.map((job) => job.stop(ALERTS_STOP_TIMEOUT_MS))));
+  if (limits.normals.spansPerSecondMax > 0) startNormals(scope, ingestion, store);
   log.info({ dataDirectory: config.dataDirectory }, 'ready');
+}
+
+/** Measures what is usual from what has been stored. */
+function startNormals(scope: Scope, { spool, arrivals }: Ingestion, { writable }: Store): void {
+  const { config, options, registry, shutdown, dataDirectory, jobs, fleet, leading } = scope;
+  const storedUntil = async (): Promise<number> => {
+    if (fleet !== null) return await fleet.storedUntil();
+    return earlier(spool.firstArrival, arrivals.inFlight) ?? Date.now() * 1_000;
+  };
+  const normals = new NormalsJob({
+    engine: writable,
+    directory: join(dataDirectory.path, 'normals'),
+    registry,
+    limits: config.limits.normals,
+    storedUntilMs: async () => (await storedUntil()) / 1_000,
+    term: () => leading.term,
+    ...(options.normalsWorkerPath !== undefined && { workerPath: options.normalsWorkerPath }),
+  });
+  const job = jobs.start(normals.job);
+  shutdown.register('normals', async () => {
+    await Promise.all([job.stop(NORMALS_STOP_TIMEOUT_MS), normals.close()]);
+  });
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -10,7 +10,7 @@ export {
   type ReportedSegment,
   type ReportedService,
 } from './analysis/critical-path-report.ts';
-export { inferredDependency } from './analysis/inferred-dependency.ts';
+export { dependencyKind, inferredDependency } from './analysis/inferred-dependency.ts';
 export { likeCalls } from './analysis/like-calls.ts';
 export {
   type CallDifference,

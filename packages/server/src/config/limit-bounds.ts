@@ -684,6 +684,44 @@ export const LIMIT_BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyo
       'throughline_alert_notifications_total{outcome="retried"}',
     ],
   },
+  normals: {
+    spansPerSecondMax: [
+      0,
+      1_000_000,
+      'Spans a second of which it is measured what is usual, and who calls whom; of more, a sample of their traces is; 0: none are',
+      'throughline_normals_share',
+    ],
+    traceLengthMs: [
+      SECOND,
+      10 * MINUTE,
+      'Length up to which traces are measured; longer ones are left out',
+      'throughline_normals_missed_total{reason="long_traces"}',
+    ],
+    catchUpMs: [
+      10 * MINUTE,
+      24 * HOUR,
+      'Time up to which the measuring may be behind; what is further back is left out',
+      'throughline_normals_steps_total{outcome="skipped"}',
+    ],
+    pathsMax: [
+      10,
+      100_000,
+      'Paths of calls in a minute of which it is kept what is usual, the most frequent ones',
+      'throughline_normals_missed_total{reason="paths"}',
+    ],
+    edgesMax: [
+      10,
+      100_000,
+      'Callers with their callees in a minute that are kept, the most frequent ones',
+      'throughline_normals_missed_total{reason="calls"}',
+    ],
+    heapBytesMax: [
+      64 * MIB,
+      64 * GIB,
+      'Memory of the thread that measures; a minute that needs more is measured from fewer traces',
+      'throughline_job_runs_total',
+    ],
+  },
   http: {
     concurrentQueries: [1, 64, 'Concurrent queries over the API; further ones wait', 'throughline_api_queries_waiting'],
     queuedQueriesMax: [

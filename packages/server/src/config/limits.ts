@@ -10,6 +10,7 @@ import {
   type SpoolLimits,
 } from '../spool/limits.ts';
 import { INSIGHT_LIMITS, type InsightLimits } from '../insight/insight-limits.ts';
+import { NORMALS_LIMITS, type NormalsLimits } from '../normals/normals-limits.ts';
 import { INGEST_LIMITS, type IngestLimits } from '../ingest/limits.ts';
 import { MAINTENANCE_LIMITS, type MaintenanceLimits } from '../maintenance/limits.ts';
 import { MCP_LIMITS, type McpLimits } from '../mcp/mcp-limits.ts';
@@ -55,6 +56,7 @@ export interface Limits {
   readonly insight: InsightLimits;
   readonly mcp: McpLimits;
   readonly alerts: AlertLimits;
+  readonly normals: NormalsLimits;
   /** Of the UI and the API. */
   readonly http: ApiLimits;
 }
@@ -79,5 +81,6 @@ export const DEFAULT_LIMITS: Limits = {
   insight: INSIGHT_LIMITS,
   mcp: MCP_LIMITS,
   alerts: ALERT_LIMITS,
+  normals: NORMALS_LIMITS,
   http: API_LIMITS,
 };

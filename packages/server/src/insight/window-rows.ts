@@ -1,5 +1,11 @@
-import { inferredDependency, SpanKind, type KeyValue } from '@throughline/trace';
-import { failureName, SpanTableBuilder, type SpanTable, type Vocabulary } from '@throughline/trace/insight';
+import { dependencyKind, inferredDependency, SpanKind, StatusCode, type KeyValue } from '@throughline/trace';
+import {
+  failureName,
+  SpanTableBuilder,
+  type SpanRow,
+  type SpanTable,
+  type Vocabulary,
+} from '@throughline/trace/insight';
 import type { NativeBlock } from '../query/native-columns.ts';
 import { readNative } from '../query/native-reader.ts';
 import { NO_PARENT } from '../query/span-reader.ts';
@@ -24,10 +30,20 @@ export interface SliceRows {
   readonly answers: readonly Uint8Array[];
 }
 
+/** What is known of a span besides what every table has. */
+type MoreOfSpan = Pick<SpanRow, 'weight' | 'isWeightUnknown'>;
+
+export interface TableOptions {
+  /** Reads columns of a block that were asked for besides those of every table. */
+  readonly readMore?: (block: NativeBlock) => (row: number) => MoreOfSpan;
+  /** Called for each trace that begins in a slice and is longer than what was read. */
+  readonly onLongTrace?: () => void;
+}
+
 /** The traces that begin in the slices and were read to their end. */
-export function tableOf(rows: WindowRows, vocabulary: Vocabulary): SpanTable {
+export function tableOf(rows: WindowRows, vocabulary: Vocabulary, options: TableOptions = {}): SpanTable {
   const builder = new SpanTableBuilder(vocabulary);
-  for (const slice of rows.slices) addSlice(builder, slice, rows.window.fromUnixNano);
+  for (const slice of rows.slices) addSlice(builder, slice, rows.window.fromUnixNano, options);
   return builder.build();
 }
 
@@ -38,12 +54,21 @@ interface TraceTimes {
   end: bigint;
 }
 
-function addSlice(builder: SpanTableBuilder, { slice, readUntilUnixNano, answers }: SliceRows, base: bigint): void {
-  const blocks = answers.flatMap((bytes) => readNative(bytes)).map(columnsOf);
+function addSlice(
+  builder: SpanTableBuilder,
+  { slice, readUntilUnixNano, answers }: SliceRows,
+  base: bigint,
+  { readMore = () => () => NOTHING_MORE, onLongTrace }: TableOptions,
+): void {
+  const blocks = answers
+    .flatMap((bytes) => readNative(bytes))
+    .map((block) => ({ ...columnsOf(block), more: readMore(block) }));
   const traces = new Map<string, TraceTimes>();
   for (const block of blocks) for (let row = 0; row < block.rowCount; row++) noteTimes(traces, block, row);
-  const isRead = ({ start, end }: TraceTimes): boolean =>
-    start >= slice.fromUnixNano && start < slice.toUnixNano && end - start <= readUntilUnixNano - slice.toUnixNano;
+  const isIn = ({ start }: TraceTimes): boolean => start >= slice.fromUnixNano && start < slice.toUnixNano;
+  const isLong = ({ start, end }: TraceTimes): boolean => end - start > readUntilUnixNano - slice.toUnixNano;
+  if (onLongTrace !== undefined) for (const times of traces.values()) if (isIn(times) && isLong(times)) onLongTrace();
+  const isRead = (times: TraceTimes): boolean => isIn(times) && !isLong(times);
   for (const block of blocks) {
     for (let row = 0; row < block.rowCount; row++) {
       const traceId = block.traceId.hex(row);
@@ -52,7 +77,9 @@ function addSlice(builder: SpanTableBuilder, { slice, readUntilUnixNano, answers
   }
 }
 
-type Columns = ReturnType<typeof columnsOf>;
+const NOTHING_MORE: MoreOfSpan = {};
+
+type Columns = ReturnType<typeof columnsOf> & { readonly more: (row: number) => MoreOfSpan };
 
 function columnsOf(block: NativeBlock) {
   return {
@@ -124,6 +151,9 @@ function addRow(builder: SpanTableBuilder, block: Columns, row: number, traceId:
       rpcStatus: text('rpc.response.status_code', 'rpc.grpc.status_code'),
     }),
     peer: isCall ? (inferredDependency({ ...NO_SPAN, attributes }) ?? '') : '',
+    peerKind: isCall ? dependencyKind({ ...NO_SPAN, attributes }) : undefined,
+    isError: statusCode === StatusCode.error,
+    ...block.more(row),
   });
 }
 

@@ -54,13 +54,17 @@ FROM (${counts.join('\nUNION ALL\n')})`;
 /** So long before a slice is read, too: it shows which of its spans belong to traces that began before. */
 const LEAD_NS = 5_000_000_000n;
 
-/** The spans of one slice, and of `marginNs` after it: a trace goes on after it has begun. */
+/**
+ * The spans of one slice, and of `marginNs` after it: a trace goes on after it has begun. `more`: columns beside those
+ * that `tableOf` needs.
+ */
 export function sliceSqls(
   tables: Tables,
   view: SpanView,
   slice: TimeWindow,
   { share }: Pick<WindowSample, 'share'>,
   marginNs: bigint,
+  more: readonly string[] = [],
 ): string[] {
   const range = rangeConditions({
     fromUnixNano: slice.fromUnixNano - LEAD_NS,
@@ -72,7 +76,7 @@ export function sliceSqls(
   ${keptAttributes('attrs_k')} AS keys, ${keptAttributes('attrs_v')} AS values,
   toString(ev_v[indexOf(ev_k, 'exception.type')]) AS exception_type,
   ${INSTANCE_KEYS.map((key, at) => `${resourceValue(key)} AS instance_${at}`).join(', ')},
-  ${resourceValue(VERSION_KEY)} AS version, ${HOST_KEYS.map((key, at) => `${resourceValue(key)} AS host_${at}`).join(', ')}
+  ${resourceValue(VERSION_KEY)} AS version, ${HOST_KEYS.map((key, at) => `${resourceValue(key)} AS host_${at}`).join(', ')}${more.map((column) => `,\n  ${column}`).join('')}
 FROM ${table}
 ${where([...conditions, ...range, ...ofTraces(share)])}`,
   );

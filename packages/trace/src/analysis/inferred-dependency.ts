@@ -47,6 +47,29 @@ export function inferredDependency(span: Span): string | undefined {
   return databaseSystem || first('messaging.system', 'rpc.service') || undefined;
 }
 
+/**
+ * What kind of thing a client or producer span calls, by its attributes alone; `undefined` if none says so. A database
+ * is one under any name; `silent` is a service that sends no spans; `external` is known by its address only.
+ *
+ * @example
+ * const attributes = [{ key: 'db.system.name', value: { stringValue: 'postgresql' } }];
+ * dependencyKind({ ...trace.span(0), attributes }); // 'database'
+ */
+export function dependencyKind(span: Span): 'silent' | 'database' | 'queue' | 'external' | undefined {
+  let kind: 'silent' | 'queue' | 'external' | undefined;
+  for (const { key } of span.attributes ?? []) {
+    if (!KEYS.has(key)) continue;
+    if (key.startsWith('db.')) return 'database';
+    if (key.startsWith('messaging.')) kind = 'queue';
+    else if (kind !== 'queue') kind = isServiceKey(key) || kind === 'silent' ? 'silent' : 'external';
+  }
+  return kind;
+}
+
+function isServiceKey(key: string): boolean {
+  return key === 'service.peer.name' || key === 'peer.service';
+}
+
 /** All that are asked for above. */
 const KEYS = new KeySet(
   'service.peer.name',

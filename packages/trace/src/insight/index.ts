@@ -33,3 +33,23 @@ export {
 export { failureName, type SpanEnd } from './failure-name.ts';
 export { normalMessage } from './normal-message.ts';
 export { type Change, type ChangeKind, findChanges, type TableOfWindow } from './changes.ts';
+export {
+  CALLEE_KINDS,
+  type CalleeKind,
+  dependencyEdges,
+  type Edge,
+  type EdgeSums,
+  QUEUE_MARK,
+} from './dependency-edges.ts';
+export { LogSketch, quantilesOf, SKETCH_ERROR } from './log-sketch.ts';
+export { measureNormals, type PathSums } from './normals.ts';
+export { callPathsOf } from './call-paths.ts';
+export { ownTimes } from './own-times.ts';
+export {
+  type CountedEdge,
+  type MapEdge,
+  type MapNode,
+  type MapNodeKind,
+  serviceMap,
+  type ServiceMap,
+} from './service-map.ts';

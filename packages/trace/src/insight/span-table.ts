@@ -1,5 +1,5 @@
 import { SpanKind } from '../otlp.ts';
-import type { Instance, Vocabulary } from './vocabulary.ts';
+import type { Instance, PeerKind, Vocabulary } from './vocabulary.ts';
 
 /** One span, as a table takes it. */
 export interface SpanRow {
@@ -20,9 +20,17 @@ export interface SpanRow {
   readonly failure: string;
   /** What a client span calls, where it names it; see `inferredDependency`. */
   readonly peer: string;
+  /** See `dependencyKind`. */
+  readonly peerKind?: PeerKind | undefined;
+  /** Whether its status is an error. */
+  readonly isError?: boolean;
+  /** For how many spans it stands: 1 where nothing is sampled. */
+  readonly weight?: number;
+  /** Whether that is not known; it counts 1 then. */
+  readonly isWeightUnknown?: boolean;
 }
 
-/** Spans of many traces in columns: 45 bytes a span beside its ID. */
+/** Spans of many traces in columns: 55 bytes a span beside its ID. */
 export interface SpanTable {
   readonly vocabulary: Vocabulary;
   readonly count: number;
@@ -37,6 +45,10 @@ export interface SpanTable {
   readonly operation: Uint32Array;
   readonly instance: Uint32Array;
   readonly failure: Uint32Array;
+  /** 1 where the status is an error. */
+  readonly isError: Uint8Array;
+  readonly weight: Float64Array;
+  readonly isWeightUnknown: Uint8Array;
   readonly startNs: Float64Array;
   readonly durationNs: Float64Array;
   /** Children of a span: `children[childrenFrom[i]]` to `children[childrenFrom[i + 1] - 1]`, by their start. */
@@ -57,6 +69,9 @@ export class SpanTableBuilder {
   readonly #operation: number[] = [];
   readonly #instance: number[] = [];
   readonly #failure: number[] = [];
+  readonly #isError: number[] = [];
+  readonly #weight: number[] = [];
+  readonly #isWeightUnknown: number[] = [];
   readonly #startNs: number[] = [];
   readonly #durationNs: number[] = [];
 
@@ -79,9 +94,12 @@ export class SpanTableBuilder {
     this.#trace.push(trace);
     this.#spanIds.push(row.spanId);
     this.#parentIds.push(row.parentSpanId);
-    this.#operation.push(vocabulary.operation(service, row.name, row.kind, row.peer));
+    this.#operation.push(vocabulary.operation(service, row.name, row.kind, row.peer, row.peerKind));
     this.#instance.push(vocabulary.instance({ ...row.instance, service }));
     this.#failure.push(vocabulary.failures.numberOf(row.failure));
+    this.#isError.push(row.isError === true ? 1 : 0);
+    this.#weight.push(row.weight ?? 1);
+    this.#isWeightUnknown.push(row.isWeightUnknown === true ? 1 : 0);
     this.#startNs.push(row.startNs);
     this.#durationNs.push(Number.isFinite(row.durationNs) ? Math.max(0, row.durationNs) : 0);
   }
@@ -105,6 +123,9 @@ export class SpanTableBuilder {
       operation,
       instance: Uint32Array.from(this.#instance),
       failure: Uint32Array.from(this.#failure),
+      isError: Uint8Array.from(this.#isError),
+      weight: Float64Array.from(this.#weight),
+      isWeightUnknown: Uint8Array.from(this.#isWeightUnknown),
       startNs,
       durationNs,
       ...childrenOf(parent, startNs),

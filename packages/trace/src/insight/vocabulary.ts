@@ -39,7 +39,12 @@ export interface Operation {
   readonly kind: number;
   /** The database, queue or host that a client span names; '' for none. */
   readonly peer: string;
+  /** What that is, where it is known. */
+  readonly peerKind?: PeerKind | undefined;
 }
+
+/** What a span calls that sends no spans of its own: `silent` is a service. */
+export type PeerKind = 'silent' | 'database' | 'queue' | 'external';
 
 /** The names that two windows of spans share. */
 export class Vocabulary {
@@ -58,11 +63,11 @@ export class Vocabulary {
     return this.#instanceList;
   }
 
-  operation(service: number, name: string, kind: number, peer: string): number {
+  operation(service: number, name: string, kind: number, peer: string, peerKind?: PeerKind): number {
     const key = `${service}\0${kind}\0${name}\0${peer}`;
     const known = this.#operations.get(key);
     if (known !== undefined) return known;
-    const number = this.#operationList.push({ service, name, kind, peer }) - 1;
+    const number = this.#operationList.push({ service, name, kind, peer, peerKind }) - 1;
     this.#operations.set(key, number);
     return number;
   }

@@ -1,5 +1,5 @@
 import { SpanTableBuilder, type SpanTable } from '../insight/span-table.ts';
-import type { Vocabulary } from '../insight/vocabulary.ts';
+import type { PeerKind, Vocabulary } from '../insight/vocabulary.ts';
 import { SpanKind } from '../otlp.ts';
 
 /** A span with what is below it. Times are milliseconds from the start of the trace. */
@@ -14,6 +14,9 @@ export interface CallPlan {
   readonly host?: string;
   readonly failure?: string;
   readonly peer?: string;
+  readonly peerKind?: PeerKind;
+  readonly isError?: boolean;
+  readonly weight?: number;
   /** Its parent is not in the window. */
   readonly isOrphan?: boolean;
   readonly children?: readonly CallPlan[];
@@ -46,6 +49,9 @@ export function aWindow(vocabulary: Vocabulary, traces: number, planOf: (trace: 
         durationNs: (to - from) * 1e6,
         failure: plan.failure ?? '',
         peer: plan.peer ?? '',
+        peerKind: plan.peerKind,
+        isError: plan.isError ?? false,
+        weight: plan.weight ?? 1,
       });
       for (const child of plan.children ?? []) waiting.push({ plan: child, parentSpanId: spanId });
     }

@@ -259,6 +259,7 @@ describe('migrate', () => {
       'a88c9891f59b973f',
       '6ad491f9ac798e4f',
       '69f8a7e16803d87f',
+      '328367a6ff3998a8',
     ]);
   });
 
@@ -286,10 +287,14 @@ WHERE database = 'throughline' AND engine LIKE '%MergeTree' AND name NOT IN ('sc
 ORDER BY name`);
     expect(tables.map(([name]) => name)).toEqual([
       'attribute_values',
+      'call_edges',
       'counted_1h',
       'counted_1m',
       'long_traces',
+      'normal_steps',
       'operation_15m',
+      'path_normals',
+      'path_resources',
       'request_1h',
       'request_1m',
       'spans',
@@ -328,7 +333,7 @@ WHERE database = 'throughline' AND type LIKE 'DateTime%' AND table != 'schema_mi
 /** A column and a clause a line. */
 function inLines(create: string): string {
   return create
-    .replaceAll(/, (?=(?:`\w+` [A-Z]|INDEX ))/g, ',\n  ')
+    .replaceAll(/, (?=(?:`[\w.]+` [A-Z]|INDEX ))/g, ',\n  ')
     .replace(/ \((?=`)/, ' (\n  ')
     .replaceAll(/ (?=(?:ENGINE|PARTITION BY|ORDER BY|SETTINGS) )/g, '\n');
 }

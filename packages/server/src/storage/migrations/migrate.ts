@@ -9,12 +9,20 @@ import { arrayElements } from './0002-array-elements.ts';
 import { longTraces } from './0003-long-traces.ts';
 import { rareColumns } from './0004-rare-columns.ts';
 import { elementsByOwner } from './0005-elements-by-owner.ts';
+import { normals } from './0006-normals.ts';
 import type { MigratedEngine } from '../damage/migrated-engine.ts';
 import { runStatement, type Migration } from './migration.ts';
 import { rowsOf } from '../rows-of.ts';
 
 /** In order; the first has number 1. */
-export const MIGRATIONS: readonly Migration[] = [createTables, arrayElements, longTraces, rareColumns, elementsByOwner];
+export const MIGRATIONS: readonly Migration[] = [
+  createTables,
+  arrayElements,
+  longTraces,
+  rareColumns,
+  elementsByOwner,
+  normals,
+];
 
 /** The ClickHouse whose statements a checksum is made of. */
 const CURRENT = capabilitiesOf('26.7');

@@ -190,8 +190,9 @@ function columnDifferences(
     engine.family === 'Distributed'
       ? `drop the table, and create it anew with its statement of ${PRINT}`
       : `run: ALTER TABLE ${tables.named(name).everywhere} ${action}`;
-  return [...columns].flatMap(([column, { type, defaultKind, definition }]) => {
-    const actual = found.columns.get(column);
+  return [...columns].flatMap(([key, { type, defaultKind, definition }]) => {
+    const actual = found.columns.get(key);
+    const column = key.includes('.') ? `\`${key}\`` : key;
     const lacks = `${table} has no column ${column}; ${mend(`ADD COLUMN ${column} ${definition}`)}`;
     if (actual === undefined) return [{ message: lacks, isInTheWay: true }];
     const change = mend(`MODIFY COLUMN ${column} ${definition}`);

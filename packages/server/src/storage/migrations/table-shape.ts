@@ -67,7 +67,7 @@ function createdShape(statement: string): TableShape {
   const indexes = new Map<string, string>();
   for (const part of splitAtCommas(statement.slice(begin + 1, end - 1))) {
     const [, index = '', rest = ''] = /^INDEX (\w+) (.*)$/s.exec(part) ?? [];
-    const [, name = '', definition = ''] = /^(\w+) (.*)$/s.exec(part) ?? [];
+    const [, name = '', definition = ''] = /^`?([\w.]+)`? (.*)$/s.exec(part) ?? [];
     if (index === '') columns.set(name, columnShape(definition));
     else indexes.set(index, rest);
   }

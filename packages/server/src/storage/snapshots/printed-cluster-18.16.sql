@@ -1,4 +1,4 @@
--- A new store with schema 5, for ClickHouse 18.16 on the cluster main.
+-- A new store with schema 6, for ClickHouse 18.16 on the cluster main.
 -- Run all of it in one session, in this order: clickhouse-client --multiquery < schema.sql
 -- A second run ends at the first column that is there already.
 
@@ -234,6 +234,83 @@ SETTINGS replicated_deduplication_window = 0;
 -- Schema 4: rare columns
 ALTER TABLE throughline.trace_times ON CLUSTER `main` ADD COLUMN rare UInt8 DEFAULT 255;
 
+-- Schema 6: normals
+CREATE TABLE IF NOT EXISTS throughline.path_normals ON CLUSTER `main` (
+  tenant LowCardinality(String) DEFAULT '',
+  time DateTime('UTC'),
+  run UInt64,
+  service_name String,
+  operation String,
+  kind UInt8,
+  path UInt64,
+  path_text String,
+  spans UInt64,
+  traces UInt64,
+  weight Float64,
+  trace_weight Float64,
+  error_weight Float64,
+  `durationMap.bucket` Array(Int16),
+  `durationMap.weight` Array(Float64),
+  `ownMap.bucket` Array(Int16),
+  `ownMap.weight` Array(Float64),
+  `gapMap.bucket` Array(Int16),
+  `gapMap.weight` Array(Float64)
+) ENGINE = ReplicatedSummingMergeTree('/clickhouse/tables/{shard}/throughline/path_normals', '{replica}')
+PARTITION BY toDate(time)
+ORDER BY (tenant, service_name, operation, kind, path, time, run)
+SETTINGS replicated_deduplication_window = 0;
+
+CREATE TABLE IF NOT EXISTS throughline.path_resources ON CLUSTER `main` (
+  tenant LowCardinality(String) DEFAULT '',
+  time DateTime('UTC'),
+  run UInt64,
+  service_name String,
+  path UInt64,
+  resource String,
+  value String,
+  weight Float64
+) ENGINE = ReplicatedSummingMergeTree('/clickhouse/tables/{shard}/throughline/path_resources', '{replica}', (weight))
+PARTITION BY toDate(time)
+ORDER BY (tenant, service_name, path, resource, value, time, run)
+SETTINGS replicated_deduplication_window = 0;
+
+CREATE TABLE IF NOT EXISTS throughline.call_edges ON CLUSTER `main` (
+  tenant LowCardinality(String) DEFAULT '',
+  time DateTime('UTC'),
+  run UInt64,
+  service_name String,
+  operation String,
+  callee_kind String,
+  callee String,
+  calls UInt64,
+  weight Float64,
+  error_weight Float64,
+  variance Float64,
+  unknown UInt64,
+  `latencyMap.bucket` Array(Int16),
+  `latencyMap.weight` Array(Float64),
+  `gapMap.bucket` Array(Int16),
+  `gapMap.weight` Array(Float64)
+) ENGINE = ReplicatedSummingMergeTree('/clickhouse/tables/{shard}/throughline/call_edges', '{replica}')
+PARTITION BY toDate(time)
+ORDER BY (tenant, service_name, operation, callee_kind, callee, time, run)
+SETTINGS replicated_deduplication_window = 0;
+
+CREATE TABLE IF NOT EXISTS throughline.normal_steps ON CLUSTER `main` (
+  tenant LowCardinality(String) DEFAULT '',
+  time DateTime('UTC'),
+  run UInt64,
+  steps UInt8,
+  stored_spans UInt64,
+  taken_spans UInt64,
+  taken_traces UInt64,
+  share Float64,
+  dropped_spans UInt64
+) ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/throughline/normal_steps', '{replica}')
+PARTITION BY toDate(time)
+ORDER BY (tenant, time, run)
+SETTINGS replicated_deduplication_window = 0;
+
 -- The tables over all shards
 CREATE TABLE IF NOT EXISTS throughline.spans_distributed ON CLUSTER `main` AS throughline.spans
 ENGINE = Distributed(`main`, throughline, spans, reinterpretAsUInt32(substring(trace_id, 13, 4)));
@@ -258,6 +335,18 @@ ENGINE = Distributed(`main`, throughline, weight_15m, cityHash64(service_name));
 
 CREATE TABLE IF NOT EXISTS throughline.attribute_values_distributed ON CLUSTER `main` AS throughline.attribute_values
 ENGINE = Distributed(`main`, throughline, attribute_values, cityHash64(key_slot, value_slot));
+
+CREATE TABLE IF NOT EXISTS throughline.path_normals_distributed ON CLUSTER `main` AS throughline.path_normals
+ENGINE = Distributed(`main`, throughline, path_normals, cityHash64(service_name));
+
+CREATE TABLE IF NOT EXISTS throughline.path_resources_distributed ON CLUSTER `main` AS throughline.path_resources
+ENGINE = Distributed(`main`, throughline, path_resources, cityHash64(service_name));
+
+CREATE TABLE IF NOT EXISTS throughline.call_edges_distributed ON CLUSTER `main` AS throughline.call_edges
+ENGINE = Distributed(`main`, throughline, call_edges, cityHash64(service_name));
+
+CREATE TABLE IF NOT EXISTS throughline.normal_steps_distributed ON CLUSTER `main` AS throughline.normal_steps
+ENGINE = Distributed(`main`, throughline, normal_steps, toUInt32(time));
 
 CREATE TABLE IF NOT EXISTS throughline.counted_1m_distributed ON CLUSTER `main` AS throughline.counted_1m
 ENGINE = Distributed(`main`, throughline, counted_1m, cityHash64(service_name));
@@ -284,4 +373,8 @@ WHERE number NOT IN (SELECT number FROM throughline.schema_migrations);
 
 INSERT INTO throughline.schema_migrations (number, applied_at, checksum)
 SELECT toUInt32(5) AS number, now(), '69f8a7e16803d87fae0b1ae2d4905ea87b35b3c667c9a221e3a09eaa21f8bac4'
+WHERE number NOT IN (SELECT number FROM throughline.schema_migrations);
+
+INSERT INTO throughline.schema_migrations (number, applied_at, checksum)
+SELECT toUInt32(6) AS number, now(), '328367a6ff3998a8bdaf4e4c3a5b37b3b48698c11ce17ce27c93ee534cd0b9e7'
 WHERE number NOT IN (SELECT number FROM throughline.schema_migrations);

@@ -1,4 +1,4 @@
--- A new store with schema 5, for ClickHouse 26.7 on the cluster main.
+-- A new store with schema 6, for ClickHouse 26.7 on the cluster main.
 -- Run all of it in one session, in this order: clickhouse-client --multiquery < schema.sql
 
 -- The session
@@ -247,6 +247,83 @@ ALTER TABLE throughline.trace_times ON CLUSTER `main` ADD COLUMN IF NOT EXISTS r
 -- Schema 5: elements by owner
 ALTER TABLE throughline.spans ON CLUSTER `main` MODIFY COLUMN element_hashes Array(UInt64) MATERIALIZED arrayFlatten(arrayMap((k, v) -> arrayMap(e -> cityHash64(k, if(substring(e, position(e, ':') + 1, 1) = '"', substring(e, position(e, ':') + 2, length(e) - position(reverse(e), '"') - position(e, ':') - 1), substring(e, position(e, ':') + 1, position(e, '}') - position(e, ':') - 1))), splitByString('{"', v)), arrayConcat(arrayFilter((x, t) -> t = 6, attrs_k, attrs_t), arrayFilter((x, t) -> t = 6, res_k, res_t), arrayFilter((x, t) -> t = 6, scope_k, scope_t), arrayFilter((x, t) -> t = 6, ev_k, ev_t)), arrayConcat(arrayFilter((x, t) -> t = 6, attrs_v, attrs_t), CAST(arrayFilter((x, t) -> t = 6, res_v, res_t) AS Array(String)), arrayFilter((x, t) -> t = 6, scope_v, scope_t), arrayFilter((x, t) -> t = 6, ev_v, ev_t)))) CODEC(ZSTD(1));
 
+-- Schema 6: normals
+CREATE TABLE IF NOT EXISTS throughline.path_normals ON CLUSTER `main` (
+  tenant LowCardinality(String) DEFAULT '',
+  time DateTime('UTC') CODEC(ZSTD(1)),
+  run UInt64 CODEC(ZSTD(1)),
+  service_name String CODEC(ZSTD(1)),
+  operation String CODEC(ZSTD(1)),
+  kind UInt8 CODEC(ZSTD(1)),
+  path UInt64 CODEC(ZSTD(1)),
+  path_text String CODEC(ZSTD(1)),
+  spans UInt64 CODEC(ZSTD(1)),
+  traces UInt64 CODEC(ZSTD(1)),
+  weight Float64 CODEC(ZSTD(1)),
+  trace_weight Float64 CODEC(ZSTD(1)),
+  error_weight Float64 CODEC(ZSTD(1)),
+  `durationMap.bucket` Array(Int16) CODEC(ZSTD(1)),
+  `durationMap.weight` Array(Float64) CODEC(ZSTD(1)),
+  `ownMap.bucket` Array(Int16) CODEC(ZSTD(1)),
+  `ownMap.weight` Array(Float64) CODEC(ZSTD(1)),
+  `gapMap.bucket` Array(Int16) CODEC(ZSTD(1)),
+  `gapMap.weight` Array(Float64) CODEC(ZSTD(1))
+) ENGINE = ReplicatedSummingMergeTree('/clickhouse/tables/{shard}/throughline/path_normals', '{replica}')
+PARTITION BY toDate(time)
+ORDER BY (tenant, service_name, operation, kind, path, time, run)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, replicated_deduplication_window = 0;
+
+CREATE TABLE IF NOT EXISTS throughline.path_resources ON CLUSTER `main` (
+  tenant LowCardinality(String) DEFAULT '',
+  time DateTime('UTC') CODEC(ZSTD(1)),
+  run UInt64 CODEC(ZSTD(1)),
+  service_name String CODEC(ZSTD(1)),
+  path UInt64 CODEC(ZSTD(1)),
+  resource String CODEC(ZSTD(1)),
+  value String CODEC(ZSTD(1)),
+  weight Float64 CODEC(ZSTD(1))
+) ENGINE = ReplicatedSummingMergeTree('/clickhouse/tables/{shard}/throughline/path_resources', '{replica}', (weight))
+PARTITION BY toDate(time)
+ORDER BY (tenant, service_name, path, resource, value, time, run)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, replicated_deduplication_window = 0;
+
+CREATE TABLE IF NOT EXISTS throughline.call_edges ON CLUSTER `main` (
+  tenant LowCardinality(String) DEFAULT '',
+  time DateTime('UTC') CODEC(ZSTD(1)),
+  run UInt64 CODEC(ZSTD(1)),
+  service_name String CODEC(ZSTD(1)),
+  operation String CODEC(ZSTD(1)),
+  callee_kind String CODEC(ZSTD(1)),
+  callee String CODEC(ZSTD(1)),
+  calls UInt64 CODEC(ZSTD(1)),
+  weight Float64 CODEC(ZSTD(1)),
+  error_weight Float64 CODEC(ZSTD(1)),
+  variance Float64 CODEC(ZSTD(1)),
+  unknown UInt64 CODEC(ZSTD(1)),
+  `latencyMap.bucket` Array(Int16) CODEC(ZSTD(1)),
+  `latencyMap.weight` Array(Float64) CODEC(ZSTD(1)),
+  `gapMap.bucket` Array(Int16) CODEC(ZSTD(1)),
+  `gapMap.weight` Array(Float64) CODEC(ZSTD(1))
+) ENGINE = ReplicatedSummingMergeTree('/clickhouse/tables/{shard}/throughline/call_edges', '{replica}')
+PARTITION BY toDate(time)
+ORDER BY (tenant, service_name, operation, callee_kind, callee, time, run)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, replicated_deduplication_window = 0;
+
+CREATE TABLE IF NOT EXISTS throughline.normal_steps ON CLUSTER `main` (
+  tenant LowCardinality(String) DEFAULT '',
+  time DateTime('UTC') CODEC(ZSTD(1)),
+  run UInt64 CODEC(ZSTD(1)),
+  steps UInt8 CODEC(ZSTD(1)),
+  stored_spans UInt64 CODEC(ZSTD(1)),
+  taken_spans UInt64 CODEC(ZSTD(1)),
+  taken_traces UInt64 CODEC(ZSTD(1)),
+  share Float64 CODEC(ZSTD(1)),
+  dropped_spans UInt64 CODEC(ZSTD(1))
+) ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/throughline/normal_steps', '{replica}')
+PARTITION BY toDate(time)
+ORDER BY (tenant, time, run)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, replicated_deduplication_window = 0;
+
 -- The tables over all shards
 CREATE TABLE IF NOT EXISTS throughline.spans_distributed ON CLUSTER `main` AS throughline.spans
 ENGINE = Distributed(`main`, throughline, spans, reinterpretAsUInt32(substring(trace_id, 13, 4)));
@@ -271,6 +348,18 @@ ENGINE = Distributed(`main`, throughline, weight_15m, cityHash64(service_name));
 
 CREATE TABLE IF NOT EXISTS throughline.attribute_values_distributed ON CLUSTER `main` AS throughline.attribute_values
 ENGINE = Distributed(`main`, throughline, attribute_values, cityHash64(key_slot, value_slot));
+
+CREATE TABLE IF NOT EXISTS throughline.path_normals_distributed ON CLUSTER `main` AS throughline.path_normals
+ENGINE = Distributed(`main`, throughline, path_normals, cityHash64(service_name));
+
+CREATE TABLE IF NOT EXISTS throughline.path_resources_distributed ON CLUSTER `main` AS throughline.path_resources
+ENGINE = Distributed(`main`, throughline, path_resources, cityHash64(service_name));
+
+CREATE TABLE IF NOT EXISTS throughline.call_edges_distributed ON CLUSTER `main` AS throughline.call_edges
+ENGINE = Distributed(`main`, throughline, call_edges, cityHash64(service_name));
+
+CREATE TABLE IF NOT EXISTS throughline.normal_steps_distributed ON CLUSTER `main` AS throughline.normal_steps
+ENGINE = Distributed(`main`, throughline, normal_steps, toUInt32(time));
 
 CREATE TABLE IF NOT EXISTS throughline.counted_1m_distributed ON CLUSTER `main` AS throughline.counted_1m
 ENGINE = Distributed(`main`, throughline, counted_1m, cityHash64(service_name));
@@ -297,4 +386,8 @@ WHERE number NOT IN (SELECT number FROM throughline.schema_migrations);
 
 INSERT INTO throughline.schema_migrations (number, applied_at, checksum)
 SELECT toUInt32(5) AS number, now(), '69f8a7e16803d87fae0b1ae2d4905ea87b35b3c667c9a221e3a09eaa21f8bac4'
+WHERE number NOT IN (SELECT number FROM throughline.schema_migrations);
+
+INSERT INTO throughline.schema_migrations (number, applied_at, checksum)
+SELECT toUInt32(6) AS number, now(), '328367a6ff3998a8bdaf4e4c3a5b37b3b48698c11ce17ce27c93ee534cd0b9e7'
 WHERE number NOT IN (SELECT number FROM throughline.schema_migrations);

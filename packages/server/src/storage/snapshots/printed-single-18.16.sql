@@ -1,4 +1,4 @@
--- A new store with schema 5, for ClickHouse 18.16.
+-- A new store with schema 6, for ClickHouse 18.16.
 -- Run all of it in one session, in this order: clickhouse-client --multiquery < schema.sql
 -- A second run ends at the first column that is there already.
 
@@ -214,6 +214,79 @@ ORDER BY (tenant, end_s, trace_id, begin_s);
 -- Schema 4: rare columns
 ALTER TABLE throughline.trace_times ADD COLUMN rare UInt8 DEFAULT 255;
 
+-- Schema 6: normals
+CREATE TABLE IF NOT EXISTS throughline.path_normals (
+  tenant LowCardinality(String) DEFAULT '',
+  time DateTime('UTC'),
+  run UInt64,
+  service_name String,
+  operation String,
+  kind UInt8,
+  path UInt64,
+  path_text String,
+  spans UInt64,
+  traces UInt64,
+  weight Float64,
+  trace_weight Float64,
+  error_weight Float64,
+  `durationMap.bucket` Array(Int16),
+  `durationMap.weight` Array(Float64),
+  `ownMap.bucket` Array(Int16),
+  `ownMap.weight` Array(Float64),
+  `gapMap.bucket` Array(Int16),
+  `gapMap.weight` Array(Float64)
+) ENGINE = SummingMergeTree()
+PARTITION BY toDate(time)
+ORDER BY (tenant, service_name, operation, kind, path, time, run);
+
+CREATE TABLE IF NOT EXISTS throughline.path_resources (
+  tenant LowCardinality(String) DEFAULT '',
+  time DateTime('UTC'),
+  run UInt64,
+  service_name String,
+  path UInt64,
+  resource String,
+  value String,
+  weight Float64
+) ENGINE = SummingMergeTree((weight))
+PARTITION BY toDate(time)
+ORDER BY (tenant, service_name, path, resource, value, time, run);
+
+CREATE TABLE IF NOT EXISTS throughline.call_edges (
+  tenant LowCardinality(String) DEFAULT '',
+  time DateTime('UTC'),
+  run UInt64,
+  service_name String,
+  operation String,
+  callee_kind String,
+  callee String,
+  calls UInt64,
+  weight Float64,
+  error_weight Float64,
+  variance Float64,
+  unknown UInt64,
+  `latencyMap.bucket` Array(Int16),
+  `latencyMap.weight` Array(Float64),
+  `gapMap.bucket` Array(Int16),
+  `gapMap.weight` Array(Float64)
+) ENGINE = SummingMergeTree()
+PARTITION BY toDate(time)
+ORDER BY (tenant, service_name, operation, callee_kind, callee, time, run);
+
+CREATE TABLE IF NOT EXISTS throughline.normal_steps (
+  tenant LowCardinality(String) DEFAULT '',
+  time DateTime('UTC'),
+  run UInt64,
+  steps UInt8,
+  stored_spans UInt64,
+  taken_spans UInt64,
+  taken_traces UInt64,
+  share Float64,
+  dropped_spans UInt64
+) ENGINE = MergeTree
+PARTITION BY toDate(time)
+ORDER BY (tenant, time, run);
+
 -- The notes of what was done
 INSERT INTO throughline.schema_migrations (number, applied_at, checksum)
 SELECT toUInt32(1) AS number, now(), '2cb290c6966a059921e068788f03fe25698ff21197c8041b709d29503b7e8e3a'
@@ -233,4 +306,8 @@ WHERE number NOT IN (SELECT number FROM throughline.schema_migrations);
 
 INSERT INTO throughline.schema_migrations (number, applied_at, checksum)
 SELECT toUInt32(5) AS number, now(), '69f8a7e16803d87fae0b1ae2d4905ea87b35b3c667c9a221e3a09eaa21f8bac4'
+WHERE number NOT IN (SELECT number FROM throughline.schema_migrations);
+
+INSERT INTO throughline.schema_migrations (number, applied_at, checksum)
+SELECT toUInt32(6) AS number, now(), '328367a6ff3998a8bdaf4e4c3a5b37b3b48698c11ce17ce27c93ee534cd0b9e7'
 WHERE number NOT IN (SELECT number FROM throughline.schema_migrations);

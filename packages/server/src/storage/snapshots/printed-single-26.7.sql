@@ -1,4 +1,4 @@
--- A new store with schema 5, for ClickHouse 26.7.
+-- A new store with schema 6, for ClickHouse 26.7.
 -- Run all of it in one session, in this order: clickhouse-client --multiquery < schema.sql
 
 -- The database
@@ -234,6 +234,83 @@ ALTER TABLE throughline.trace_times ADD COLUMN IF NOT EXISTS rare UInt8 DEFAULT 
 -- Schema 5: elements by owner
 ALTER TABLE throughline.spans MODIFY COLUMN element_hashes Array(UInt64) MATERIALIZED arrayFlatten(arrayMap((k, v) -> arrayMap(e -> cityHash64(k, if(substring(e, position(e, ':') + 1, 1) = '"', substring(e, position(e, ':') + 2, length(e) - position(reverse(e), '"') - position(e, ':') - 1), substring(e, position(e, ':') + 1, position(e, '}') - position(e, ':') - 1))), splitByString('{"', v)), arrayConcat(arrayFilter((x, t) -> t = 6, attrs_k, attrs_t), arrayFilter((x, t) -> t = 6, res_k, res_t), arrayFilter((x, t) -> t = 6, scope_k, scope_t), arrayFilter((x, t) -> t = 6, ev_k, ev_t)), arrayConcat(arrayFilter((x, t) -> t = 6, attrs_v, attrs_t), CAST(arrayFilter((x, t) -> t = 6, res_v, res_t) AS Array(String)), arrayFilter((x, t) -> t = 6, scope_v, scope_t), arrayFilter((x, t) -> t = 6, ev_v, ev_t)))) CODEC(ZSTD(1));
 
+-- Schema 6: normals
+CREATE TABLE IF NOT EXISTS throughline.path_normals (
+  tenant LowCardinality(String) DEFAULT '',
+  time DateTime('UTC') CODEC(ZSTD(1)),
+  run UInt64 CODEC(ZSTD(1)),
+  service_name String CODEC(ZSTD(1)),
+  operation String CODEC(ZSTD(1)),
+  kind UInt8 CODEC(ZSTD(1)),
+  path UInt64 CODEC(ZSTD(1)),
+  path_text String CODEC(ZSTD(1)),
+  spans UInt64 CODEC(ZSTD(1)),
+  traces UInt64 CODEC(ZSTD(1)),
+  weight Float64 CODEC(ZSTD(1)),
+  trace_weight Float64 CODEC(ZSTD(1)),
+  error_weight Float64 CODEC(ZSTD(1)),
+  `durationMap.bucket` Array(Int16) CODEC(ZSTD(1)),
+  `durationMap.weight` Array(Float64) CODEC(ZSTD(1)),
+  `ownMap.bucket` Array(Int16) CODEC(ZSTD(1)),
+  `ownMap.weight` Array(Float64) CODEC(ZSTD(1)),
+  `gapMap.bucket` Array(Int16) CODEC(ZSTD(1)),
+  `gapMap.weight` Array(Float64) CODEC(ZSTD(1))
+) ENGINE = SummingMergeTree()
+PARTITION BY toDate(time)
+ORDER BY (tenant, service_name, operation, kind, path, time, run)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE TABLE IF NOT EXISTS throughline.path_resources (
+  tenant LowCardinality(String) DEFAULT '',
+  time DateTime('UTC') CODEC(ZSTD(1)),
+  run UInt64 CODEC(ZSTD(1)),
+  service_name String CODEC(ZSTD(1)),
+  path UInt64 CODEC(ZSTD(1)),
+  resource String CODEC(ZSTD(1)),
+  value String CODEC(ZSTD(1)),
+  weight Float64 CODEC(ZSTD(1))
+) ENGINE = SummingMergeTree((weight))
+PARTITION BY toDate(time)
+ORDER BY (tenant, service_name, path, resource, value, time, run)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE TABLE IF NOT EXISTS throughline.call_edges (
+  tenant LowCardinality(String) DEFAULT '',
+  time DateTime('UTC') CODEC(ZSTD(1)),
+  run UInt64 CODEC(ZSTD(1)),
+  service_name String CODEC(ZSTD(1)),
+  operation String CODEC(ZSTD(1)),
+  callee_kind String CODEC(ZSTD(1)),
+  callee String CODEC(ZSTD(1)),
+  calls UInt64 CODEC(ZSTD(1)),
+  weight Float64 CODEC(ZSTD(1)),
+  error_weight Float64 CODEC(ZSTD(1)),
+  variance Float64 CODEC(ZSTD(1)),
+  unknown UInt64 CODEC(ZSTD(1)),
+  `latencyMap.bucket` Array(Int16) CODEC(ZSTD(1)),
+  `latencyMap.weight` Array(Float64) CODEC(ZSTD(1)),
+  `gapMap.bucket` Array(Int16) CODEC(ZSTD(1)),
+  `gapMap.weight` Array(Float64) CODEC(ZSTD(1))
+) ENGINE = SummingMergeTree()
+PARTITION BY toDate(time)
+ORDER BY (tenant, service_name, operation, callee_kind, callee, time, run)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE TABLE IF NOT EXISTS throughline.normal_steps (
+  tenant LowCardinality(String) DEFAULT '',
+  time DateTime('UTC') CODEC(ZSTD(1)),
+  run UInt64 CODEC(ZSTD(1)),
+  steps UInt8 CODEC(ZSTD(1)),
+  stored_spans UInt64 CODEC(ZSTD(1)),
+  taken_spans UInt64 CODEC(ZSTD(1)),
+  taken_traces UInt64 CODEC(ZSTD(1)),
+  share Float64 CODEC(ZSTD(1)),
+  dropped_spans UInt64 CODEC(ZSTD(1))
+) ENGINE = MergeTree
+PARTITION BY toDate(time)
+ORDER BY (tenant, time, run)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
 -- The notes of what was done
 INSERT INTO throughline.schema_migrations (number, applied_at, checksum)
 SELECT toUInt32(1) AS number, now(), '2cb290c6966a059921e068788f03fe25698ff21197c8041b709d29503b7e8e3a'
@@ -253,4 +330,8 @@ WHERE number NOT IN (SELECT number FROM throughline.schema_migrations);
 
 INSERT INTO throughline.schema_migrations (number, applied_at, checksum)
 SELECT toUInt32(5) AS number, now(), '69f8a7e16803d87fae0b1ae2d4905ea87b35b3c667c9a221e3a09eaa21f8bac4'
+WHERE number NOT IN (SELECT number FROM throughline.schema_migrations);
+
+INSERT INTO throughline.schema_migrations (number, applied_at, checksum)
+SELECT toUInt32(6) AS number, now(), '328367a6ff3998a8bdaf4e4c3a5b37b3b48698c11ce17ce27c93ee534cd0b9e7'
 WHERE number NOT IN (SELECT number FROM throughline.schema_migrations);

@@ -11,6 +11,28 @@ PARTITION BY day
 ORDER BY (tenant, day, key_slot, value_slot)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192
 
+CREATE TABLE throughline.call_edges (
+  `tenant` LowCardinality(String) DEFAULT '',
+  `time` DateTime('UTC') CODEC(ZSTD(1)),
+  `run` UInt64 CODEC(ZSTD(1)),
+  `service_name` String CODEC(ZSTD(1)),
+  `operation` String CODEC(ZSTD(1)),
+  `callee_kind` String CODEC(ZSTD(1)),
+  `callee` String CODEC(ZSTD(1)),
+  `calls` UInt64 CODEC(ZSTD(1)),
+  `weight` Float64 CODEC(ZSTD(1)),
+  `error_weight` Float64 CODEC(ZSTD(1)),
+  `variance` Float64 CODEC(ZSTD(1)),
+  `unknown` UInt64 CODEC(ZSTD(1)),
+  `latencyMap.bucket` Array(Int16) CODEC(ZSTD(1)),
+  `latencyMap.weight` Array(Float64) CODEC(ZSTD(1)),
+  `gapMap.bucket` Array(Int16) CODEC(ZSTD(1)),
+  `gapMap.weight` Array(Float64) CODEC(ZSTD(1)))
+ENGINE = SummingMergeTree
+PARTITION BY toDate(time)
+ORDER BY (tenant, service_name, operation, callee_kind, callee, time, run)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192
+
 CREATE TABLE throughline.counted_1h (
   `tenant` LowCardinality(String) DEFAULT '',
   `time` DateTime('UTC') CODEC(ZSTD(1)),
@@ -52,6 +74,21 @@ PARTITION BY day
 ORDER BY (tenant, end_s, trace_id, begin_s)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192
 
+CREATE TABLE throughline.normal_steps (
+  `tenant` LowCardinality(String) DEFAULT '',
+  `time` DateTime('UTC') CODEC(ZSTD(1)),
+  `run` UInt64 CODEC(ZSTD(1)),
+  `steps` UInt8 CODEC(ZSTD(1)),
+  `stored_spans` UInt64 CODEC(ZSTD(1)),
+  `taken_spans` UInt64 CODEC(ZSTD(1)),
+  `taken_traces` UInt64 CODEC(ZSTD(1)),
+  `share` Float64 CODEC(ZSTD(1)),
+  `dropped_spans` UInt64 CODEC(ZSTD(1)))
+ENGINE = MergeTree
+PARTITION BY toDate(time)
+ORDER BY (tenant, time, run)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192
+
 CREATE TABLE throughline.operation_15m (
   `tenant` LowCardinality(String),
   `time` DateTime('UTC'),
@@ -66,6 +103,45 @@ CREATE TABLE throughline.operation_15m (
 ENGINE = SummingMergeTree
 PARTITION BY toDate(time)
 ORDER BY (tenant, service_name, time, operation)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192
+
+CREATE TABLE throughline.path_normals (
+  `tenant` LowCardinality(String) DEFAULT '',
+  `time` DateTime('UTC') CODEC(ZSTD(1)),
+  `run` UInt64 CODEC(ZSTD(1)),
+  `service_name` String CODEC(ZSTD(1)),
+  `operation` String CODEC(ZSTD(1)),
+  `kind` UInt8 CODEC(ZSTD(1)),
+  `path` UInt64 CODEC(ZSTD(1)),
+  `path_text` String CODEC(ZSTD(1)),
+  `spans` UInt64 CODEC(ZSTD(1)),
+  `traces` UInt64 CODEC(ZSTD(1)),
+  `weight` Float64 CODEC(ZSTD(1)),
+  `trace_weight` Float64 CODEC(ZSTD(1)),
+  `error_weight` Float64 CODEC(ZSTD(1)),
+  `durationMap.bucket` Array(Int16) CODEC(ZSTD(1)),
+  `durationMap.weight` Array(Float64) CODEC(ZSTD(1)),
+  `ownMap.bucket` Array(Int16) CODEC(ZSTD(1)),
+  `ownMap.weight` Array(Float64) CODEC(ZSTD(1)),
+  `gapMap.bucket` Array(Int16) CODEC(ZSTD(1)),
+  `gapMap.weight` Array(Float64) CODEC(ZSTD(1)))
+ENGINE = SummingMergeTree
+PARTITION BY toDate(time)
+ORDER BY (tenant, service_name, operation, kind, path, time, run)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192
+
+CREATE TABLE throughline.path_resources (
+  `tenant` LowCardinality(String) DEFAULT '',
+  `time` DateTime('UTC') CODEC(ZSTD(1)),
+  `run` UInt64 CODEC(ZSTD(1)),
+  `service_name` String CODEC(ZSTD(1)),
+  `path` UInt64 CODEC(ZSTD(1)),
+  `resource` String CODEC(ZSTD(1)),
+  `value` String CODEC(ZSTD(1)),
+  `weight` Float64 CODEC(ZSTD(1)))
+ENGINE = SummingMergeTree((weight))
+PARTITION BY toDate(time)
+ORDER BY (tenant, service_name, path, resource, value, time, run)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192
 
 CREATE TABLE throughline.request_1h (
