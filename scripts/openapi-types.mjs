@@ -20,6 +20,7 @@ const QUERIES = {
   SimilarTracesQuery: '/api/v1/traces/{traceId}/similar',
   ErrorsQuery: '/api/v1/errors',
   ChangesQuery: '/api/v1/changes',
+  MapQuery: '/api/v1/map',
 };
 
 /** Routes whose bodies the client takes. */

@@ -170,6 +170,7 @@ const serverRooms: Record<string, readonly string[]> = {
   api: [
     'alerts',
     'insight',
+    'normals',
     'query',
     'terminal',
     'http',
@@ -411,7 +412,7 @@ const sdkRooms: Record<string, readonly string[]> = {
 const traceRooms: Record<string, readonly string[]> = {
   'index.ts': ['analysis', 'attributes.ts', 'compare', 'format-duration.ts', 'otlp.ts', 'story', 'tree'],
   // Many traces at once, in columns of their own.
-  insight: ['analysis', 'format-duration.ts', 'otlp.ts'],
+  insight: ['analysis', 'attributes.ts', 'format-duration.ts', 'otlp.ts', 'tree'],
   client: ['otlp.ts', 'story'],
   formats: ['attributes.ts', 'otlp.ts', 'tree'],
   story: ['analysis', 'attributes.ts', 'format-duration.ts', 'group-by.ts', 'otlp.ts', 'tree'],

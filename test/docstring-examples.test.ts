@@ -25,7 +25,7 @@ declare const requestCounter: sdk.SpanProcessor;
 `,
   trace: `
 import {
-  attributeText, compareTraces, criticalNs, criticalPath, describeComparison, describeCriticalPath, errorOrigins, exclusiveNs, findAttribute, followLinks, formatDuration, inferredDependency, journeyTo, likeCalls,
+  attributeText, compareTraces, criticalNs, criticalPath, dependencyKind, describeComparison, describeCriticalPath, errorOrigins, exclusiveNs, findAttribute, followLinks, formatDuration, inferredDependency, journeyTo, likeCalls,
   similarTraces, slackNs, tellStory, timeByKind, timeByOperation, timeByPath, timeByService, traceFromOtlp, transits, typicalTrace, whatIf, whatIfEach, type Trace, type TracesData,
 } from '@throughline/trace';
 import { ApiClient, ApiClientError, parseTag, parseTraceId, uiPath, writeTag } from '@throughline/trace/client';

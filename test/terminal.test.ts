@@ -143,6 +143,20 @@ describe('the commands for a terminal', () => {
     expect(json).toMatchObject({ incident: { readTraceCount: 1 }, baseline: { readTraceCount: 1 } });
   });
 
+  it('print who calls whom, of a collector and of a file', async () => {
+    const ofFile = JSON.parse((await linesOf(['map', '-', '--json'], JSON.stringify(retried))).join('')) as object;
+    expect(ofFile).toMatchObject({ nodes: expect.arrayContaining([expect.objectContaining({ id: 'service:fraud' })]) });
+    const lines = await linesOf(['map', '-', '--service', 'fraud'], JSON.stringify(retried));
+    expect(lines.some((line) => line.includes('fraud database'))).toBe(true);
+    const table = await linesOf(['map', '-', '--md'], JSON.stringify(retried));
+    expect(table.some((line) => line.startsWith('| ') && line.includes(' fraud '))).toBe(true);
+    // The collector measures what is quiet after a while.
+    await eventually('the map has calls', async () =>
+      (await client.map({ service: 'fraud' })).edges.some(({ to }) => to === 'service:fraud'),
+    );
+    expect((await linesOf(['map'])).some((line) => line.includes('fraud database'))).toBe(true);
+  });
+
   it('print a trace that arrives, once', async () => {
     const child = spawn(process.execPath, [commandPath, 'tail', '--interval', '1', '--json'], { env: environment() });
     const output = { stdout: '', stderr: '' };
@@ -168,6 +182,8 @@ describe('the commands for a terminal', () => {
     [['explain', '--incident', '1h..now'], 2, /--baseline/],
     [['explain', '--incident', '2h..1h', '--baseline', '3h..90m'], 1, /overlap/],
     [['changes', '--data-dir', 'x'], 2, /--data-dir/],
+    [['map', '-', '--from', '1h'], 2, /--from/],
+    [['map', '--depth', '0'], 2, /--depth/],
   ])('end with one line and a code: %j', async (args, code, message) => {
     const ended = await run(args);
     expect(ended).toMatchObject({ code, stdout: '' });
@@ -175,13 +191,16 @@ describe('the commands for a terminal', () => {
     expect(ended.stderr).toMatch(message);
   });
 
-  it.each(['trace', 'why', 'search', 'tail', 'errors', 'diff', 'changes', 'explain'])('have help: %s', async (name) => {
-    const lines = await linesOf([name, '--help']);
-    expect(lines[0]).toContain(`throughline ${name}`);
-    for (const flag of ['--url', '--width', '--timeout', '--json']) {
-      expect(lines.some((line) => line.includes(flag))).toBe(true);
-    }
-  });
+  it.each(['trace', 'why', 'search', 'tail', 'errors', 'diff', 'changes', 'explain', 'map'])(
+    'have help: %s',
+    async (name) => {
+      const lines = await linesOf([name, '--help']);
+      expect(lines[0]).toContain(`throughline ${name}`);
+      for (const flag of ['--url', '--width', '--timeout', '--json']) {
+        expect(lines.some((line) => line.includes(flag))).toBe(true);
+      }
+    },
+  );
 
   it('use colours only if they are forced where there is no terminal', async () => {
     const colored = await run(['trace', traceIdOf('failed')], '', { FORCE_COLOR: '1' });

@@ -16,6 +16,7 @@ import { healthRoutes } from './api/health-routes.ts';
 import { ApiServer } from './api/api-server.ts';
 import { errorRoutes } from './api/error-routes.ts';
 import { insightRoutes } from './api/insight-routes.ts';
+import { mapRoutes } from './api/map-routes.ts';
 import { maintenanceRoutes } from './api/maintenance-routes.ts';
 import { openApiRoute } from './api/openapi-route.ts';
 import { apartRoutes } from './api/apart-routes.ts';
@@ -637,6 +638,7 @@ async function openApi(scope: Scope, ingestion: Ingestion, receivers: Receivers,
     ...apartRoutes({ answers, apart, bytesMax: limits.insight.requestBytesMax }),
     alertsRoute(alerts, alertFile),
     ...insightRoutes({ answers, windows, now: Date.now, bytesMax: limits.insight.requestBytesMax }),
+    ...mapRoutes({ answers, now: Date.now }),
   ];
   const routes = [
     ...ofApi,

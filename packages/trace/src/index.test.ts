@@ -11,6 +11,7 @@ test('the package exports these names', () => {
     'compareTraces',
     'criticalNs',
     'criticalPath',
+    'dependencyKind',
     'describeComparison',
     'describeCriticalPath',
     'errorOrigins',

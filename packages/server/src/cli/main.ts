@@ -69,6 +69,10 @@ const COMMANDS: Readonly<Record<string, { summary: string; run: (args: string[])
     summary: 'Check a file of alerts, try its channels, or list the alerts of a collector',
     run: async (args) => (await import('./alerts.ts')).runAlerts(args),
   },
+  map: {
+    summary: 'Print which services call which, how often, and how fast',
+    run: async (args) => (await import('./map.ts')).runMap(args),
+  },
   demo: {
     summary: 'See a slow request across four real services',
     run: async (args) => (await import('./demo.ts')).runDemo(args),

@@ -14,6 +14,7 @@ import { changesMarkdown, explainMarkdown, writeChanges, writeExplain } from './
 import { comparisonMarkdown, writeComparison } from './write-comparison.ts';
 import { writeAlerts } from './write-alerts.ts';
 import { writeErrors } from './write-errors.ts';
+import { mapMarkdown, type MapReport, writeMap } from './write-map.ts';
 import { searchMarkdown, writeSearch } from './write-search.ts';
 import { traceMarkdown, type TraceReport, whyMarkdown, writeTrace, writeWhy } from './write-trace.ts';
 
@@ -367,6 +368,59 @@ const alerts: AlertsResponse = {
 };
 
 /** By the command line that prints it. */
+const called = (from: string, to: string, callsPerSecond: number, plan: Partial<MapReport['edges'][number]> = {}) => ({
+  from,
+  to,
+  callsPerSecond,
+  errorRate: 0,
+  p50Ns: 12_000_000,
+  p95Ns: 48_000_000,
+  p99Ns: null,
+  sampledCalls: 150,
+  estimate: { basis: 'exact' as const, relativeError: 0 },
+  ...plan,
+});
+
+const node = (kind: MapReport['nodes'][number]['kind'], name: string) => ({
+  id: name === '' ? kind : `${kind}:${name}`,
+  kind,
+  name,
+  requestsPerSecond: 1,
+  errorRate: 0,
+});
+
+/** Two services in a circle, one that is called twice, a name that would do harm, and one that is too long. */
+const MAP: MapReport = {
+  of: '2026-11-23 05:00 UTC to 2026-11-23 05:50 UTC',
+  service: null,
+  truncated: true,
+  warnings: ['1 of 2 shards of the store did not answer; what is on them is missing here'],
+  nodes: [
+    node('clients', ''),
+    node('service', 'web'),
+    node('service', 'payment'),
+    node('service', 'stock'),
+    node('database', 'orders database'),
+    node('queue', 'mails'),
+    node('service', '漢字\u001b[31m'),
+    node('external', `${'n'.repeat(300)}:8080`),
+    node('silent', ''),
+    node('service', 'nightly'),
+  ],
+  edges: [
+    called('clients', 'service:web', 1_234.5, { estimate: { basis: 'estimated', relativeError: 0.04 } }),
+    called('service:web', 'service:payment', 410, { errorRate: 0.031, p99Ns: 2_100_000_000 }),
+    called('service:payment', 'database:orders database', 38.2, { p50Ns: 900_000 }),
+    called('service:web', 'service:stock', 12),
+    called('service:stock', 'service:payment', 3.25, { errorRate: 0.0004 }),
+    called('service:payment', 'service:stock', 0.5),
+    called('service:web', 'queue:mails', 0.0312, { p95Ns: null }),
+    called('queue:mails', 'service:漢字\u001b[31m', 0.0312, { p50Ns: 61_000_000_000 }),
+    called('service:漢字\u001b[31m', `external:${'n'.repeat(300)}:8080`, 0.01),
+    called('service:nightly', 'silent', 0.002, { errorRate: 1 }),
+  ],
+};
+
 const REPORTS: Readonly<Record<string, (screen: Screen) => readonly Line[]>> = {
   'trace checkout': (screen) => writeTrace(checkout, ROWS, screen),
   'trace checkout --critical --depth 2': (screen) =>
@@ -412,6 +466,9 @@ const REPORTS: Readonly<Record<string, (screen: Screen) => readonly Line[]>> = {
     writeComparison(compareTraces(cart.trace, checkout.trace), cart, checkout, 3, screen),
   'diff checkout checkout': (screen) =>
     writeComparison(compareTraces(checkout.trace, checkout.trace), checkout, checkout, 60, screen),
+  map: (screen) => writeMap(MAP, screen),
+  'map --service mail': (screen) =>
+    writeMap({ ...MAP, service: 'mail', nodes: [], edges: [], truncated: false, warnings: [] }, screen),
 };
 
 const EVIL = [
@@ -485,6 +542,7 @@ const MARKDOWN: Readonly<Record<string, string>> = {
     ['1 of 3 shards did not answer'],
   ),
   'values of an attribute': attributeValuesMarkdown('tenant', [{ value: 'a`b', estimatedSpanCount: 2 }], []),
+  map: mapMarkdown(MAP),
   'hostile trace': traceMarkdown(hostile, ROWS, 100),
   'hostile why': whyMarkdown(hostile, 1),
   'hostile search': searchMarkdown(
@@ -548,7 +606,7 @@ describe('what the commands print', () => {
 
   it('as the guide shows it', () => {
     const guide = readFileSync(new URL('../../../../docs/terminal.md', import.meta.url), 'utf8');
-    for (const name of ['trace checkout', 'diff checkout retried', 'changes']) {
+    for (const name of ['trace checkout', 'diff checkout retried', 'changes', 'map']) {
       const text = render(REPORTS[name]?.({ width: 80, isColored: false }) ?? [], { isColored: false });
       expect(guide).toContain(`\n${text.trimEnd()}\n`);
     }

@@ -16,6 +16,8 @@ import type {
   ExplainRequest,
   ExplainResponse,
   HeadlinesResponse,
+  MapQuery,
+  MapResponse,
   OperationsResponse,
   PartialAnswer,
   SamplingResponse,
@@ -215,6 +217,11 @@ export class ApiClient {
   /** What has changed in a range of time, what matters most first, and the likeliest cause. */
   changes(query: ChangesQuery = {}, options?: RequestOptions): Promise<ChangesResponse> {
     return this.#get('/changes', { ...query }, options);
+  }
+
+  /** Which services call which, and which databases, queues and hosts, in a range of time. */
+  map(query: MapQuery = {}, options?: RequestOptions): Promise<MapResponse> {
+    return this.#get('/map', { ...query }, options);
   }
 
   /**

@@ -920,6 +920,72 @@ export interface ExplainResponse {
   readonly partial?: PartialAnswer;
 }
 
+/**
+ * Who calls whom, how often, with what success and how fast.
+ *
+ * Returned by `GET /api/v1/map?from&to&service&depth&limit`.
+ */
+export interface MapResponse {
+  /** Begin of the ten minutes in which the range begins. */
+  readonly fromUnixNano: string;
+  /** End of the ten minutes in which it ends. */
+  readonly toUnixNano: string;
+  /** How much of that time has been measured; rates are calls by this. */
+  readonly measuredSeconds: number;
+  /** Up to when; null where nothing of it has been measured. */
+  readonly measuredUntilUnixNano: string | null;
+  /** Spans of that time. */
+  readonly storedSpanCount: number;
+  /** Those that were measured: all, or a sample by trace ID. */
+  readonly readSpanCount: number;
+  readonly nodes: readonly MapNode[];
+  /** The most frequent first. */
+  readonly edges: readonly MapEdge[];
+  /** Whether there are more edges. */
+  readonly truncated: boolean;
+  /** Present where shards of the store did not answer: whatever is on them is not counted or listed. */
+  readonly partial?: PartialAnswer;
+}
+
+/** A service, or what services call. */
+export interface MapNode {
+  /** Of its kind and name; edges lead from one to another. */
+  readonly id: string;
+  /**
+   * `service`: sends spans · `silent`: a service that sends none, named by its callers · `database` · `queue` ·
+   * `external`: known by its address only · `clients`: whoever sends requests and no spans.
+   */
+  readonly kind: 'service' | 'silent' | 'database' | 'queue' | 'external' | 'clients';
+  /** "" for `clients`, and for calls that do not say where they go. */
+  readonly name: string;
+  /** Requests that it gets, of all callers; null for `clients`. */
+  readonly requestsPerSecond: number | null;
+  /** Share of these with an error, of the caller or of itself; null where there are none. */
+  readonly errorRate: number | null;
+}
+
+/** Calls from one node to another. */
+export interface MapEdge {
+  /** ID of the node that calls. */
+  readonly from: string;
+  /** ID of the node that is called. */
+  readonly to: string;
+  readonly callsPerSecond: number;
+  readonly errorRate: number;
+  /**
+   * How long half of the calls keep their caller waiting, in nanoseconds; of messages from a queue, how long they wait
+   * there. Off by 2% at most.
+   */
+  readonly p50Ns: number | null;
+  /** Of 95% of the calls; null where fewer than 40 were measured. */
+  readonly p95Ns: number | null;
+  /** Of 99%; null where fewer than 200 were measured. */
+  readonly p99Ns: number | null;
+  /** Calls that were measured. */
+  readonly sampledCalls: number;
+  readonly estimate: Estimate;
+}
+
 /** Returned by `GET /api/v1/sampling?service`. */
 export interface SamplingResponse {
   /** Of one service, or of all. */
@@ -1355,5 +1421,19 @@ export interface ChangesQuery {
   /** Only changes of this service. */
   readonly service?: string | undefined;
   /** Maximum number of changes in the response. 1 to 1,000. Default 50. */
+  readonly limit?: number | undefined;
+}
+
+/** The parameters of `GET /api/v1/map`. */
+export interface MapQuery {
+  /** Begin of the range; an hour before `to` when it is not given. */
+  readonly from?: TimeParameter | undefined;
+  /** End of the range, at most 31 days later; now when it is not given. */
+  readonly to?: TimeParameter | undefined;
+  /** Only what this service calls, directly or not, and what calls it. */
+  readonly service?: string | undefined;
+  /** With `service`: calls that follow each other, in each direction, up to so many. 1 to 32. Default 2. */
+  readonly depth?: number | undefined;
+  /** Maximum number of edges in the response, the most frequent ones. 1 to 5,000. Default 500. */
   readonly limit?: number | undefined;
 }

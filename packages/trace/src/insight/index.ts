@@ -53,3 +53,4 @@ export {
   serviceMap,
   type ServiceMap,
 } from './service-map.ts';
+export { tableOfTraces } from './table-of-traces.ts';
