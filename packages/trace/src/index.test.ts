@@ -24,6 +24,7 @@ test('the package exports these names', () => {
     'likeCalls',
     'similarTraces',
     'slackNs',
+    'storyPlaces',
     'tellStory',
     'timeByKind',
     'timeByOperation',
@@ -34,6 +35,7 @@ test('the package exports these names', () => {
     'typicalTrace',
     'whatIf',
     'whatIfEach',
+    'withUsual',
   ]);
 });
 

@@ -65,8 +65,11 @@ export type {
   StoryOptions,
   StoryOutcome,
   StoryPattern,
+  StoryPlace,
   StorySegment,
   StorySummary,
+  UsualDuration,
 } from './story/story.ts';
 export { tellStory } from './story/tell-story.ts';
+export { storyPlaces, withUsual } from './story/usual.ts';
 export { type Trace, traceFromOtlp } from './tree/trace.ts';

@@ -1,4 +1,4 @@
-import type { TracesData } from '@throughline/trace';
+import { type Story, type TracesData, withUsual } from '@throughline/trace';
 import { parseTag, SPANS_IN_TRACE_HEADER, uiPath } from '@throughline/trace/client';
 import type {
   EndpointsResponse,
@@ -11,7 +11,10 @@ import type {
 } from '@throughline/trace/client';
 import type { IncomingHttpHeaders } from 'node:http';
 import { Counter, type Registry } from 'prom-client';
+import { usualDurations } from '../normals/usual-durations.ts';
 import type { Headlines } from '../query/headlines.ts';
+import { EngineError } from '../query/rows.ts';
+import type { PlacedStory } from '../query/story-of.ts';
 import { searchTraces } from '../query/search-traces.ts';
 import type { QueryContext } from '../query/rows.ts';
 import type { CountedUntil } from '../query/find-series.ts';
@@ -111,6 +114,17 @@ export function apiRoutes({
   const urlOf = (headers: IncomingHttpHeaders, traceId: string): string | null => {
     const address = ownAddress(headers, basePath);
     return address === null ? null : address + uiPath('trace', { traceId });
+  };
+  /** What is usual is an addition: a story stands without it. */
+  const withNormals = async ({ story, places }: PlacedStory, signal: AbortSignal): Promise<Story> => {
+    try {
+      const { found } = await answers.find(signal, (context) => usualDurations(context, places));
+      return withUsual(story, places, ({ spanIndex }) => found.get(spanIndex) ?? null);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof EngineError)) throw error;
+      return story;
+    }
   };
   const operationsOf = (
     service: string,
@@ -297,7 +311,8 @@ export function apiRoutes({
       report: 'The same as `throughline why --md` prints it',
       usesStore: true,
       answer: async ({ path, query: { spans }, headers, form, signal }) => {
-        const { answer: story, partial, headers: said } = await ask('story', signal, path['traceId']);
+        const { answer, partial, headers: said } = await ask('placedStory', signal, path['traceId']);
+        const story = await withNormals(answer, signal);
         if (form === 'json') return { ...json(story), headers: said };
         const report = { story, url: urlOf(headers, story.traceId), warnings: partialWarnings(partial) };
         return markdown(whyMarkdown(report, spans), said);

@@ -204,7 +204,11 @@ describe('the OpenAPI description', () => {
       },
       (context) => {
         context.onPartial?.(AWAY);
-        return Promise.resolve({ truncated: true, storedSpanCount: 5, answer: { decisions: [] } });
+        return Promise.resolve({
+          truncated: true,
+          storedSpanCount: 5,
+          answer: { decisions: [], story: { clauses: [] }, places: [] },
+        });
       },
     );
     const inJson = operations.filter(

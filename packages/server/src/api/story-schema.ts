@@ -103,6 +103,7 @@ const clause = named(
       kind: described(
         oneOf([
           'total',
+          'usual',
           'step',
           'stopped-waiting',
           'kept-running',
@@ -116,7 +117,7 @@ const clause = named(
           'clock',
           'missing',
         ]),
-        '`total`: how long it took · `step`: a share of the critical path (all steps add up to the total; a ' +
+        '`total`: how long it took · `usual`: how long a span like it usually takes, where that is known · `step`: a share of the critical path (all steps add up to the total; a ' +
           'truncated trace has none) · `stopped-waiting`, `kept-running`: the two sides of a timeout, or of a ' +
           'cancellation · `error`: where a failure began · `handled`, `surfaced`: where it ended · `cancelled`: what ' +
           'was cancelled because of others · `repeated`: a pattern of many spans · `gap`: time without a child · ' +

@@ -1,7 +1,7 @@
 import { describeCriticalPath, traceFromOtlp, type CriticalPathReport, type Story } from '@throughline/trace';
 import { traceBodyMarkdown, type MarkdownFacts } from '../terminal/write-trace.ts';
 import { otlpChunks } from './otlp-chunks.ts';
-import { storyOf } from './story-of.ts';
+import { placedStoryOf, storyOf, type PlacedStory } from './story-of.ts';
 import { assembleTrace, type StoredTrace, type TraceRows } from './trace.ts';
 import { samplingFactsOf, type TraceSamplingFacts } from './trace-sampling.ts';
 
@@ -12,6 +12,7 @@ export interface TraceResults {
   readonly story: Story;
   readonly 'critical-path': CriticalPathReport;
   readonly markdown: TraceMarkdown;
+  readonly placedStory: PlacedStory;
   readonly sampling: TraceSamplingFacts;
 }
 
@@ -33,6 +34,7 @@ const RESULTS: { readonly [Q in TraceQuery]: (trace: StoredTrace) => TraceResult
   'critical-path': ({ data, truncated, storedSpanCount }) =>
     describeCriticalPath(traceFromOtlp(data), truncated ? { spansInTrace: storedSpanCount } : {}),
   markdown: markdownOf,
+  placedStory: placedStoryOf,
   sampling: ({ data }) => samplingFactsOf(data),
 };
 

@@ -47,6 +47,7 @@ const CLAUSE_STYLES: Readonly<Partial<Record<StoryClause['kind'], Style[]>>> = {
   error: ['red'],
   'stopped-waiting': ['red'],
   'kept-running': ['yellow'],
+  usual: ['dim'],
   repeated: ['yellow'],
   clock: ['dim'],
   missing: ['dim'],

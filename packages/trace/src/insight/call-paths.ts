@@ -1,3 +1,4 @@
+import { ORPHAN_PATH, PATH_DEPTH_MAX, pathId } from '../analysis/call-path.ts';
 import { SpanKind } from '../otlp.ts';
 import { serviceOf } from './own-times.ts';
 import type { SpanTable } from './span-table.ts';
@@ -23,8 +24,6 @@ export interface CallPaths {
   readonly ofSpan: Int32Array;
 }
 
-/** Calls that are nested deeper are a recursion, and have no normal of their own. */
-export const PATH_DEPTH_MAX = 64;
 const TEXT_LENGTH_MAX = 500;
 const NAME_LENGTH_MAX = 100;
 
@@ -56,7 +55,7 @@ export function callPathsOf(table: SpanTable): CallPaths {
   return { paths, ofSpan };
 }
 
-const ORPHAN = { id: '0'.repeat(16), text: '…' };
+const ORPHAN = { id: ORPHAN_PATH, text: '…' };
 
 function pathBelow(
   above: Pick<CallPath, 'id' | 'text'> | undefined,
@@ -66,7 +65,7 @@ function pathBelow(
 ): CallPath {
   const own = `${shortened(service)} ${shortened(operation)}`;
   const text = above === undefined ? own : `${above.text} › ${own}`;
-  const id = hashOf(JSON.stringify([above?.id ?? '', service, operation, kind]));
+  const id = pathId(above?.id ?? '', service, operation, kind);
   return { id, service, operation, kind, text: text.length > TEXT_LENGTH_MAX ? `… › ${own}` : text };
 }
 
@@ -97,28 +96,4 @@ export function entriesOf(table: SpanTable): Int32Array {
     entries[span] = isInside ? entries[above]! : span;
   }
   return entries;
-}
-
-/** 64 bits, for keys that nobody chooses to collide. */
-function hashOf(text: string): string {
-  let low = 0xdeadbeef;
-  let high = 0x41c6ce57;
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    low = Math.imul(low ^ code, 0x9e3779b1);
-    high = Math.imul(high ^ code, 0x5f356495);
-  }
-  low = mixed(low) ^ mixed(high ^ 0x85ebca6b);
-  high = mixed(high) ^ mixed(low ^ 0xc2b2ae35);
-  return hex(high) + hex(low);
-}
-
-function mixed(word: number): number {
-  const once = Math.imul(word ^ (word >>> 16), 0x85ebca6b);
-  const twice = Math.imul(once ^ (once >>> 13), 0xc2b2ae35);
-  return twice ^ (twice >>> 16);
-}
-
-function hex(word: number): string {
-  return (word >>> 0).toString(16).padStart(8, '0');
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { aWindow, type CallPlan } from '../testing/a-window.ts';
-import { callPathsOf, PATH_DEPTH_MAX } from './call-paths.ts';
+import { PATH_DEPTH_MAX } from '../analysis/call-path.ts';
+import { callPathsOf } from './call-paths.ts';
 import { dependencyEdges, QUEUE_MARK } from './dependency-edges.ts';
 import { quantilesOf } from './log-sketch.ts';
 import { measureNormals } from './normals.ts';

@@ -133,14 +133,16 @@ export interface StoryClause {
 }
 
 /**
- * `total`: how long it took · `step`: a share of the critical path (all steps add up to the total; a truncated trace
- * has none) · `stopped-waiting`, `kept-running`: the two sides of a timeout, or of a cancellation · `error`: where a
- * failure began · `handled`, `surfaced`: where it ended · `cancelled`: what was cancelled because of others ·
- * `repeated`: a pattern of many spans · `gap`: time without a child · `other-root`: a span without a parent beside the
- * root · `clock`, `missing`: how far the trace can be trusted.
+ * `total`: how long it took · `usual`: how long a span like it usually takes, where that is known · `step`: a share of
+ * the critical path (all steps add up to the total; a truncated trace has none) · `stopped-waiting`, `kept-running`:
+ * the two sides of a timeout, or of a cancellation · `error`: where a failure began · `handled`, `surfaced`: where it
+ * ended · `cancelled`: what was cancelled because of others · `repeated`: a pattern of many spans · `gap`: time without
+ * a child · `other-root`: a span without a parent beside the root · `clock`, `missing`: how far the trace can be
+ * trusted.
  */
 export type ClauseKind =
   | 'total'
+  | 'usual'
   | 'step'
   | 'stopped-waiting'
   | 'kept-running'
@@ -200,4 +202,32 @@ export interface StoryOptions {
   readonly errorOriginsMax?: number;
   /** Most spans listed in one clause; `spanCount` counts all. Default 1,000. */
   readonly clauseSpanIdsMax?: number;
+  /** How long spans at a place usually take; null where that is not known. By default it is not told. */
+  readonly usual?: (place: StoryPlace) => UsualDuration | null;
+}
+
+/** A span of a story, and where it is in the call tree of all traces. */
+export interface StoryPlace {
+  /** 16 hexadecimal digits. */
+  readonly spanId: string;
+  /** As `Story.rootIndex`. */
+  readonly spanIndex: number;
+  readonly service: string;
+  /** The span's name. */
+  readonly operation: string;
+  /** OTLP's SpanKind. */
+  readonly kind: number;
+  /** The chain of services, names and kinds from the root to the span, as an ID; null for one that is too deep. */
+  readonly path: string | null;
+  /** What a clause calls the span. */
+  readonly label: string;
+  readonly startTimeUnixNano: string;
+}
+
+/** How long spans of a kind usually take, in nanoseconds. */
+export interface UsualDuration {
+  /** Spans that this is known from. */
+  readonly count: number;
+  readonly p50Ns: number;
+  readonly p90Ns: number;
 }

@@ -4,6 +4,7 @@ import { writeClauses } from './write-clauses.ts';
 import { gatherEvidence } from './evidence.ts';
 import { writeHeadline } from './write-headline.ts';
 import { summarise } from './summarise.ts';
+import { storyPlaces, withUsual } from './usual.ts';
 import { judge } from './verdict.ts';
 import type { Story, StoryErrorOrigin, StoryOptions } from './story.ts';
 import type { Trace } from '../tree/trace.ts';
@@ -27,7 +28,7 @@ export function tellStory(trace: Trace, options: StoryOptions = {}): Story {
   const evidence = gatherEvidence(trace, segments, origins, spansInTrace);
   const verdict = judge(evidence);
   const keptSegments = longestOf(segments, criticalSegmentsMax);
-  return {
+  const story: Story = {
     traceId: trace.traceId,
     headline: writeHeadline(evidence, verdict),
     summary: summarise(evidence, verdict),
@@ -50,6 +51,8 @@ export function tellStory(trace: Trace, options: StoryOptions = {}): Story {
     truncated: spansInTrace > spansRead,
     duplicateSpans: trace.duplicateSpans,
   };
+  const { usual } = options;
+  return usual === undefined ? story : withUsual(story, storyPlaces(trace, story), usual);
 }
 
 function longestOf(segments: readonly CriticalSegment[], max: number): readonly CriticalSegment[] {

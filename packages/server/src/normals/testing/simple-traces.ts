@@ -34,9 +34,10 @@ export function spansOf({ number, startS, paymentMs, hasFailed, weight }: Purcha
       kind,
       startNs: startNs + BigInt(from) * MS_NS,
       durationNs: BigInt(ms) * MS_NS,
-      ...(service === 'payment' && {
-        resource: { 'service.version': '1.4.2', 'service.instance.id': `pay-${number % 2}` },
-      }),
+      resource: {
+        'service.name': service,
+        ...(service === 'payment' && { 'service.version': '1.4.2', 'service.instance.id': `pay-${number % 2}` }),
+      },
       ...(kind === 3 &&
         service === 'payment' && { attributes: { 'db.system.name': 'mysql', 'db.namespace': 'orders' } }),
     });

@@ -12,6 +12,7 @@ import styles from './story-panel.module.css';
 const icons: Readonly<Partial<Record<StoryClause['kind'], IconName>>> = {
   'stopped-waiting': 'clock',
   'kept-running': 'overrun',
+  usual: 'clock',
   error: 'error',
   surfaced: 'error',
   cancelled: 'clock',
