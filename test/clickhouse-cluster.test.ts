@@ -4,7 +4,7 @@ import { findClickHouseServer, findZooKeeper } from '../scripts/workspace.mjs';
 import { startClickHouseCluster, type ClickHouseCluster } from './support/clickhouse-cluster.ts';
 import { startClickHouseServer } from './support/clickhouse-server.ts';
 import { newDirectory, runCommand, startCollector, type Collector } from './support/collector.ts';
-import { ask, QUESTIONS, storeTheTraces, TRACES } from './support/questions.ts';
+import { ask, askApart, QUESTIONS, SELECTIONS, storeTheTraces, TRACES } from './support/questions.ts';
 
 /** Servers of 2018 may hang where they are killed: such a test ends, and is run once more. */
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
@@ -37,6 +37,12 @@ describe.skipIf(isMissing)('three ClickHouse servers in two shards as the store'
     const expected = await ask(embedded, question);
     expect(expected).toMatchObject({ status: 200 });
     expect(await ask(onCluster, question)).toEqual(expected);
+  });
+
+  it.each(SELECTIONS)('answers what sets %j apart as the embedded one does', async (selection) => {
+    const expected = await askApart(embedded, selection);
+    expect(expected.selected.readCount).toBeGreaterThan(0);
+    expect(await askApart(onCluster, selection)).toEqual(expected);
   });
 
   it('has the spans of a trace on one shard, and spans on each', async () => {

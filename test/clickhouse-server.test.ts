@@ -1,11 +1,10 @@
 import type { SeriesResponse } from '@throughline/trace/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ApiClient } from '../packages/trace/dist/client/index.js';
 import { findClickHouseServer } from '../scripts/workspace.mjs';
 import { startClickHouseServer, type ClickHouseServer } from './support/clickhouse-server.ts';
 import { startCollector, type Collector } from './support/collector.ts';
 import { eventually } from './support/processes.ts';
-import { ask, HOUR_MS, QUESTIONS, storedSpans, storeTheTraces, TRACES } from './support/questions.ts';
+import { ask, askApart, QUESTIONS, SELECTIONS, storedSpans, storeTheTraces, TRACES } from './support/questions.ts';
 import { aRequest, postJson, spanIdOf, traceIdOf } from './support/traces.ts';
 
 const program = findClickHouseServer();
@@ -78,16 +77,10 @@ describe.skipIf(program === undefined)(`a ClickHouse 18.16 server as the store${
     expect(await ask(onServer, question)).toEqual(expected);
   });
 
-  it.each([
-    { service: 'db', tags: ['http.method=GET'] },
-    { status: 'error' as const, maxDurationMs: 100 },
-  ])('answers what sets %j apart as the embedded one does', async (selection) => {
-    const window = { fromUnixNano: `${HOUR_MS}000000`, toUnixNano: `${HOUR_MS + 3_600_000}000000` };
-    const [one, other] = await Promise.all(
-      [embedded, onServer].map(({ apiUrl }) => new ApiClient(apiUrl).attributesApart({ window, selection })),
-    );
-    expect(one?.selected.readCount).toBeGreaterThan(0);
-    expect(other).toEqual(one);
+  it.each(SELECTIONS)('answers what sets %j apart as the embedded one does', async (selection) => {
+    const expected = await askApart(embedded, selection);
+    expect(expected.selected.readCount).toBeGreaterThan(0);
+    expect(await askApart(onServer, selection)).toEqual(expected);
   });
 
   it('stores what applications count, and answers by it', async () => {

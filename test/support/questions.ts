@@ -1,3 +1,4 @@
+import { ApiClient, type ApartRequest, type ApartResponse } from '../../packages/trace/dist/client/index.js';
 import type { Collector } from './collector.ts';
 import { eventually } from './processes.ts';
 import { postJson, spanIdOf, traceIdOf } from './traces.ts';
@@ -91,12 +92,25 @@ export const QUESTIONS = [
   `/series?${range}&step=60&groupBy=operation&service=web&limit=2`,
   `/errors?from=${HOUR_MS + 1_200_000}&to=${HOUR_MS + 2_400_000}&limit=3`,
   `/errors?${range}&service=db`,
+  // What fails here was there earlier, and not in the minute before.
+  `/errors?from=${HOUR_MS + 35 * 60_000}&to=${HOUR_MS + 36 * 60_000}`,
   `/changes?from=${HOUR_MS + 1_200_000}&to=${HOUR_MS + 2_400_000}&baselineFrom=${HOUR_MS}&baselineTo=${HOUR_MS + 1_200_000}`,
   '/attributes',
   '/attributes?prefix=http',
   '/attributes/http.method/values',
   '/attributes/count/values?limit=5',
 ];
+
+/** What sets them apart from the rest is the same, too. */
+export const SELECTIONS: readonly ApartRequest['selection'][] = [
+  { service: 'db', tags: ['http.method=GET'] },
+  { status: 'error', maxDurationMs: 100 },
+];
+
+export const askApart = (collector: Collector, selection: ApartRequest['selection']): Promise<ApartResponse> => {
+  const window = { fromUnixNano: `${HOUR_MS}000000`, toUnixNano: `${HOUR_MS + 3_600_000}000000` };
+  return new ApiClient(collector.apiUrl).attributesApart({ window, selection });
+};
 
 export const ask = async (collector: Collector, question: string): Promise<unknown> => {
   const response = await fetch(`${collector.apiUrl}/api/v1${question}`);
