@@ -4,7 +4,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { Story, TracesData } from '@throughline/trace';
-import { ApiClient, type TraceSummary } from '@throughline/trace/client';
+import { ApiClient, type ComparisonResponse, type TraceSummary } from '@throughline/trace/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { aCheckout } from '../packages/trace/src/testing/a-checkout.ts';
 import { A_START_UNIX_NANO, A_TRACE_ID, spansOf } from '../packages/trace/src/testing/a-trace.ts';
@@ -132,6 +132,11 @@ describe('the commands for a terminal', () => {
     const lines = await linesOf(['diff', traceIdOf('failed'), '-'], JSON.stringify(retried));
     expect(lines[0]).toMatch(/2\.1 s → 4\.15 s/);
     expect(lines.some((line) => /SELECT fraud_checks +1 → 2 .*\+1\.99 s$/.test(line))).toBe(true);
+    const json = JSON.parse(
+      (await linesOf(['diff', traceIdOf('failed'), '-', '--json'], JSON.stringify(retried))).join(''),
+    ) as ComparisonResponse;
+    expect(json.traceIdA).toBe(traceIdOf('failed'));
+    expect(json.paths.find(({ operation }) => operation === 'SELECT fraud_checks')?.b?.calls).toBe(2);
   });
 
   it('print what has changed, and what speaks for a cause', async () => {

@@ -1,6 +1,7 @@
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { INSIGHT_LIMITS } from '../insight/insight-limits.ts';
+import { InsightThread } from '../insight/insight-thread.ts';
 import { WindowComparer } from '../insight/window-comparer.ts';
 import { Headlines } from '../query/headlines.ts';
 import { QUERY_LIMITS } from '../query/limits.ts';
@@ -102,18 +103,17 @@ const firingSince = (beyondMinute: number, began = beyondMinute): AlertState => 
 
 describe('a rule is evaluated', () => {
   let store: TestStore;
-  let windows: WindowComparer;
+  let thread: InsightThread;
   let reader: TraceReader;
   let evaluator: Evaluator;
   const signal = new AbortController().signal;
   beforeAll(async () => {
     store = await openTestStore();
     await store.store(spans());
-    windows = new WindowComparer({
-      registry: new Registry(),
-      limits: INSIGHT_LIMITS,
-      workerPath: new URL('../../dist/insight/insight-worker.js', import.meta.url),
-    });
+    const ofInsight = { registry: new Registry(), limits: INSIGHT_LIMITS };
+    const workerPath = new URL('../../dist/insight/insight-worker.js', import.meta.url);
+    thread = new InsightThread({ ...ofInsight, workerPath });
+    const windows = new WindowComparer({ ...ofInsight, thread });
     reader = new TraceReader({ registry: new Registry(), limits: QUERY_LIMITS });
     evaluator = new Evaluator({
       query: store.context,
@@ -124,7 +124,7 @@ describe('a rule is evaluated', () => {
     });
   });
   afterAll(async () => {
-    await Promise.all([windows.close(), reader.close()]);
+    await Promise.all([thread.close(), reader.close()]);
     await store.close();
   });
   const evaluate = (rule: AlertRule, minute: number, state = NEW_STATE) =>

@@ -1,4 +1,4 @@
-import { compareTraces } from '@throughline/trace';
+import { compareTraces, describeComparison } from '@throughline/trace';
 import type { Command } from '../config/command-line.ts';
 import { ConfigError } from '../config/setting.ts';
 import { safeJson } from '../terminal/safe-text.ts';
@@ -21,7 +21,7 @@ more often or fails (✖). A and B are IDs, files with OTLP JSON, or - for stand
 the difference between the two; all paths together are that difference.
 
   --rows N             At most N rows, 1 to ${ROWS_RANGE.max} (default: ${ROWS}); what adds most comes first
-  --json               The comparison as one line of JSON
+  --json               The comparison as one line of JSON, as the API returns it, with at most 1,000 paths
   --md                 Markdown
 ${TERMINAL_USAGE}`;
 
@@ -41,11 +41,13 @@ export async function runDiff(args: readonly string[]): Promise<number> {
     const rowsMax = integerFlag(flags, '--rows', ROWS_RANGE) ?? ROWS;
     const api = new CollectorApi(options);
     const [a, b] = await Promise.all([readTrace(api, given, null), readTrace(api, other, null)]);
-    const comparison = compareTraces(a.trace, b.trace);
     if (options.format === 'json') {
-      const traceIds = { traceIdA: a.trace.traceId, traceIdB: b.trace.traceId };
-      process.stdout.write(`${safeJson({ ...traceIds, ...comparison })}\n`);
-    } else if (options.format === 'markdown') {
+      const spansInTrace = { spansInTraceA: a.story.spansInTrace, spansInTraceB: b.story.spansInTrace };
+      process.stdout.write(`${safeJson(describeComparison(a.trace, b.trace, spansInTrace))}\n`);
+      return 0;
+    }
+    const comparison = compareTraces(a.trace, b.trace);
+    if (options.format === 'markdown') {
       process.stdout.write(comparisonMarkdown(comparison, a, b, rowsMax, options.screen.width));
     } else process.stdout.write(render(writeComparison(comparison, a, b, rowsMax, options.screen), options.screen));
     return 0;
