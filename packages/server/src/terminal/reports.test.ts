@@ -564,7 +564,7 @@ const MARKDOWN: Readonly<Record<string, string>> = {
 };
 
 const OURS = new Set(
-  'space heading text escape paragraph link list list_item codespan code blockquote strong'.split(' '),
+  'space heading text escape paragraph link list list_item codespan code blockquote strong table'.split(' '),
 );
 
 /** As renderers read it: with tables, and links of bare addresses. */

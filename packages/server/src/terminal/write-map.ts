@@ -1,6 +1,7 @@
 import { formatDuration } from '@throughline/trace';
 import type { MapEdge, MapNode, MapResponse } from '@throughline/trace/client';
 import { countOf, countText } from './count-text.ts';
+import { markdownText, warningsMarkdown } from './markdown-text.ts';
 import { safeText } from './safe-text.ts';
 import { type Line, piece, type Screen, type Style } from './screen.ts';
 import { cut, padEnd, padStart, widthOf, wrap } from './text-width.ts';
@@ -72,19 +73,16 @@ export function mapMarkdown(report: MapReport): string {
     return `| ${named(edge.from)} | ${named(edge.to)} | ${cells.join(' | ')} |`;
   });
   return [
-    `**${markdownText(answerOf(report))}** (${markdownText(safeText(report.of))})`,
+    `### ${markdownText(answerOf(report))}`,
     '',
-    ...report.warnings.flatMap((text) => [`Warning: ${markdownText(safeText(text))}`, '']),
+    `- ${markdownText(report.of)}`,
+    '',
+    ...warningsMarkdown(report.warnings),
     ...(rows.length === 0
       ? []
-      : [`| caller | callee | ${COLUMNS.join(' | ')} |`, '| --- | --- | --: | --: | --: | --: | --: |', ...rows]),
-    ...(report.truncated ? ['', 'There are more calls.'] : []),
-    '',
+      : [`| caller | callee | ${COLUMNS.join(' | ')} |`, '| --- | --- | --: | --: | --: | --: | --: |', ...rows, '']),
+    ...(report.truncated ? ['There are more calls.', ''] : []),
   ].join('\n');
-}
-
-function markdownText(text: string): string {
-  return text.replaceAll(/[\\|<>*_`[\]]/g, String.raw`\$&`);
 }
 
 function answerOf({ nodes, edges, service }: MapReport): string {

@@ -420,76 +420,6 @@ export interface TraceSamplingDecision {
  */
 export type SamplingReason = 'default' | 'fixed' | 'target' | 'errors';
 
-/** Returned by `GET /api/v1/alerts`. */
-export interface AlertsResponse {
-  /** The path of the file of alerts; null where there is none. */
-  readonly file: string | null;
-  /** Why the file as it is now is not used; the rules are those from before then. Null where it is used. */
-  readonly problem: string | null;
-  /** In the order of the file. */
-  readonly rules: readonly AlertRuleStatus[];
-  /** Without their addresses. */
-  readonly channels: readonly {
-    readonly name: string;
-    readonly type: 'webhook' | 'slack' | 'email';
-  }[];
-}
-
-/** A rule of the file of alerts, and how it is. */
-export interface AlertRuleStatus {
-  readonly name: string;
-  readonly watch: 'rate' | 'errors' | 'latency' | 'unusual';
-  readonly severity: 'info' | 'warning' | 'critical';
-  /** Null for every service. */
-  readonly service: string | null;
-  readonly operation: string | null;
-  /** A kind of spans; null for requests. */
-  readonly kind: string | null;
-  readonly attributes: Readonly<Record<string, string>>;
-  /** In `unit`; null where the rule watches for what is unusual. */
-  readonly limit: {
-    readonly direction: 'above' | 'below';
-    readonly value: number;
-  } | null;
-  /** Of the limit, the value and the interval; a share is from 0 to 1. */
-  readonly unit: 'requestsPerSecond' | 'share' | 'ns' | 'score';
-  /** Of a latency, such as 0.95; null for others. */
-  readonly quantile: number | null;
-  readonly windowSeconds: number;
-  /** How long the limit has to be passed before the rule fires. */
-  readonly forSeconds: number;
-  /** Of the interval. */
-  readonly confidence: number;
-  /** Names of channels. */
-  readonly notify: readonly string[];
-  /** Until then nobody is notified; null where the rule is not silenced. */
-  readonly silencedUntil: string | null;
-  /** `pending`: the limit is passed, and not for long enough yet. */
-  readonly state: 'ok' | 'pending' | 'firing';
-  /** The end of the window with which the state began; null before the first. */
-  readonly since: string | null;
-  readonly evaluatedAt: string | null;
-  /**
-   * Of the last window: the interval lies beyond the limit or within it, or the limit is in the interval (`undecided`),
-   * or there are too few requests (`few`) or none. Null before the first, and where a window could not be looked at.
-   */
-  readonly verdict: 'beyond' | 'within' | 'undecided' | 'few' | 'none' | null;
-  /** Why the last window could not be looked at; null where it could. */
-  readonly problem: string | null;
-  /** What was measured last; null where there was nothing. */
-  readonly value: number | null;
-  /** The interval of the value. */
-  readonly lower: number | null;
-  /** Null where nothing bounds it as well. */
-  readonly upper: number | null;
-  /** In the last window, as an estimate of all that there were. */
-  readonly requests: number;
-  /** Of the incident; null unless the rule fires. */
-  readonly dedupKey: string | null;
-  /** When people were notified of it last; null where they were not. */
-  readonly notifiedAt: string | null;
-}
-
 /**
  * Two traces of one kind, path by path.
  *
@@ -765,6 +695,76 @@ export interface ApartAttribute {
   readonly otherShare: number;
   /** Share of all requests with it that are affected. */
   readonly selectedShare: number;
+}
+
+/** Returned by `GET /api/v1/alerts`. */
+export interface AlertsResponse {
+  /** The path of the file of alerts; null where there is none. */
+  readonly file: string | null;
+  /** Why the file as it is now is not used; the rules are those from before then. Null where it is used. */
+  readonly problem: string | null;
+  /** In the order of the file. */
+  readonly rules: readonly AlertRuleStatus[];
+  /** Without their addresses. */
+  readonly channels: readonly {
+    readonly name: string;
+    readonly type: 'webhook' | 'slack' | 'email';
+  }[];
+}
+
+/** A rule of the file of alerts, and how it is. */
+export interface AlertRuleStatus {
+  readonly name: string;
+  readonly watch: 'rate' | 'errors' | 'latency' | 'unusual';
+  readonly severity: 'info' | 'warning' | 'critical';
+  /** Null for every service. */
+  readonly service: string | null;
+  readonly operation: string | null;
+  /** A kind of spans; null for requests. */
+  readonly kind: string | null;
+  readonly attributes: Readonly<Record<string, string>>;
+  /** In `unit`; null where the rule watches for what is unusual. */
+  readonly limit: {
+    readonly direction: 'above' | 'below';
+    readonly value: number;
+  } | null;
+  /** Of the limit, the value and the interval; a share is from 0 to 1. */
+  readonly unit: 'requestsPerSecond' | 'share' | 'ns' | 'score';
+  /** Of a latency, such as 0.95; null for others. */
+  readonly quantile: number | null;
+  readonly windowSeconds: number;
+  /** How long the limit has to be passed before the rule fires. */
+  readonly forSeconds: number;
+  /** Of the interval. */
+  readonly confidence: number;
+  /** Names of channels. */
+  readonly notify: readonly string[];
+  /** Until then nobody is notified; null where the rule is not silenced. */
+  readonly silencedUntil: string | null;
+  /** `pending`: the limit is passed, and not for long enough yet. */
+  readonly state: 'ok' | 'pending' | 'firing';
+  /** The end of the window with which the state began; null before the first. */
+  readonly since: string | null;
+  readonly evaluatedAt: string | null;
+  /**
+   * Of the last window: the interval lies beyond the limit or within it, or the limit is in the interval (`undecided`),
+   * or there are too few requests (`few`) or none. Null before the first, and where a window could not be looked at.
+   */
+  readonly verdict: 'beyond' | 'within' | 'undecided' | 'few' | 'none' | null;
+  /** Why the last window could not be looked at; null where it could. */
+  readonly problem: string | null;
+  /** What was measured last; null where there was nothing. */
+  readonly value: number | null;
+  /** The interval of the value. */
+  readonly lower: number | null;
+  /** Null where nothing bounds it as well. */
+  readonly upper: number | null;
+  /** In the last window, as an estimate of all that there were. */
+  readonly requests: number;
+  /** Of the incident; null unless the rule fires. */
+  readonly dedupKey: string | null;
+  /** When people were notified of it last; null where they were not. */
+  readonly notifiedAt: string | null;
 }
 
 /**
