@@ -7,7 +7,7 @@ import { eventually } from './support/processes.ts';
 import { metricOf } from './support/prometheus.ts';
 import { NOTHING_WRONG, SpanLedger } from './support/span-ledger.ts';
 import { isCountedOn, wrongTables } from './support/wrong-tables.ts';
-import type { LostPart } from './support/zookeeper-proxy.ts';
+import { startZooKeeperProxy, type LostPart, type ZooKeeperProxy } from './support/zookeeper-proxy.ts';
 
 /** So few that attribute values are counted, not estimated. */
 const SPANS_PER_REQUEST = 5;
@@ -36,8 +36,10 @@ describe.skipIf(isMissing)('a server that loses ZooKeeper while it commits spans
     ['has done so, and hears nothing of it', 'answer'],
     ['has not, and shows them all the same', 'request'],
   ])('%s: they are stored and counted once', async (_, part) => {
-    const cluster = await startClickHouseCluster(server ?? '', zooKeeper ?? '');
-    opened.push(cluster);
+    let network: ZooKeeperProxy | undefined;
+    const zooKeeperPort = async (port: number): Promise<number> => (network = await startZooKeeperProxy(port)).port;
+    const cluster = await startClickHouseCluster(server ?? '', zooKeeper ?? '', { zooKeeperPort });
+    opened.push({ stop: () => Promise.resolve(network?.stop()) }, cluster);
     const args = ['--store', cluster.servers.map(({ url }) => url).join(','), '--store-cluster', cluster.name];
     const collector = await startCollector({ args });
     opened.push(collector);
@@ -52,8 +54,8 @@ describe.skipIf(isMissing)('a server that loses ZooKeeper while it commits spans
     await eventually('spans are stored', () => ledger.acknowledged.size > 50);
     // The one server of this shard: who counts cannot ask another one.
     const [, , victim] = cluster.servers;
-    cluster.zooKeeperProxy.lose(part, ['/tables/2/throughline/spans/blocks/', '/parts/']);
-    await eventually('a commit is lost', () => cluster.zooKeeperProxy.hasLost());
+    network?.lose(part, ['/tables/2/throughline/spans/blocks/', '/parts/']);
+    await eventually('a commit is lost', () => network?.hasLost());
     if (part === 'request') {
       const twice = 'SELECT span_id FROM throughline.spans GROUP BY trace_id, span_id HAVING count() > 1 LIMIT 1';
       await eventually('the server shows spans twice', async () => (await victim.rows(twice)).length > 0);

@@ -6,7 +6,6 @@ import { clusterTables } from '../../packages/server/src/storage/cluster/cluster
 import { freePorts, startClickHouseServer, type ClickHousePorts, type ClickHouseServer } from './clickhouse-server.ts';
 import { eventually, isAlive } from './processes.ts';
 import { startZooKeeper, type ZooKeeper } from './zookeeper.ts';
-import { startZooKeeperProxy, type ZooKeeperProxy } from './zookeeper-proxy.ts';
 
 export interface ClickHouseCluster {
   /** What `ON CLUSTER` calls it. */
@@ -21,8 +20,6 @@ export interface ClickHouseCluster {
   readonly rows: (sql: string) => Promise<unknown[][]>;
   /** Tells all servers of the second shard, of a cluster that began without it; resolves when they know it. */
   readonly addShard: () => Promise<void>;
-  /** Between the servers and ZooKeeper. */
-  readonly zooKeeperProxy: ZooKeeperProxy;
   /** Resolves when each replica has what the others have. */
   readonly settled: () => Promise<void>;
   readonly stop: () => Promise<void>;
@@ -38,7 +35,8 @@ const SHARDS = [1, 1, 2];
 /**
  * Three ClickHouse servers in two shards, of which one has two replicas, and the ZooKeeper between them. `profile`:
  * settings of their default profile, as XML. `firstDataFolder`: where the data of the first server is. `isSmaller`: the
- * cluster is the first shard alone, until `addShard`; the server of the second one runs beside it.
+ * cluster is the first shard alone, until `addShard`; the server of the second one runs beside it. `zooKeeperPort`: where
+ * the servers reach ZooKeeper, given its own port.
  */
 export async function startClickHouseCluster(
   program: string,
@@ -47,10 +45,16 @@ export async function startClickHouseCluster(
     profile = '',
     firstDataFolder,
     isSmaller = false,
-  }: { readonly profile?: string; readonly firstDataFolder?: string; readonly isSmaller?: boolean } = {},
+    zooKeeperPort = (port) => Promise.resolve(port),
+  }: {
+    readonly profile?: string;
+    readonly firstDataFolder?: string;
+    readonly isSmaller?: boolean;
+    readonly zooKeeperPort?: (port: number) => Promise<number>;
+  } = {},
 ): Promise<ClickHouseCluster> {
   const zooKeeper = await startZooKeeper(zooKeeperJar);
-  const zooKeeperProxy = await startZooKeeperProxy(zooKeeper.port);
+  const portForServers = await zooKeeperPort(zooKeeper.port);
   const ports = await freePorts(SHARDS.length * 3);
   const nodes = SHARDS.map((shard, index) => {
     const [http = 0, tcp = 0, interserver = 0] = ports.slice(index * 3);
@@ -77,7 +81,7 @@ export async function startClickHouseCluster(
       ...(node === nodes[0] && firstDataFolder !== undefined && { dataFolder: firstDataFolder }),
       more: `
   <interserver_http_port>${node.interserver}</interserver_http_port><interserver_http_host>127.0.0.1</interserver_http_host>
-  <zookeeper><node><host>127.0.0.1</host><port>${zooKeeperProxy.port}</port></node><session_timeout_ms>5000</session_timeout_ms></zookeeper>
+  <zookeeper><node><host>127.0.0.1</host><port>${portForServers}</port></node><session_timeout_ms>5000</session_timeout_ms></zookeeper>
   <include_from>${clustersFile}</include_from><remote_servers incl="clusters"/>
   <macros><shard>${node.shard}</shard><replica>${node.replica}</replica></macros>
   <distributed_ddl><path>/clickhouse/task_queue/ddl</path></distributed_ddl>
@@ -98,7 +102,6 @@ export async function startClickHouseCluster(
     name: NAME,
     servers,
     zooKeeper,
-    zooKeeperProxy,
     rows: (sql) => servers[0].rows(sql.replaceAll(/throughline\.(\w+)/g, (_, name: string) => TABLES.named(name).read)),
     addShard: async () => {
       writeClusters(shards);
@@ -123,7 +126,6 @@ export async function startClickHouseCluster(
     },
     stop: async () => {
       for (const server of servers) await server.stop();
-      zooKeeperProxy.stop();
       await zooKeeper.stop();
       rmSync(folder, { recursive: true, force: true });
     },
