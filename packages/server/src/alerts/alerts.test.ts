@@ -61,6 +61,7 @@ class Harness {
   readonly seen: AlertState[] = [];
   readonly registry = new Registry();
   readonly limits: string[] = [];
+  readonly warned: object[] = [];
   readonly alerts: Alerts;
 
   constructor(file: string, states: AlertStates, limits: Partial<typeof ALERT_LIMITS> = {}) {
@@ -96,7 +97,7 @@ class Harness {
       listeningSinceMs: T0,
       publicUrl: () => 'https://tools.example',
       limits: all,
-      log,
+      log: { warn: (facts: object) => void this.warned.push(facts) },
       registry: this.registry,
       limitCounter: { reached: (limit) => void this.limits.push(limit) },
       now: () => this.nowMs,
@@ -155,6 +156,50 @@ describe('alerts', () => {
     expect(one.evaluated).toEqual(['a 0', 'a 1']);
     for (let at = 3.6; at < 4.4; at += 0.1) await one.at(at);
     expect(one.evaluated).toEqual(['a 0', 'a 1']);
+  });
+
+  it('go on minute by minute behind a store that lags', async () => {
+    const one = new Harness(await fileOf(rule('a')), new MemoryStates(), { delayMs: 30_000 });
+    await one.at(0.5);
+    // Two minutes behind, as under a load that lasts.
+    for (let at = 1; at <= 10; at += 0.25) {
+      one.storedUntil = (T0 + (at - 2) * MINUTE) * 1_000;
+      await one.at(at);
+    }
+    expect(one.evaluated).toEqual(['a 0', 'a 1', 'a 2', 'a 3', 'a 4', 'a 5', 'a 6', 'a 7', 'a 8']);
+    // It stops: whoever asks hears of it, before the time to wait is over, too.
+    await one.at(11);
+    expect((await one.alerts.status()).at(0)?.problem).not.toBeNull();
+    expect(await one.registry.metrics()).toContain('{outcome="behind"} 0');
+    // It goes on: what was missed is looked at, one window after the other.
+    one.storedUntil = Number.MAX_SAFE_INTEGER;
+    for (let at = 11; at <= 12; at += 0.25) await one.at(at);
+    expect(one.evaluated.slice(9)).toEqual(['a 9', 'a 10', 'a 11']);
+    expect((await one.alerts.status()).at(0)?.problem).toBeNull();
+  });
+
+  it('leave out a minute that the store does not take in time, count it and say so', async () => {
+    const one = new Harness(await fileOf(rule('a') + rule('b')), new MemoryStates(), { delayMs: 30_000 });
+    await one.at(0.5);
+    one.storedUntil = T0 * 1_000;
+    for (let at = 1; at <= 9; at += 0.25) await one.at(at);
+    // Minute 1 is waited for until 6.5, and so on.
+    expect(await one.registry.metrics()).toContain('{outcome="behind"} 6');
+    expect(one.evaluated).toEqual(['a 0', 'b 0']);
+    expect(one.warned).toHaveLength(1);
+    one.storedUntil = Number.MAX_SAFE_INTEGER;
+    await one.at(9.25);
+    expect(one.evaluated.slice(2)).toEqual(['a 4', 'b 4']);
+  });
+
+  it('that nobody looked at for long are not made up for', async () => {
+    const one = new Harness(await fileOf(rule('a')), new MemoryStates());
+    await one.at(0);
+    one.storedUntil = T0 * 1_000;
+    await one.at(1);
+    one.storedUntil = Number.MAX_SAFE_INTEGER;
+    for (let at = 600; at <= 601; at += 0.125) await one.at(at);
+    expect(one.evaluated).toEqual(['a 0', 'a 596', 'a 597', 'a 598', 'a 599', 'a 600', 'a 601']);
   });
 
   it('that wait for too long are counted as behind', async () => {

@@ -59,6 +59,18 @@ export interface RuleStatus extends SavedRule {
   readonly problem: string | null;
 }
 
+/** A window of a rule, by its end. */
+interface DueWindow {
+  readonly rule: AlertRule;
+  readonly endMs: number;
+}
+
+interface AwaitedWindow {
+  readonly endMs: number;
+  /** Then it is left out. */
+  readonly untilMs: number;
+}
+
 const MINUTE_MS = 60_000;
 /** A clock that is ahead by more was wrong when it said so. */
 const AHEAD_MS_MAX = 3_600_000;
@@ -66,6 +78,7 @@ const OUTCOMES = ['beyond', 'within', 'undecided', 'few', 'none', 'failed', 'beh
 /** Between two looks at what waits, where nothing does. */
 const IDLE_MS = 60_000;
 const DUE_MS_MIN = 100;
+const NOT_STORED = 'spans of this time are not stored yet';
 
 /**
  * Evaluates rules once a minute, and notifies people. Of several collectors the one does that holds the lease of the
@@ -80,6 +93,9 @@ export class Alerts {
   #term: number | null = null;
   /** By rule: the end of the last window that was tried, so that one that fails is not tried every few seconds. */
   readonly #tried = new Map<string, number>();
+  /** By rule: the oldest window that may have to wait until what arrived in it is stored. */
+  readonly #awaited = new Map<string, AwaitedWindow>();
+  #isBehind = false;
   readonly #problems = new Map<string, string>();
   #saving: Promise<void> = Promise.resolve();
   #restoring: Promise<SavedAlerts> | null = null;
@@ -161,14 +177,10 @@ export class Alerts {
     const { rules } = file.rules;
     if (rules.length === 0 && Object.keys(saved.rules).length === 0 && saved.waiting.length === 0) return;
     this.#endRemoved();
-    const endMs = Math.floor((now() - limits.delayMs) / MINUTE_MS) * MINUTE_MS;
-    const due = rules.filter((rule) => this.#isDue(rule, endMs));
-    if (due.length > 0 && (await this.#isStored(endMs, due))) {
-      for (const rule of due) {
-        signal.throwIfAborted();
-        this.#tried.set(rule.name, endMs);
-        await this.#evaluateOne(rule, endMs, signal);
-      }
+    const newestMs = Math.floor((now() - limits.delayMs) / MINUTE_MS) * MINUTE_MS;
+    for (const { rule, endMs } of await this.#storedWindows(rules, newestMs)) {
+      signal.throwIfAborted();
+      await this.#evaluateOne(rule, endMs, signal);
     }
     if (this.#saved !== saved) await this.#save();
     if ((this.#saved?.waiting.length ?? 0) > 0) this.#onWaiting();
@@ -217,27 +229,74 @@ export class Alerts {
     this.#saved = saved;
     this.#term = term;
     this.#tried.clear();
+    this.#awaited.clear();
     return saved;
   }
 
   #isDue(rule: AlertRule, endMs: number): boolean {
-    if (endMs % evaluationStepMs(rule) !== 0 || this.#tried.get(rule.name) === endMs) return false;
+    if (this.#tried.get(rule.name) === endMs) return false;
     if (missesRequests(rule) && endMs - rule.windowMs < this.#options.listeningSinceMs) return false;
     const { evaluatedMs } = this.#ruleOf(rule.name).state;
     return evaluatedMs === null || endMs > evaluatedMs || evaluatedMs - endMs > AHEAD_MS_MAX;
   }
 
-  /** Whether the store has what was acknowledged by the end of the window; it is waited for, but not for ever. */
-  async #isStored(endMs: number, due: readonly AlertRule[]): Promise<boolean> {
-    const { storedUntil, limits, now } = this.#options;
-    if ((await storedUntil()) >= endMs * 1_000) return true;
-    if (now() - endMs < limits.delayMs + limits.waitMs) return false;
-    for (const { name } of due) {
-      this.#tried.set(name, endMs);
-      this.#problems.set(name, 'spans of this time are not stored yet');
-      this.#evaluations.inc({ outcome: 'behind' });
+  /**
+   * The windows to look at now, one of a rule at most. The store may be minutes behind: a window is waited for, but not
+   * for ever, and those that follow it come after it.
+   */
+  async #storedWindows(rules: readonly AlertRule[], newestMs: number): Promise<DueWindow[]> {
+    const { storedUntil, now, log } = this.#options;
+    const due = rules.flatMap((rule) => this.#dueWindow(rule, newestMs) ?? []);
+    if (due.length === 0) return [];
+    const storedMs = (await storedUntil()) / 1_000;
+    const stored: DueWindow[] = [];
+    const leftOut: string[] = [];
+    for (const window of due) {
+      const { rule, endMs } = window;
+      const isOver = now() >= this.#awaited.get(rule.name)!.untilMs;
+      const isNewest = endMs + evaluationStepMs(rule) > newestMs;
+      const isStored = endMs <= storedMs && (isNewest || !isOver);
+      if (isStored) stored.push(window);
+      else if (isOver) {
+        this.#evaluations.inc({ outcome: 'behind' });
+        leftOut.push(rule.name);
+      }
+      // A minute has passed in which nobody looked at this rule.
+      if (!isStored && (isOver || !isNewest)) this.#problems.set(rule.name, NOT_STORED);
+      if (isStored || isOver) this.#goOnAfter(window, newestMs);
     }
-    return false;
+    if (leftOut.length > 0 && !this.#isBehind) {
+      log.warn({ alerts: leftOut }, 'alert rules are not evaluated: the store has not taken the spans in time');
+    }
+    this.#isBehind = leftOut.length > 0 || (this.#isBehind && stored.length < due.length);
+    return stored;
+  }
+
+  /** Null where there is nothing to look at. */
+  #dueWindow(rule: AlertRule, newestMs: number): DueWindow | null {
+    const { limits, now } = this.#options;
+    const stepMs = evaluationStepMs(rule);
+    const newest = Math.floor(newestMs / stepMs) * stepMs;
+    const awaited = this.#awaited.get(rule.name);
+    // The file or the clock may have changed.
+    const isStill = awaited !== undefined && awaited.endMs <= newest && awaited.endMs % stepMs === 0;
+    const endMs = isStill ? awaited.endMs : newest;
+    if (!this.#isDue(rule, endMs)) return null;
+    if (!isStill) this.#awaited.set(rule.name, { endMs, untilMs: now() + limits.waitMs });
+    return { rule, endMs };
+  }
+
+  /** What is awaited next is the first window that may still be waited for; the newest to come where there is none. */
+  #goOnAfter({ rule, endMs }: DueWindow, newestMs: number): void {
+    const { limits, now } = this.#options;
+    const { name } = rule;
+    this.#tried.set(name, endMs);
+    const stepMs = evaluationStepMs(rule);
+    const waitedMs = limits.delayMs + limits.waitMs;
+    // Nobody may have looked for hours, as while a machine sleeps: what is that old is left out.
+    const nextMs = Math.max(endMs, Math.floor((now() - waitedMs) / stepMs) * stepMs) + stepMs;
+    if (nextMs > newestMs) this.#awaited.delete(name);
+    else this.#awaited.set(name, { endMs: nextMs, untilMs: nextMs + waitedMs });
   }
 
   /** Never rejects but for the signal: a rule that fails keeps its state, and holds up no other. */
@@ -362,6 +421,7 @@ export class Alerts {
         rules: Object.fromEntries(Object.entries(rules).filter(([one]) => one !== name)),
       }));
       this.#tried.delete(name);
+      this.#awaited.delete(name);
       this.#problems.delete(name);
     }
   }
