@@ -135,7 +135,7 @@ export class Evaluator {
     const isFound = conclusion === 'found' && isMeant;
     const verdict: Verdict =
       incident.readTraceCount === 0
-        ? ({ keep: 'none', fire: 'beyond', resolve: 'within' } as const)[noData]
+        ? ({ keep: 'none', fire: 'beyond', resolve: 'within' } as const)[noData ?? 'keep']
         : incident.readTraceCount < rule.minRequests
           ? 'few'
           : isFound

@@ -9,7 +9,7 @@ const RULE: LimitedRule = {
   quantile: 0.9,
   confidence: 0.99,
   minRequests: 20,
-  noData: 'keep',
+  noData: null,
   limit: { direction: 'above', value: 0.05 },
 };
 
@@ -49,12 +49,9 @@ describe('a window', () => {
       expect(verdictOf({ watch: 'latency', limit: { direction: 'above', value: MS } }, sampleOf(count, 0, count))).toBe(
         'few',
       );
-      expect(
-        verdictOf(
-          { watch: 'rate', limit: { direction: 'above', value: 0.001 }, noData: 'resolve' },
-          sampleOf(count, 0),
-        ),
-      ).not.toBe('beyond');
+      expect(verdictOf({ watch: 'rate', limit: { direction: 'above', value: 0.001 } }, sampleOf(count, 0))).not.toBe(
+        'beyond',
+      );
     }
     expect(verdictOf({}, sampleOf(20, 20))).toBe('beyond');
   });
@@ -71,7 +68,7 @@ describe('a window', () => {
   });
 
   it('is judged by how many requests there are', () => {
-    const below = { watch: 'rate', limit: { direction: 'below', value: 10 }, noData: 'fire' } as const;
+    const below = { watch: 'rate', limit: { direction: 'below', value: 10 } } as const;
     expect(verdictOf(below, sampleOf(600, 0))).toBe('undecided');
     expect(verdictOf(below, sampleOf(400, 0))).toBe('beyond');
     expect(verdictOf(below, sampleOf(800, 0))).toBe('within');
@@ -82,13 +79,24 @@ describe('a window', () => {
   it('without requests does what the rule says of it', () => {
     const nothing = sampleOf(0, 0);
     expect(verdictOf({}, nothing)).toBe('none');
+    expect(verdictOf({ noData: 'keep' }, nothing)).toBe('none');
     expect(verdictOf({ noData: 'fire' }, nothing)).toBe('beyond');
     expect(verdictOf({ noData: 'resolve' }, nothing)).toBe('within');
     const below = { watch: 'rate', limit: { direction: 'below', value: 1 } } as const;
-    expect(verdictOf(below, nothing)).toBe('none');
-    expect(verdictOf({ ...below, noData: 'fire' }, nothing)).toBe('beyond');
+    const above = { watch: 'rate', limit: { direction: 'above', value: 1 } } as const;
+    expect(verdictOf(below, nothing)).toBe('beyond');
+    expect(verdictOf(above, nothing)).toBe('within');
     // One in a hundred is stored: of a request a second none may be there.
-    expect(verdictOf({ ...below, noData: 'fire' }, nothing, 60, 100)).toBe('undecided');
+    expect(verdictOf(below, nothing, 60, 100)).toBe('undecided');
+    // What the rule says counts more than what zero would mean.
+    const said = { keep: 'none', fire: 'beyond', resolve: 'within' } as const;
+    for (const noData of ['keep', 'fire', 'resolve'] as const) {
+      for (const rate of [below, above]) {
+        for (const weight of [1, 100]) {
+          expect(verdictOf({ ...rate, noData }, nothing, 60, weight)).toBe(said[noData]);
+        }
+      }
+    }
   });
 
   it('is beyond no lower limit where it is not beyond a higher one', () => {

@@ -62,7 +62,8 @@ function judgeRate(
   usualWeight: number,
 ): Reading {
   const isNone = count <= 0 || effectiveCount <= 0;
-  if (isNone && rule.noData === 'keep') return none(rule);
+  // No requests are a rate as well, the lowest: of sampled ones there may have been some.
+  if (isNone && rule.noData !== null) return none(rule);
   const weight = isNone ? Math.max(1, usualWeight) : count / effectiveCount;
   const events = eventsInterval(isNone ? 0 : effectiveCount, rule.confidence);
   const interval = { lower: (events.lower * weight) / seconds, upper: (events.upper * weight) / seconds };
@@ -80,7 +81,7 @@ function judgeRate(
 
 function none({ noData }: Pick<AlertRule, 'noData'>): Reading {
   const verdict = { keep: 'none', fire: 'beyond', resolve: 'within' } as const;
-  return { verdict: verdict[noData], value: null, interval: null, requests: 0, weight: 1 };
+  return { verdict: verdict[noData ?? 'keep'], value: null, interval: null, requests: 0, weight: 1 };
 }
 
 /** On which side of the limit an interval lies. */

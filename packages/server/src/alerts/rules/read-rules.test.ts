@@ -94,7 +94,7 @@ rules:
       ['unusual', null],
       ['unusual', null],
     ]);
-    expect(rules.map(({ noData }) => noData)).toEqual(['keep', 'keep', 'fire', 'keep', 'fire']);
+    expect(rules.map(({ noData }) => noData)).toEqual([null, null, null, null, 'fire']);
     expect(rules.at(0)).toMatchObject({
       of: { service: 'shop', operation: 'POST /buy', kind: null, attributes: [{ key: 'tenant', value: 'acme' }] },
       windowMs: 300_000,

@@ -227,7 +227,7 @@ function readRule(fields: YamlFields, channels: readonly Channel[], defaults: De
     resolveForMs: fields.text('resolveFor', WAIT) ?? forMs,
     confidence: fields.text('confidence', CONFIDENCE) ?? defaults.confidence,
     minRequests: fields.text('minRequests', MIN_REQUESTS) ?? defaults.minRequests,
-    noData: noData ?? noDataOf(watch, limit),
+    noData: noData ?? null,
     severity: fields.text('severity', oneOf(SEVERITIES)) ?? defaults.severity,
     notify: readNotify(fields, channels) ?? defaults.notify,
     repeatEveryMs: fields.text('repeatEvery', duration(0, 30 * DAY_MS)) ?? defaults.repeatEveryMs,
@@ -246,12 +246,6 @@ function readRule(fields: YamlFields, channels: readonly Channel[], defaults: De
     baselineMs: baselineMs ?? defaults.baselineMs,
     ...rule,
   });
-}
-
-/** No requests are a rate as well: the lowest. Of requests that are not there nothing else is known. */
-function noDataOf(watch: Watch | undefined, limit: Limit | null | undefined): AlertRule['noData'] {
-  if (watch !== 'rate' || limit === null || limit === undefined) return 'keep';
-  return limit.direction === 'below' ? 'fire' : 'resolve';
 }
 
 function readSelection(fields: YamlFields, watch: Watch | undefined): Selection | null {

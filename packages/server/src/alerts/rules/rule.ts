@@ -51,7 +51,8 @@ export interface AlertRule {
   readonly confidence: number;
   /** With fewer requests in the window nothing is decided. */
   readonly minRequests: number;
-  readonly noData: NoData;
+  /** Null where the rule does not say: it keeps its state, and a rate goes by what zero requests mean. */
+  readonly noData: NoData | null;
   readonly severity: Severity;
   /** Names of channels. */
   readonly notify: readonly string[];
