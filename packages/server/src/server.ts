@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -71,6 +70,7 @@ import { Sampling } from './sampling/sampling.ts';
 import { answersWhenOpen } from './storage/answers-when-open.ts';
 import { ClusterEngine } from './storage/cluster/cluster-engine.ts';
 import { CollectorFleet, registerFleet } from './storage/cluster/collector-fleet.ts';
+import { sessionFrom } from './storage/cluster/session-start.ts';
 import { FleetVisibility } from './storage/rollups/fleet-visibility.ts';
 import { forgetOldNotes } from './storage/cluster/old-notes.ts';
 import { openDataDirectory, type DataDirectory } from './storage/directory/data-directory.ts';
@@ -270,7 +270,7 @@ async function openScope(
     isOpen: false,
   };
   const leaseOptions = {
-    session: randomUUID(),
+    session: sessionFrom(Date.now()),
     collector: new NotedId(join(dataDirectory.path, 'collector-id')).ensure(),
     description: `host ${hostname()}, version ${VERSION}, process ${process.pid}, data directory ${dataDirectory.path}`,
     log,
@@ -600,6 +600,7 @@ async function openApi(scope: Scope, ingestion: Ingestion, receivers: Receivers,
   });
   const headlines = new Headlines(limits.query, traceReader);
   const now = options.alertClock ?? Date.now;
+  const startedMs = now();
   let ownUrl = '';
   const alerts = new Alerts({
     file: alertFile,
@@ -613,7 +614,7 @@ async function openApi(scope: Scope, ingestion: Ingestion, receivers: Receivers,
     notifier: new Notifier({ env: options.env ?? process.env, limits: limits.alerts, log, registry, now }),
     states: alertStates,
     term: () => leading.term,
-    listeningSinceMs: fleet === null ? now() : 0,
+    listeningSinceMs: () => fleet?.thereSinceMs ?? startedMs,
     storedUntil: async () => (fleet === null ? later.storedUntil() : await fleet.storedUntil()),
     publicUrl: () => (config.publicUrl === '' ? ownUrl : config.publicUrl),
     limits: limits.alerts,

@@ -94,7 +94,7 @@ class Harness {
       states,
       term: () => this.term,
       storedUntil: () => Promise.resolve(this.storedUntil),
-      listeningSinceMs: T0,
+      listeningSinceMs: () => T0,
       publicUrl: () => 'https://tools.example',
       limits: all,
       log: { warn: (facts: object) => void this.warned.push(facts) },

@@ -38,10 +38,10 @@ export interface AlertsOptions {
   /** What arrived until then is stored or can be queried; microseconds since the epoch. Rejects as queries do. */
   readonly storedUntil: () => Promise<number>;
   /**
-   * Since when spans can come in, in milliseconds since the epoch: that there were none before says nothing. 0 where
-   * other collectors accept them as well.
+   * Since when this collector or another accepts spans, in milliseconds since the epoch: that there were none before
+   * says nothing.
    */
-  readonly listeningSinceMs: number;
+  readonly listeningSinceMs: () => number;
   /** Of the UI, without a slash at its end. */
   readonly publicUrl: () => string;
   readonly limits: AlertLimits;
@@ -235,7 +235,7 @@ export class Alerts {
 
   #isDue(rule: AlertRule, endMs: number): boolean {
     if (this.#tried.get(rule.name) === endMs) return false;
-    if (missesRequests(rule) && endMs - rule.windowMs < this.#options.listeningSinceMs) return false;
+    if (missesRequests(rule) && endMs - rule.windowMs < this.#options.listeningSinceMs()) return false;
     const { evaluatedMs } = this.#ruleOf(rule.name).state;
     return evaluatedMs === null || endMs > evaluatedMs || evaluatedMs - endMs > AHEAD_MS_MAX;
   }

@@ -160,3 +160,12 @@ test('of collectors that follow one lease one has it, and the next one takes it 
   await next?.lease.release();
   await eventually(() => leases.some((each) => each !== next && each !== first && each.lease.lostBecause === null));
 });
+
+test('collectors know since when one of them is there', async () => {
+  await using empty = await startEngine();
+  const now = Date.now();
+  const [first, next] = [aMember(`x since ${now - 60_000}`, 1), aMember(`y since ${now}`, 1)];
+  await first.fleet.join(empty.engine);
+  await next.fleet.join(empty.engine);
+  expect([first.fleet.thereSinceMs, next.fleet.thereSinceMs]).toEqual([now - 60_000, now - 60_000]);
+});

@@ -11,6 +11,7 @@ import { MIGRATIONS } from '../migrations/migrate.ts';
 import type { StoreCollector } from '../store-node.ts';
 import { FLEET_TABLE } from './fleet-table.ts';
 import { announcedIn, SchemaAnnouncement } from './schema-announcement.ts';
+import { startOf, thereSince } from './session-start.ts';
 import { wordsOf } from './words-of.ts';
 
 export interface CollectorFleetOptions {
@@ -159,6 +160,14 @@ export class CollectorFleet implements Lease {
       if (!listed.has(one.collector)) listed.set(one.collector, one);
     }
     return [...listed.values()].slice(0, LISTED_MAX);
+  }
+
+  /**
+   * Since when one member or another has been there without a break, as of the last renewal; milliseconds since the
+   * epoch, 0 where that is not known.
+   */
+  get thereSinceMs(): number {
+    return thereSince(startOf(this.#options.session) ?? 0, this.#others);
   }
 
   /** The last arrival that this collector has said to be stored. */
