@@ -4,7 +4,7 @@ import { NEW_STATE, notificationDue, notified, stepAlert, type AlertState, type 
 import type { Verdict } from './judge.ts';
 
 const MINUTE = 60_000;
-const RULE = { windowMs: 5 * MINUTE, forMs: 2 * MINUTE, resolveForMs: 3 * MINUTE };
+const RULE = { stepMs: MINUTE, windowMs: 5 * MINUTE, forMs: 2 * MINUTE, resolveForMs: 3 * MINUTE };
 const keyOf = (firedMs: number): string => `key-${firedMs}`;
 
 /** One verdict a minute; null where the window was not looked at. */
@@ -70,16 +70,29 @@ describe('an alert', () => {
 
   it('counts no time in which nobody looked, but for what the window covers', () => {
     const short = { ...RULE, windowMs: MINUTE };
-    expect(statusesOf(run(['beyond', null, null, 'beyond'], short))).toEqual(['pending', 'pending']);
-    expect(statusesOf(run(['beyond', null, null, 'beyond'], RULE))).toEqual(['pending', 'firing']);
+    expect(statusesOf(run(['beyond', null, null, null, 'beyond'], short))).toEqual(['pending', 'pending']);
+    expect(statusesOf(run(['beyond', null, null, null, 'beyond'], RULE))).toEqual(['pending', 'firing']);
     const firing = run(['beyond', 'beyond', 'beyond'], short).at(-1)!.state;
     expect(eventsOf(run(['within', null, null, null, 'within'], short, firing, 3 * MINUTE))).toEqual([]);
+  });
+
+  it('does not begin anew for a minute or two that could not be looked at', () => {
+    const short = { ...RULE, windowMs: MINUTE };
+    for (const missing of [[null], [null, null]]) {
+      const often = Array.from({ length: 3 }, () => ['beyond', ...missing] as const).flat();
+      expect(eventsOf(run(often, short))).toEqual(['fired']);
+      const well = Array.from({ length: 4 }, () => ['within', ...missing] as const).flat();
+      const firing = run(often, short).at(-1)!.state;
+      expect(eventsOf(run(well, short, firing, (firing.evaluatedMs ?? 0) + missing.length * MINUTE))).toEqual([
+        'resolved',
+      ]);
+    }
   });
 
   it('fires only after windows that have all passed the limit, and resolves only after such that have all kept it', () => {
     fc.assert(
       fc.property(verdicts, fc.integer({ min: 0, max: 5 }), fc.integer({ min: 0, max: 5 }), (given, up, down) => {
-        const rule = { windowMs: 5 * MINUTE, forMs: up * MINUTE, resolveForMs: down * MINUTE };
+        const rule = { stepMs: MINUTE, windowMs: 5 * MINUTE, forMs: up * MINUTE, resolveForMs: down * MINUTE };
         const looked = given.filter((verdict) => verdict !== null);
         const steps = run(given, rule);
         const wrong = steps.filter(({ event }, at) => {

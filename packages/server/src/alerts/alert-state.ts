@@ -46,7 +46,13 @@ export const NEW_STATE: AlertState = {
   incident: null,
 };
 
-type Timing = Pick<AlertRule, 'windowMs' | 'forMs' | 'resolveForMs'>;
+/** So many steps may lie between two looks: a query that fails once or takes long must not begin anew each time. */
+const GAP_STEPS = 3;
+
+export type Timing = Pick<AlertRule, 'windowMs' | 'forMs' | 'resolveForMs'> & {
+  /** From one evaluation to the next. */
+  readonly stepMs: number;
+};
 
 export interface Step {
   readonly state: AlertState;
@@ -57,7 +63,7 @@ export interface Step {
  * The state after one more window, which ended at `endMs`. A rule fires only when all windows of `forMs` have passed
  * the limit, and resolves only when all of `resolveForMs` have kept it. A window that decides nothing ends what was
  * pending and keeps what fires. Windows that were not looked at count as such, where the last one does not reach back
- * to the one before.
+ * to the one before and more than two are missing.
  *
  * @param dedupKeyOf names the incident that begins.
  */
@@ -65,10 +71,11 @@ export function stepAlert(
   state: AlertState,
   verdict: Verdict,
   endMs: number,
-  { windowMs, forMs, resolveForMs }: Timing,
+  { windowMs, forMs, resolveForMs, stepMs }: Timing,
   dedupKeyOf: (firedMs: number) => string,
 ): Step {
-  const isGap = state.evaluatedMs === null || endMs - state.evaluatedMs > windowMs || endMs < state.evaluatedMs;
+  const agoMs = state.evaluatedMs === null ? Number.POSITIVE_INFINITY : endMs - state.evaluatedMs;
+  const isGap = agoMs < 0 || agoMs > Math.max(windowMs, GAP_STEPS * stepMs);
   const looked = {
     ...state,
     evaluatedMs: endMs,

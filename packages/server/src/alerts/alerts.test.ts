@@ -3,7 +3,7 @@ import { Registry } from 'prom-client';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Alerts } from './alerts.ts';
 import type { AlertState } from './alert-state.ts';
 import type { Evaluation } from './evaluator.ts';
@@ -61,28 +61,41 @@ class Harness {
   readonly seen: AlertState[] = [];
   readonly registry = new Registry();
   readonly limits: string[] = [];
+  /** By rule: what its evaluation, and what the search for a cause, takes until. */
+  readonly evaluating = new Map<string, Promise<void>>();
+  readonly finding = new Map<string, Promise<void>>();
   readonly warned: object[] = [];
   readonly alerts: Alerts;
 
   constructor(file: string, states: AlertStates, limits: Partial<typeof ALERT_LIMITS> = {}) {
     const all = { ...ALERT_LIMITS, delayMs: 0, ...limits };
-    const evaluate = (rule: AlertRule, state: AlertState, _weight: number, endMs: number): Promise<Evaluation> => {
+    const evaluate = async (
+      rule: AlertRule,
+      state: AlertState,
+      _weight: number,
+      endMs: number,
+    ): Promise<Evaluation> => {
       this.evaluated.push(`${rule.name} ${(endMs - T0) / MINUTE}`);
       this.seen.push(state);
       const verdict = this.verdicts.get(rule.name) ?? 'within';
-      if (verdict instanceof Error) return Promise.reject(verdict);
-      return Promise.resolve({
+      await this.evaluating.get(rule.name);
+      if (verdict instanceof Error) throw verdict;
+      return {
         verdict,
         value: 0.5,
         interval: { lower: 0.4, upper: 0.6 },
         requests: 100,
         weight: 1,
         findings: NO_FINDINGS,
-      });
+      };
+    };
+    const find = async ({ name }: AlertRule): Promise<typeof NO_FINDINGS> => {
+      await this.finding.get(name);
+      return NO_FINDINGS;
     };
     this.alerts = new Alerts({
       file: new RuleFile(file, 200, log),
-      evaluator: { evaluate, find: () => Promise.resolve(NO_FINDINGS) },
+      evaluator: { evaluate, find },
       notifier: new Notifier({
         env: {},
         limits: all,
@@ -114,6 +127,13 @@ class Harness {
   async states(): Promise<string[]> {
     return (await this.alerts.status()).map(({ rule, state }) => `${rule.name} ${state.status}`);
   }
+}
+
+/** What others wait for until it is opened. */
+function latch(): { readonly opened: Promise<void>; readonly open: () => void } {
+  let open: (() => void) | undefined;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  return { opened, open: () => open?.() };
 }
 
 let files = 0;
@@ -323,6 +343,37 @@ describe('alerts', () => {
     one.verdicts.set('a', 'within');
     await one.at(2);
     expect((await one.alerts.status()).map(({ problem }) => problem)).toEqual([null, null]);
+  });
+
+  it('hold up no other by a query that takes long', async () => {
+    const one = new Harness(await fileOf(rule('a') + rule('b') + rule('c')), new MemoryStates());
+    const slow = latch();
+    one.evaluating.set('a', slow.opened);
+    const look = one.alerts.evaluate(signal);
+    await vi.waitFor(() => expect(one.evaluated).toEqual(['a 0', 'b 0', 'c 0']));
+    slow.open();
+    await look;
+  });
+
+  it('tell of one while the cause of another is looked for', async () => {
+    const states = new MemoryStates();
+    const one = new Harness(await fileOf(rule('a') + rule('b') + rule('c')), states);
+    for (const name of ['a', 'b', 'c']) one.verdicts.set(name, 'beyond');
+    const slow = latch();
+    one.finding.set('a', slow.opened);
+    let sending = Promise.resolve();
+    one.alerts.onWaiting(() => {
+      // What is sent is kept.
+      expect(states.text).toContain('firing');
+      sending = sending.then(() => one.alerts.notify(signal));
+    });
+    const look = one.alerts.evaluate(signal);
+    await vi.waitFor(() => expect(events()).toEqual(['b fired', 'c fired']));
+    expect(await one.states()).toEqual(['a firing', 'b firing', 'c firing']);
+    slow.open();
+    await look;
+    await sending;
+    expect(events()).toEqual(['b fired', 'c fired', 'a fired']);
   });
 
   it('are silent until the time that the rule names', async () => {

@@ -3,15 +3,7 @@ import { Counter, Histogram, type Registry } from 'prom-client';
 import type { Job } from '../jobs/jobs.ts';
 import type { LimitCounter } from '../limit-counter.ts';
 import { registerGauge, registerLabelledGauge } from '../register-gauge.ts';
-import {
-  notificationDue,
-  notified,
-  skipAlert,
-  stepAlert,
-  type AlertStatus,
-  type Notification,
-  type Step,
-} from './alert-state.ts';
+import { notificationDue, notified, skipAlert, stepAlert, type AlertStatus, type Notification } from './alert-state.ts';
 import type { AlertMessage } from './channels/alert-message.ts';
 import { evaluationStepMs, type Evaluation, type Evaluator } from './evaluator.ts';
 import type { AlertLimits } from './limits.ts';
@@ -65,6 +57,15 @@ interface DueWindow {
   readonly endMs: number;
 }
 
+/** What people are to be told of a rule. */
+interface Untold extends DueWindow {
+  readonly before: SavedRule;
+  readonly after: SavedRule;
+  readonly due: Notification;
+  /** From the evaluation. */
+  readonly known: AlertFindings;
+}
+
 interface AwaitedWindow {
   readonly endMs: number;
   /** Then it is left out. */
@@ -78,6 +79,8 @@ const OUTCOMES = ['beyond', 'within', 'undecided', 'few', 'none', 'failed', 'beh
 /** Between two looks at what waits, where nothing does. */
 const IDLE_MS = 60_000;
 const DUE_MS_MIN = 100;
+/** A rule whose query is slow leaves room for others; more at once would only wait for each other in the store. */
+const AT_ONCE = 4;
 const NOT_STORED = 'spans of this time are not stored yet';
 
 /**
@@ -178,12 +181,20 @@ export class Alerts {
     if (rules.length === 0 && Object.keys(saved.rules).length === 0 && saved.waiting.length === 0) return;
     this.#endRemoved();
     const newestMs = Math.floor((now() - limits.delayMs) / MINUTE_MS) * MINUTE_MS;
-    for (const { rule, endMs } of await this.#storedWindows(rules, newestMs)) {
-      signal.throwIfAborted();
-      await this.#evaluateOne(rule, endMs, signal);
-    }
-    if (this.#saved !== saved) await this.#save();
-    if ((this.#saved?.waiting.length ?? 0) > 0) this.#onWaiting();
+    const windows = await this.#storedWindows(rules, newestMs);
+    const untold: Untold[] = [];
+    await inTurns(windows, AT_ONCE, async (window) => void untold.push(...(await this.#evaluateOne(window, signal))));
+    const failures: unknown[] = [];
+    const keepAndSend = (): Promise<unknown> => this.#keepAndSend().catch((error: unknown) => failures.push(error));
+    if (this.#saved !== saved) await keepAndSend();
+    else this.#send();
+    // What may be the cause takes as long again: no verdict waits for it, and no message for that of another rule.
+    await inTurns(untold, AT_ONCE, async (one) => {
+      this.#tell(one, await this.#findingsFor(one, signal));
+      await keepAndSend();
+    });
+    // People hear of it all the same.
+    if (failures.length > 0) throw failures[0];
   }
 
   /** Sends what is due. Rejects where what became of it cannot be kept: it is sent once more then. */
@@ -299,8 +310,12 @@ export class Alerts {
     else this.#awaited.set(name, { endMs: nextMs, untilMs: nextMs + waitedMs });
   }
 
-  /** Never rejects but for the signal: a rule that fails keeps its state, and holds up no other. */
-  async #evaluateOne(rule: AlertRule, endMs: number, signal: AbortSignal): Promise<void> {
+  /**
+   * What people have yet to be told, if anything. Never rejects but for the signal: a rule that fails keeps its state,
+   * and holds up no other.
+   */
+  async #evaluateOne({ rule, endMs }: DueWindow, signal: AbortSignal): Promise<Untold[]> {
+    signal.throwIfAborted();
     const { evaluator, limits, log } = this.#options;
     const { name } = rule;
     const before = this.#ruleOf(name);
@@ -310,7 +325,7 @@ export class Alerts {
       const evaluation = await evaluator.evaluate(rule, before.state, before.weight, endMs, within);
       this.#evaluations.inc({ outcome: evaluation.verdict });
       this.#problems.delete(name);
-      await this.#step(rule, before, evaluation, endMs, signal);
+      return this.#step(rule, before, evaluation, endMs);
     } catch (error) {
       signal.throwIfAborted();
       this.#evaluations.inc({ outcome: 'failed' });
@@ -319,19 +334,15 @@ export class Alerts {
         log.warn({ err: error, alert: name }, 'alert rule could not be evaluated; will retry');
       this.#problems.set(name, problem);
       this.#set(name, { ...before, state: skipAlert(before.state) });
+      return [];
     } finally {
       took();
     }
   }
 
-  async #step(
-    rule: AlertRule,
-    before: SavedRule,
-    evaluation: Evaluation,
-    endMs: number,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const step = stepAlert(before.state, evaluation.verdict, endMs, rule, (firedMs) => dedupKeyOf(rule, firedMs));
+  #step(rule: AlertRule, before: SavedRule, evaluation: Evaluation, endMs: number): Untold[] {
+    const timing = { ...rule, stepMs: evaluationStepMs(rule) };
+    const step = stepAlert(before.state, evaluation.verdict, endMs, timing, (firedMs) => dedupKeyOf(rule, firedMs));
     const after: SavedRule = {
       ...before,
       state: step.state,
@@ -339,27 +350,21 @@ export class Alerts {
       weight: evaluation.requests > 0 ? evaluation.weight : before.weight,
     };
     const due = notificationDue(before.state, step, rule, this.#options.now());
-    if (due === null) {
-      this.#set(rule.name, step.event === 'resolved' ? { ...after, told: null } : after);
-      return;
-    }
-    const findings = await this.#findingsFor(due, rule, before, step, evaluation, endMs, signal);
-    this.#tell(rule, before, { ...after, state: step.state }, due, endMs, findings);
+    this.#set(rule.name, step.event === 'resolved' ? { ...after, told: null } : after);
+    if (due === null) return [];
+    const untold = { rule, before, after, due, endMs, known: evaluation.findings };
+    if (due !== 'resolved') return [untold];
+    this.#tell(untold, NO_FINDINGS);
+    return [];
   }
 
-  async #findingsFor(
-    due: Notification,
-    rule: AlertRule,
-    before: SavedRule,
-    { state }: Step,
-    evaluation: Evaluation,
-    endMs: number,
-    signal: AbortSignal,
-  ): Promise<AlertFindings> {
+  async #findingsFor({ rule, before, after, due, endMs, known }: Untold, signal: AbortSignal): Promise<AlertFindings> {
+    signal.throwIfAborted();
     const { evaluator, limits } = this.#options;
-    if (due === 'resolved' || state.incident === null || rule.notify.length === 0) return NO_FINDINGS;
+    const { incident } = after.state;
+    if (incident === null || rule.notify.length === 0) return NO_FINDINGS;
     const within = AbortSignal.any([signal, AbortSignal.timeout(limits.evaluationTimeoutMs)]);
-    const found = await evaluator.find(rule, state.incident, endMs, evaluation.findings, within);
+    const found = await evaluator.find(rule, incident, endMs, known, within);
     // A repeat in which nothing stands out any more has what was found at first.
     const { told } = before;
     return found.suspect === null && due === 'repeated' && told !== null
@@ -368,15 +373,7 @@ export class Alerts {
   }
 
   /** Puts a message for each channel behind those that wait, and notes that people are notified. */
-  #tell(
-    rule: AlertRule,
-    before: SavedRule,
-    after: SavedRule,
-    due: Notification,
-    endMs: number,
-    findings: AlertFindings,
-    because?: string,
-  ): void {
+  #tell({ rule, before, after, due, endMs }: Untold, findings: AlertFindings): void {
     const { publicUrl, now } = this.#options;
     const incident = due === 'resolved' ? before.state.incident : after.state.incident;
     const message = tellAlert(rule, {
@@ -386,13 +383,22 @@ export class Alerts {
       endMs,
       findings,
       publicUrl: publicUrl(),
-      ...(because !== undefined && { because }),
     });
     // Whoever was told that it fires is told that it is over, also where the rule names others by now.
     const channels = due === 'resolved' ? [...new Set([...(incident?.channels ?? []), ...rule.notify])] : rule.notify;
     this.#wait(message, channels);
     const state = due === 'resolved' ? after.state : notified(after.state, channels, now());
     this.#set(rule.name, { ...after, state, told: due === 'resolved' ? null : message });
+  }
+
+  /** What is sent at once is known after a restart. */
+  async #keepAndSend(): Promise<void> {
+    await this.#save();
+    this.#send();
+  }
+
+  #send(): void {
+    if ((this.#saved?.waiting.length ?? 0) > 0) this.#onWaiting();
   }
 
   /** A rule that was taken out of the file while it fired is over. */
@@ -464,6 +470,16 @@ export class Alerts {
     // Whoever has the lease now writes what it knows.
     if (this.#saved !== undefined && term() === this.#term) await states.save(this.#saved);
   }
+}
+
+/** Runs some at once, in their order. Rejects with the first failure, after those that run have ended. */
+async function inTurns<T>(items: readonly T[], atOnce: number, run: (item: T) => Promise<void>): Promise<void> {
+  const left = [...items];
+  const work = async (): Promise<void> => {
+    for (let item = left.shift(); item !== undefined; item = left.shift()) await run(item);
+  };
+  const ends = await Promise.allSettled(Array.from({ length: Math.min(atOnce, items.length) }, work));
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
 }
 
 /** Whether it fires because there are few or none. */

@@ -152,7 +152,7 @@ function windowOf(random: () => number, requests: number, share: number): Reques
 /** How often it fires in windows of a minute, one after the other. */
 function firesIn(minutes: number, shareAt: (minute: number) => number, seed: number): number {
   const random = randomOf(seed);
-  const timing = { windowMs: 60_000, forMs: 120_000, resolveForMs: 120_000 };
+  const timing = { stepMs: 60_000, windowMs: 60_000, forMs: 120_000, resolveForMs: 120_000 };
   let state = NEW_STATE;
   let fired = 0;
   for (let minute = 1; minute <= minutes; minute++) {

@@ -41,8 +41,6 @@ export interface AlertOccasion {
   readonly findings: AlertFindings;
   /** Of the UI, without a slash at its end. */
   readonly publicUrl: string;
-  /** Why it is over, where no window says so. */
-  readonly because?: string;
 }
 
 export const UNITS: Readonly<Record<Watch, Measured['unit']>> = {
@@ -155,12 +153,11 @@ function measuredText(rule: AlertRule, reading: ShownReading | null): string {
 }
 
 function detailsOf(rule: AlertRule, occasion: AlertOccasion): string[] {
-  const { event, incident, reading, endMs, findings, because } = occasion;
+  const { event, incident, reading, endMs, findings } = occasion;
   if (event === 'test') return ['Nothing has happened. Somebody has run "throughline alerts test".'];
   const { suspect, example } = findings;
   return [
-    ...(because === undefined ? [] : [because]),
-    ...(reading === null || because !== undefined ? [] : intervalText(rule, reading, endMs)),
+    ...(reading === null ? [] : intervalText(rule, reading, endMs)),
     ...(incident === null ? [] : [sinceText(incident, event, endMs)]),
     ...(suspect === null || rule.watch === 'unusual' ? [] : [`Likeliest cause: ${plainText(suspect.text)}`]),
     ...(example === null ? [] : [`An example: ${plainText(example.headline)}`]),
