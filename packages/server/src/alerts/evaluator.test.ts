@@ -166,6 +166,9 @@ describe('a rule is evaluated', () => {
     expect(found.value).toBeGreaterThan(0);
     // An incident that goes on is compared with the time before it.
     expect((await evaluate(rule, 80, firingSince(76, 70))).verdict).toBe('beyond');
+    // Of one that lasts the time before is not stored any more: what has lasted for so long is usual by now.
+    const short = rulesOf('watch: unusual, of: {service: payment}, baseline: 10m, window: 6m');
+    expect((await evaluate(short, 60, firingSince(-16, -20))).verdict).toBe('within');
     // Another service is to blame.
     expect((await evaluate(rulesOf('watch: unusual, of: {service: rare}, baseline: 1h, window: 6m'), 77)).verdict).toBe(
       'within',

@@ -121,9 +121,9 @@ export class Evaluator {
   async #lookForUnusual(rule: AlertRule, state: AlertState, endMs: number, signal: AbortSignal): Promise<Evaluation> {
     const { of, windowMs, baselineMs, noData } = rule;
     const fromMs = endMs - windowMs;
-    // An incident that goes on must not become what is usual.
+    // An incident that goes on must not become what is usual, unless it lasts: the time before it is forgotten one day.
     const beganMs = state.incident?.beganMs ?? (state.status === 'pending' ? state.sinceMs - windowMs : fromMs);
-    const normalMs = Math.min(beganMs, fromMs);
+    const normalMs = Math.max(Math.min(beganMs, fromMs), fromMs - baselineMs);
     const { explanation } = await this.#options.windows.compare(
       { ...this.#options.query, signal },
       windowOf(normalMs - baselineMs, normalMs),
