@@ -29,7 +29,10 @@ const SLOW = 70;
 /** … from here on all is well again. */
 const WELL = 80;
 
-/** Forty requests a minute, each of which asks payment; one a minute of a service that has few. */
+/**
+ * Forty requests a minute, each of which asks payment; five a minute of a service that has few, and one in three
+ * minutes of one that has fewer.
+ */
 function spans(): StoredSpan[] {
   return Array.from({ length: MINUTES * 40 }, (_, at) => {
     const minute = Math.floor(at / 40);
@@ -76,6 +79,18 @@ function spans(): StoredSpan[] {
               ...failed,
               spanId: idOf(1, 16),
               service: 'rare',
+              kind: 2,
+              startNs,
+            }),
+          ]
+        : []),
+      ...(at % 120 === 0
+        ? [
+            aStoredSpan({
+              traceId: idOf(at * 7919 + 3),
+              ...failed,
+              spanId: idOf(1, 16),
+              service: 'rarest',
               kind: 2,
               startNs,
             }),
@@ -153,6 +168,13 @@ describe('a rule is evaluated', () => {
     expect((await evaluate(rule, 90)).verdict).toBe('undecided');
     expect((await evaluate(rule, 90, firingSince(WELL))).verdict).toBe('undecided');
     expect(await evaluate(rule, 100, firingSince(WELL))).toMatchObject({ verdict: 'within', requests: 100 });
+    // Most windows have none.
+    const rarest = rulesOf(
+      'watch: errors, of: {service: rarest}, above: 50%, window: 1m, minRequests: 5, confidence: 0.8',
+    );
+    expect((await evaluate(rarest, 99)).verdict).toBe('none');
+    expect((await evaluate(rarest, 90, firingSince(WELL))).verdict).toBe('none');
+    expect(await evaluate(rarest, 99, firingSince(79))).toMatchObject({ verdict: 'within', requests: 6 });
     // It never fires by what is long over.
     expect((await evaluate(rule, 90, firingSince(60))).verdict).toBe('undecided');
   });

@@ -62,7 +62,8 @@ export class Evaluator {
     if (limit === null) return this.#lookForUnusual(rule, state, endMs, signal);
     const limited = { ...rule, limit };
     const reading = await this.#judge(rule, limited, endMs - rule.windowMs, endMs, weight, signal);
-    const isOpen = reading.verdict === 'undecided' || reading.verdict === 'few';
+    // Where requests are minutes apart, each second window has none.
+    const isOpen = reading.verdict !== 'beyond' && reading.verdict !== 'within';
     const fromMs = state.status === 'firing' && isOpen ? this.#grownFromMs(rule, state, endMs) : null;
     if (fromMs === null) return { ...reading, findings: NO_FINDINGS };
     // All that came since the last window that passed the limit: of few requests an hour is not enough.
