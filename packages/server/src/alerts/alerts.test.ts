@@ -1,3 +1,4 @@
+import { formatDuration } from '@throughline/trace';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -60,6 +61,8 @@ class Harness {
   readonly evaluated: string[] = [];
   readonly seen: AlertState[] = [];
   readonly registry = new Registry();
+  /** What an evaluation looks at. */
+  windowMs = 5 * MINUTE;
   readonly limits: string[] = [];
   /** By rule: what its evaluation, and what the search for a cause, takes until. */
   readonly evaluating = new Map<string, Promise<void>>();
@@ -86,6 +89,7 @@ class Harness {
         interval: { lower: 0.4, upper: 0.6 },
         requests: 100,
         weight: 1,
+        windowMs: this.windowMs,
         findings: NO_FINDINGS,
       };
     };
@@ -239,6 +243,19 @@ describe('alerts', () => {
     for (let at = 12; at <= 15; at++) await one.at(at);
     expect(events().slice(3)).toEqual(['a resolved']);
     expect(new Set(messages().map(({ dedupKey }) => dedupKey)).size).toBe(1);
+  });
+
+  it('say of how long a time they speak', async () => {
+    const one = new Harness(await fileOf(rule('a')), new MemoryStates());
+    one.verdicts.set('a', 'beyond');
+    await one.at(0);
+    one.verdicts.set('a', 'within');
+    one.windowMs = 3 * 60 * MINUTE;
+    await one.at(1);
+    expect(messages().map(({ measured }) => measured?.windowSeconds)).toEqual([300, 10_800]);
+    expect(
+      messages().map(({ details }) => details.some((line) => line.includes(formatDuration(one.windowMs * 1e6)))),
+    ).toEqual([false, true]);
   });
 
   it('go on after a restart where they were, and say nothing twice', async () => {

@@ -492,11 +492,12 @@ function ownOf<T>(values: Readonly<Record<string, T>>, name: string): T | undefi
   return Object.hasOwn(values, name) ? values[name] : undefined;
 }
 
-function shownOf({ value, interval, requests }: Evaluation): ShownReading {
+function shownOf({ value, interval, requests, windowMs }: Evaluation): ShownReading {
   return {
     value,
     lower: interval?.lower ?? null,
     upper: interval === null || interval.upper === Number.POSITIVE_INFINITY ? null : interval.upper,
     requests,
+    windowMs,
   };
 }

@@ -167,7 +167,11 @@ describe('a rule is evaluated', () => {
     expect((await evaluate(rule, 75)).verdict).toBe('beyond');
     expect((await evaluate(rule, 90)).verdict).toBe('undecided');
     expect((await evaluate(rule, 90, firingSince(WELL))).verdict).toBe('undecided');
-    expect(await evaluate(rule, 100, firingSince(WELL))).toMatchObject({ verdict: 'within', requests: 100 });
+    expect(await evaluate(rule, 100, firingSince(WELL))).toMatchObject({
+      verdict: 'within',
+      requests: 100,
+      windowMs: 20 * MINUTE_MS,
+    });
     // Most windows have none.
     const rarest = rulesOf(
       'watch: errors, of: {service: rarest}, above: 50%, window: 1m, minRequests: 5, confidence: 0.8',

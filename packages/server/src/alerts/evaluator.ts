@@ -20,6 +20,8 @@ export interface EvaluatorOptions {
 
 /** What a window says, with the suspect where that is what the rule is about. */
 export interface Evaluation extends Reading {
+  /** The length of what was looked at: more than the rule's where it has grown. */
+  readonly windowMs: number;
   readonly findings: AlertFindings;
 }
 
@@ -65,11 +67,11 @@ export class Evaluator {
     // Where requests are minutes apart, each second window has none.
     const isOpen = reading.verdict !== 'beyond' && reading.verdict !== 'within';
     const fromMs = state.status === 'firing' && isOpen ? this.#grownFromMs(rule, state, endMs) : null;
-    if (fromMs === null) return { ...reading, findings: NO_FINDINGS };
+    const own = { ...reading, windowMs: rule.windowMs, findings: NO_FINDINGS };
+    if (fromMs === null) return own;
     // All that came since the last window that passed the limit: of few requests an hour is not enough.
     const grown = await this.#judge(rule, limited, fromMs, endMs, weight, signal);
-    const isOver = grown.verdict === 'within';
-    return { ...(isOver ? grown : reading), findings: NO_FINDINGS };
+    return grown.verdict === 'within' ? { ...grown, windowMs: endMs - fromMs, findings: NO_FINDINGS } : own;
   }
 
   /** What people want to know when the rule fires. Never rejects: a message without it is better than none. */
@@ -150,6 +152,7 @@ export class Evaluator {
       interval: null,
       requests: incident.readTraceCount,
       weight: 1,
+      windowMs,
       findings: isFound ? findingsOf(suspect) : NO_FINDINGS,
     };
   }

@@ -28,6 +28,8 @@ export interface ShownReading {
   /** Null where nothing bounds it. */
   readonly upper: number | null;
   readonly requests: number;
+  /** The length of what was looked at; missing where an earlier version has saved it, and then the rule's. */
+  readonly windowMs?: number;
 }
 
 export interface AlertOccasion {
@@ -102,7 +104,7 @@ export function tellAlert(rule: AlertRule, occasion: AlertOccasion): AlertMessag
   };
 }
 
-function measuredOf(rule: AlertRule, { value, lower, upper, requests }: ShownReading): Measured {
+function measuredOf(rule: AlertRule, { value, lower, upper, requests, windowMs }: ShownReading): Measured {
   return {
     value,
     lower,
@@ -110,7 +112,7 @@ function measuredOf(rule: AlertRule, { value, lower, upper, requests }: ShownRea
     unit: UNITS[rule.watch],
     limit: rule.limit,
     confidence: rule.confidence,
-    windowSeconds: rule.windowMs / 1_000,
+    windowSeconds: (windowMs ?? rule.windowMs) / 1_000,
     requests: Math.round(requests),
   };
 }
@@ -165,14 +167,14 @@ function detailsOf(rule: AlertRule, occasion: AlertOccasion): string[] {
   ];
 }
 
-function intervalText(rule: AlertRule, { lower, upper, requests }: ShownReading, endMs: number): string[] {
+function intervalText(rule: AlertRule, { lower, upper, requests, windowMs }: ShownReading, endMs: number): string[] {
   if (lower === null) return [];
-  const { watch, confidence, windowMs } = rule;
+  const { watch, confidence } = rule;
   const from = quantityText(UNITS[watch], lower);
   const range =
     upper === null ? `It is at least ${from}` : `It is between ${from} and ${quantityText(UNITS[watch], upper)}`;
   const count = Math.round(requests);
-  const seen = `${count} ${count === 1 ? 'request' : 'requests'} in ${formatDuration(windowMs * 1e6)} to ${timeOf(endMs)}`;
+  const seen = `${count} ${count === 1 ? 'request' : 'requests'} in ${formatDuration((windowMs ?? rule.windowMs) * 1e6)} to ${timeOf(endMs)}`;
   return [`${range} with ${shortNumber(confidence * 100)}% confidence: ${seen}.`];
 }
 
