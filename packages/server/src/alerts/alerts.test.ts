@@ -326,6 +326,21 @@ describe('alerts', () => {
     expect(events()).toEqual(['a fired', 'a resolved']);
   });
 
+  it('name no problem that was one of an earlier term', async () => {
+    const states = new MemoryStates();
+    const one = new Harness(await fileOf(rule('a')), states);
+    const problem = async (): Promise<string | null | undefined> => (await one.alerts.status()).at(0)?.problem;
+    one.verdicts.set('a', new Error('the store is away'));
+    await one.at(0);
+    expect(await problem()).toBe('the store is away');
+    // Another collector has the lease, and then this one has it again.
+    one.term = null;
+    expect(await problem()).toBeNull();
+    one.term = 2;
+    await one.alerts.notify(signal);
+    expect(await problem()).toBeNull();
+  });
+
   it('know what was saved once, whichever job asks first', async () => {
     const states = new MemoryStates();
     const path = await fileOf(rule('a'));

@@ -47,7 +47,7 @@ export interface AlertsOptions {
 /** A rule, and how it is. */
 export interface RuleStatus extends SavedRule {
   readonly rule: AlertRule;
-  /** Why the last window could not be looked at; null where it could. */
+  /** Why the last window could not be looked at; null where it could, or another collector looks. */
   readonly problem: string | null;
 }
 
@@ -168,7 +168,7 @@ export class Alerts {
     return file.rules.rules.map((rule) => ({
       rule,
       ...(ownOf(saved.rules, rule.name) ?? NEW_RULE),
-      problem: this.#problems.get(rule.name) ?? null,
+      problem: isOwn ? (this.#problems.get(rule.name) ?? null) : null,
     }));
   }
 
@@ -241,6 +241,8 @@ export class Alerts {
     this.#term = term;
     this.#tried.clear();
     this.#awaited.clear();
+    this.#problems.clear();
+    this.#isBehind = false;
     return saved;
   }
 
