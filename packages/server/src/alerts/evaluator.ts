@@ -136,6 +136,8 @@ export class Evaluator {
     const [suspect] = suspects;
     const isMeant = suspect !== undefined && (of.service === null || suspect.service === of.service);
     const isFound = conclusion === 'found' && isMeant;
+    // It is unusual as well, and another one is likelier to be the cause: it neither fires nor is over.
+    const isAmongThem = conclusion === 'found' && suspects.some(({ service }) => service === of.service);
     const verdict: Verdict =
       incident.readTraceCount === 0
         ? ({ keep: 'none', fire: 'beyond', resolve: 'within' } as const)[noData ?? 'keep']
@@ -143,7 +145,7 @@ export class Evaluator {
           ? 'few'
           : isFound
             ? 'beyond'
-            : conclusion === 'not-enough-evidence'
+            : isAmongThem || conclusion === 'not-enough-evidence'
               ? 'undecided'
               : 'within';
     return {
