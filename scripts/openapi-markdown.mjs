@@ -14,8 +14,8 @@ on port 4319 (\`--http-port\`), beside the UI. Every path that answers \`GET\` a
   (\`method_not_allowed\`, with \`Allow\`).
 - Paths that query the store may answer 422 (\`query_too_large\`, \`response_too_large\`) and 504 (\`timeout\`): query less, such as a shorter time range; and
   503 (\`store_unavailable\`, \`shard_unavailable\`, \`too_many_queries\`, \`too_many_responses\`): retry after as many seconds as the header \`Retry-After\` says.
-- Some paths have a report: with \`Accept: text/markdown\` they return it as Markdown in place of JSON (and 406, \`not_acceptable\`, where \`Accept\` allows
-  neither). [For agents](agents.md).
+- Some paths have a report: with \`Accept: text/markdown\` they return it as Markdown in place of JSON (and 406, \`not_acceptable\`, where \`Accept\`
+  refuses JSON by \`q=0\` and does not allow Markdown). [For agents](agents.md).
 - What is linked as a type is [below](#types), each type once.
 - [How queries work](queries.md) explains search, times and counts.
 - TypeScript types and a client of these routes: \`@throughline/trace/client\`.

@@ -158,8 +158,8 @@ describe('reports as Markdown', () => {
     expect([head.headers.get('content-type'), await head.text()]).toEqual([markdown, '']);
   });
 
-  it('are refused to those who accept neither, where there is a choice', async () => {
-    const story = await get(`/api/v1/traces/${traceIdOf('3')}/story`, 'application/xml');
+  it('are refused to those who refuse JSON, where there is a choice', async () => {
+    const story = await get(`/api/v1/traces/${traceIdOf('3')}/story`, 'application/xml, */*;q=0');
     expect([story.status, story.headers.get('vary')]).toEqual([406, 'Accept, Accept-Encoding']);
     expect(((await story.json()) as { error: { code: string } }).error.code).toBe('not_acceptable');
     const services = await get('/api/v1/services', 'text/markdown');

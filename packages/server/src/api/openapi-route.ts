@@ -52,7 +52,7 @@ function openApi({ routes, version, basePath = '', receiver }: OpenApiOptions) {
       description:
         'Queries over stored traces. Counts are numbers; members that end in `Ns` or `UnixNano` are decimal strings of ' +
         'nanoseconds, which do not fit a double; probabilities and shares are from 0 to 1. Every path that answers ' +
-        'GET answers HEAD as well. Paths with a report send it as Markdown to clients whose `Accept` prefers text/markdown. An unknown path is answered 404 (`not_found`), and a method that a path does not have ' +
+        'GET answers HEAD as well. Paths with a report send it as Markdown to clients whose `Accept` names text/markdown and does not prefer JSON. An unknown path is answered 404 (`not_found`), and a method that a path does not have ' +
         '405 (`method_not_allowed`, with `Allow`).',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
@@ -61,7 +61,9 @@ function openApi({ routes, version, basePath = '', receiver }: OpenApiOptions) {
     components: {
       responses: {
         Stranger: problem('host_not_allowed, origin_not_allowed: asked under a foreign name, or by a foreign web page'),
-        NotAcceptable: problem('not_acceptable: `Accept` allows neither application/json nor text/markdown'),
+        NotAcceptable: problem(
+          'not_acceptable: `Accept` refuses application/json, as by `q=0`, and does not allow text/markdown',
+        ),
         TooLong: problem('request_too_long: the address and the headers are too long; use fewer or shorter filters'),
         TooSlow: problem('not_http: the request did not arrive whole in time'),
         Failed: problem('internal: the collector failed, and its log says why'),

@@ -147,7 +147,7 @@ function formFor(accept: string | undefined): ReportForm {
   throw new Problem(
     406,
     'not_acceptable',
-    `Accept: got ${JSON.stringify(accept?.slice(0, 100))}; this path has application/json and text/markdown`,
+    `Accept: got ${JSON.stringify(accept?.slice(0, 100))}; accept application/json or text/markdown, which this path has`,
     VARIES,
   );
 }

@@ -4,8 +4,8 @@
  * The query API under `/api/v1/`; docs/api.md lists its routes. Queries over stored traces. Counts are numbers; members
  * that end in `Ns` or `UnixNano` are decimal strings of nanoseconds, which do not fit a double; probabilities and
  * shares are from 0 to 1. Every path that answers GET answers HEAD as well. Paths with a report send it as Markdown to
- * clients whose `Accept` prefers text/markdown. An unknown path is answered 404 (`not_found`), and a method that a path
- * does not have 405 (`method_not_allowed`, with `Allow`).
+ * clients whose `Accept` names text/markdown and does not prefer JSON. An unknown path is answered 404 (`not_found`),
+ * and a method that a path does not have 405 (`method_not_allowed`, with `Allow`).
  */
 
 /**
