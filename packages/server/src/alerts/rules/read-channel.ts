@@ -8,11 +8,14 @@ const PORTS: Readonly<Record<EmailChannel['tls'], number>> = { tls: 465, starttl
 /** What the channel itself sends. */
 const OWN_HEADERS = ['content-type', 'content-length', 'host', 'transfer-encoding', 'connection'];
 
+// Secrets end up in place of the names of their variables and files, and without the quotes that they need.
 const ENV_NAME: TextRule<string> = {
+  isSecret: true,
   accepted: 'the name of an environment variable',
   parse: (text) => (/^[A-Za-z_]\w{0,199}$/.test(text.trim()) ? text.trim() : undefined),
 };
 const FILE_PATH: TextRule<string> = {
+  isSecret: true,
   accepted: 'the path of a file',
   parse: (text) => (text.includes('\0') || text.length > 4_096 ? undefined : text),
 };
@@ -28,7 +31,7 @@ export function readChannel(name: string, fields: YamlFields): Channel | null {
 }
 
 function readWebhook(name: string, fields: YamlFields): WebhookChannel | null {
-  const url = readText(fields, 'url', WEB_ADDRESS);
+  const url = readText(fields, 'url', { ...WEB_ADDRESS, isSecret: true });
   const secret = fields.has('secret') ? readSecret(fields, 'secret') : null;
   if (secret === undefined) fields.wrong('secret', `expected ${SECRET_ACCEPTED}`);
   const headers = readHeaders(fields.map('headers'));
@@ -40,22 +43,26 @@ function readHeaders(fields: YamlFields | undefined): Record<string, Text> {
   if (fields === undefined) return {};
   const headers: Record<string, Text> = {};
   for (const name of fields.names) {
+    if (!HEADER_NAME.test(name)) {
+      fields.wrongName(name, 'expected the name of a header, such as authorization, and its value behind a colon');
+      continue;
+    }
     const value = readText(fields, name, HEADER_VALUE);
-    if (!HEADER_NAME.test(name) || OWN_HEADERS.includes(name.toLowerCase())) {
+    if (OWN_HEADERS.includes(name.toLowerCase())) {
       fields.wrong(name, 'expected the name of a header that the channel does not send itself');
     } else if (value !== undefined) Object.defineProperty(headers, name, { value, enumerable: true });
   }
   if (fields.names.length > HEADERS_MAX) {
-    fields.wrong(
+    fields.wrongName(
       fields.names[HEADERS_MAX] ?? '',
       `there are ${fields.names.length} headers, expected at most ${HEADERS_MAX}`,
     );
   }
-  fields.end();
   return headers;
 }
 
 const HEADER_VALUE: TextRule<string> = {
+  isSecret: true,
   accepted: 'a text of at most 1000 visible ASCII characters',
   parse: (text) => (/^[\x20-\x7e]{0,1000}$/.test(text) ? text : undefined),
 };
@@ -109,7 +116,7 @@ function readSecret(fields: YamlFields, name: string): Secret | undefined {
   const source = fields.map(name);
   const env = source?.text('env', ENV_NAME);
   const file = source?.text('file', FILE_PATH);
-  source?.end();
+  source?.end(true);
   if ((env === undefined) === (file === undefined)) return undefined;
   return env === undefined ? { file: file! } : { env };
 }

@@ -72,6 +72,26 @@ const WRONG: readonly string[] = [
   withChannel('type: email\nport: 0\nfrom: a@b'),
 ];
 
+/** A secret where the name of its variable or its file should be, and in each other way that is wrong. */
+const MISPLACED: readonly string[] = [
+  withChannel('type: webhook\nurl: https://a\nsecret: {env: sk-s3cret}'),
+  withChannel('type: webhook\nurl: https://a\nsecret: {file: "s3cret\\0"}'),
+  withChannel('type: webhook\nurl: https://a\nsecret: {s3cret}'),
+  withChannel('type: webhook\nurl: https://a\nsecret: {env: [s3cret]}'),
+  withChannel('type: webhook\nurl: https://a\nsecret: *s3cret'),
+  withChannel('type: webhook\nurl: https://a\nsecret: !s3cret'),
+  withChannel('type: webhook\nurl: https://a\nsecret: !<s3cret> a'),
+  withChannel('type: webhook\nurl: https://a\nsecret: |s3cret'),
+  withChannel('type: webhook\nurl: {env: "https://hooks.example/s3cret"}'),
+  withChannel('type: webhook\nurl: hooks.example/services/s3cret'),
+  withChannel('type: webhook\nurl: ftp://hooks.example/services/s3cret'),
+  withChannel('type: webhook\nurl: https://a\nheaders: {authorization: “Bearer s3cret”}'),
+  withChannel('type: webhook\nurl: https://a\nheaders: {"authorization: Bearer s3cret"}'),
+  withChannel('type: webhook\nurl: https://a\nheaders: {"authorization: Bearer s3cret": }'),
+  withChannel('type: slack\nurl: {env: "https://hooks.slack.com/services/T0/B0/s3cret"}'),
+  withChannel('type: email\nhost: a\nfrom: a@b\nto: c@d\nuser: a\npassword: {env: s3cret-2!}'),
+];
+
 describe('a file of alerts', () => {
   it('is read with its defaults', () => {
     const { rules, channels } = read(`
@@ -121,11 +141,11 @@ rules:
   });
 
   it('has its messages in rules-messages.golden.txt', async () => {
-    const blocks = WRONG.map((text) => `${text}\n${problemsOf(text).join('\n')}\n`);
+    const blocks = [...WRONG, ...MISPLACED].map((text) => `${text}\n${problemsOf(text).join('\n')}\n`);
     await expect(blocks.join('\n---\n\n')).toMatchFileSnapshot('rules-messages.golden.txt');
   });
 
-  it.each(WRONG)('names the place of what is wrong, and repeats no secret: %j', (text) => {
+  it.each([...WRONG, ...MISPLACED])('names the place of what is wrong, and repeats no secret: %j', (text) => {
     const problems = problemsOf(text);
     expect(problems.length).toBeGreaterThan(0);
     for (const problem of problems) {

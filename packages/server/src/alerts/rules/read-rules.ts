@@ -1,4 +1,4 @@
-import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
+import { isMap, isScalar, LineCounter, parseDocument, type YAMLParseError } from 'yaml';
 import { readChannel } from './read-channel.ts';
 import {
   KINDS,
@@ -107,7 +107,7 @@ export function parseAlertRules(content: string, path: string, rulesMax: number)
       if (found.length < PROBLEMS_MAX) found.push(`${where}: ${message}`);
     },
   };
-  for (const error of document.errors) problems.note(at(error.pos[0]), error.message.replaceAll(/\s+/g, ' ').trim());
+  for (const error of document.errors) problems.note(at(error.pos[0]), shownError(error));
   const root = document.contents;
   if (found.length === 0 && root !== null && !isMap(root) && !(isScalar(root) && root.value === '')) {
     problems.note(problems.placeOf(root), 'expected "rules:" and "channels:"');
@@ -116,6 +116,15 @@ export function parseAlertRules(content: string, path: string, rulesMax: number)
     found.length === 0 && isMap(root) ? readRoot(new YamlFields(root, 'the file', problems), problems, rulesMax) : null;
   if (found.length > 0) throw new AlertRulesError(found);
   return Object.freeze(read ?? { rules: [], channels: [] });
+}
+
+/** Without what the parser quotes of the file, which may be a secret. */
+function shownError({ code, message }: YAMLParseError): string {
+  if (code === 'TAG_RESOLVE_FAILED' || code === 'BAD_COLLECTION_TYPE') return 'this tag cannot be used; leave it out';
+  return message
+    .replaceAll(/\s+/g, ' ')
+    .trim()
+    .replace(/^(.*?\w): .*$/, '$1');
 }
 
 function readRoot(fields: YamlFields, problems: Problems, rulesMax: number): AlertRules {

@@ -14,6 +14,8 @@ export interface Problems {
 export interface TextRule<T> {
   /** Behind "expected". */
   readonly accepted: string;
+  /** A secret may stand where this is expected: what is not accepted is not repeated. */
+  readonly isSecret?: boolean;
   /** Undefined where it is not accepted. */
   parse(text: string): T | undefined;
 }
@@ -54,7 +56,7 @@ export class YamlFields {
     const text = String(node.value);
     const value = rule.parse(text);
     if (value === undefined) {
-      this.wrong(name, `got ${JSON.stringify(shownText(text))}, expected ${rule.accepted}`);
+      this.wrong(name, `${gotOf(text, rule)}expected ${rule.accepted}`);
     }
     return value;
   }
@@ -86,8 +88,7 @@ export class YamlFields {
       const text = isScalar(item) ? String(item.value) : null;
       const value = text === null ? undefined : rule.parse(text);
       if (value === undefined) {
-        const got = text === null ? '' : `got ${JSON.stringify(shownText(text))}, `;
-        this.wrong(name, `${got}expected ${rule.accepted}`, item);
+        this.wrong(name, `${text === null ? '' : gotOf(text, rule)}expected ${rule.accepted}`, item);
       } else values.push(value);
     }
     return values;
@@ -128,14 +129,23 @@ export class YamlFields {
     this.#problems.note(this.#problems.placeOf(where), `${this.path}: ${name}: ${message}`);
   }
 
-  /** Notes every member that nobody has taken, with the known one that is nearest. */
-  end(): void {
+  /** The same where the name itself may hold what must not be repeated. */
+  wrongName(name: string, message: string): void {
+    this.#problems.note(this.#problems.placeOf(this.#fields.get(name)?.key ?? this.#map), `${this.path}: ${message}`);
+  }
+
+  /**
+   * Notes every member that nobody has taken, with the known one that is nearest.
+   *
+   * @param mayBeSecret a secret may stand where a name is expected: it is not repeated.
+   */
+  end(mayBeSecret = false): void {
     for (const [name, { key }] of this.#fields) {
       if (this.#known.includes(name)) continue;
       const meant = closest(name, this.#known);
       const hint = meant === null ? `supported: ${this.#known.join(', ')}` : `did you mean \`${meant}\`?`;
-      const shown = JSON.stringify(shownText(name)).slice(1, -1);
-      this.#problems.note(this.#problems.placeOf(key), `${this.path}: unknown key \`${shown}\`; ${hint}`);
+      const shown = mayBeSecret ? '' : ` \`${JSON.stringify(shownText(name)).slice(1, -1)}\``;
+      this.#problems.note(this.#problems.placeOf(key), `${this.path}: unknown key${shown}; ${hint}`);
     }
   }
 
@@ -144,6 +154,11 @@ export class YamlFields {
     const node = this.#fields.get(name)?.value;
     return node === undefined || isNothing(node) ? undefined : node;
   }
+}
+
+/** What was given, as the begin of a message. */
+function gotOf(text: string, { isSecret = false }: TextRule<unknown>): string {
+  return isSecret ? '' : `got ${JSON.stringify(shownText(text))}, `;
 }
 
 /** As in the configuration file: what has no value is not given. */
