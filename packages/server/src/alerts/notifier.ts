@@ -88,7 +88,7 @@ export class Notifier {
       .toSorted((a, b) => a.dueMs - b.dueMs);
     for (const one of inTurn) {
       if (!mayGoOn()) return;
-      const delivery = await send(one.message, limits.sendTimeoutMs);
+      const delivery = await send(one.message, limits.sendTimeoutMs, one.left);
       const next = this.#after(one, delivery);
       outcomes.set(one, next);
       // Who does not answer now is not asked again and again.
@@ -117,6 +117,7 @@ export class Notifier {
     if (attempts === 1) log.warn({ ...about, reason }, 'alert notification failed; will retry');
     const delayMs = Math.min(limits.retryDelayMsMax, limits.retryDelayMs * 2 ** (attempts - 1));
     const waitMs = Math.max(delayMs, Math.min(delivery.afterMs ?? 0, limits.retryDelayMsMax));
-    return { ...one, attempts, dueMs: now() + waitMs * (1 + JITTER * this.#random()) };
+    const dueMs = now() + waitMs * (1 + JITTER * this.#random());
+    return { ...one, attempts, dueMs, ...(delivery.left !== undefined && { left: delivery.left }) };
   }
 }

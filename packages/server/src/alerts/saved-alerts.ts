@@ -20,6 +20,8 @@ export interface WaitingMessage {
   readonly attempts: number;
   /** Not before; milliseconds since the epoch. */
   readonly dueMs: number;
+  /** Of several recipients those that have yet to get it; all where it is not given. */
+  readonly left?: readonly string[];
 }
 
 export interface SavedAlerts {

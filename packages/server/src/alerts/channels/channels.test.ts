@@ -357,6 +357,31 @@ describe('a mail', () => {
     expect(await sendTo(channelOf(server.port))).toMatchObject({ kind });
   });
 
+  it('that some of its recipients are refused is tried again for these alone', async () => {
+    const refused = new Map([['b@example.com', 450]]);
+    const server = await start({
+      onRcptTo: ({ address }, _session, callback) => {
+        const responseCode = refused.get(address);
+        callback(responseCode === undefined ? null : Object.assign(new Error('no'), { responseCode }));
+      },
+    });
+    const channel = channelOf(server.port, { to: ['ops@example.com', 'On Call <b@Example.com>', 'c@example.com'] });
+    const attempt = (left?: readonly string[]): Promise<Delivery> =>
+      senderOf(channel, ENV, Date.now)(MESSAGE, 20_000, left);
+    const first = await attempt();
+    expect(first).toMatchObject({ kind: 'retry', left: ['On Call <b@Example.com>'] });
+    // Refused by everybody who is left, as a whole mail would be.
+    expect(await attempt(['On Call <b@Example.com>'])).toMatchObject({ kind: 'retry' });
+    refused.set('c@example.com', 550);
+    refused.delete('b@example.com');
+    expect(await attempt(['On Call <b@Example.com>', 'c@example.com'])).toMatchObject({ kind: 'failed' });
+    expect(server.received.map(({ to }) => to)).toEqual([['ops@example.com', 'c@example.com'], ['b@example.com']]);
+    expect(server.received.at(1)!.raw).toMatch(/^To: ops@example\.com, On Call <b@example\.com>/im);
+    // Who is not in the file any more gets nothing.
+    expect(await attempt(['elsewhere@example.com'])).toMatchObject({ kind: 'failed' });
+    expect(server.received).toHaveLength(2);
+  });
+
   it('is tried again where the login is rejected, or the server hangs or is not there', async () => {
     const server = await start({
       ...certified(),

@@ -12,10 +12,13 @@ const SUBJECT_CHARACTERS_MAX = 150;
 
 /** Sends a mail by SMTP. */
 export function email(channel: EmailChannel, env: Environment): Send {
-  return async (message, timeoutMs) => {
+  return async (message, timeoutMs, left) => {
+    // Addresses that were kept are sent to as long as the file has them.
+    const recipients = left === undefined ? channel.to : channel.to.filter((one) => left.includes(one));
+    if (recipients.length === 0) return { kind: 'failed', reason: 'the recipients are not in the file any more' };
     try {
       const password = channel.login === null ? null : await resolveText(channel.login.password, env);
-      return await sendMail(channel, password, message, timeoutMs);
+      return await sendMail(channel, password, message, recipients, timeoutMs);
     } catch (error) {
       return deliveryOfError(error);
     }
@@ -26,6 +29,7 @@ async function sendMail(
   { host, port, tls, login, caFile, from, to }: EmailChannel,
   password: string | null,
   message: AlertMessage,
+  recipients: readonly string[],
   timeoutMs: number,
 ): Promise<Delivery> {
   // Loaded only where a rule sends mails.
@@ -57,8 +61,8 @@ async function sendMail(
       }, timeoutMs);
     });
     const sent = transport
-      .sendMail(mailOf(message, from, to))
-      .then((): Delivery => ({ kind: 'delivered' }), deliveryOf);
+      .sendMail({ ...mailOf(message, from, to), envelope: { from, to: [...recipients] } })
+      .then((answer) => deliveryOfSent(answer, recipients), deliveryOf);
     return await Promise.race([sent, late]);
   } catch (error) {
     return deliveryOf(error);
@@ -86,6 +90,29 @@ function mailOf(message: AlertMessage, from: string, to: readonly string[]): obj
       'X-Throughline-Severity': rule.severity,
     },
   };
+}
+
+/** What the server has said of each recipient; it has the mail for those that it did not reject. */
+interface Sent {
+  readonly rejected?: readonly (string | { readonly address: string })[] | undefined;
+  readonly rejectedErrors?: readonly { readonly responseCode?: number | undefined }[] | undefined;
+}
+
+function deliveryOfSent({ rejected = [], rejectedErrors = [] }: Sent, recipients: readonly string[]): Delivery {
+  if (rejected.length === 0) return { kind: 'delivered' };
+  const codes = rejectedErrors.map(({ responseCode }) => responseCode ?? 0);
+  const reason = `the mail server responded with ${codes.join(', ')} for ${rejected.length} of ${recipients.length} recipients`;
+  // As long as one of them may be accepted all of these are tried: the last attempt says who never was.
+  if (codes.length > 0 && codes.every((code) => code >= 500)) return { kind: 'failed', reason };
+  const addresses = new Set(rejected.map((one) => (typeof one === 'string' ? one : one.address).toLowerCase()));
+  const left = recipients.filter((one) => addresses.has(bareAddress(one).toLowerCase()));
+  // An address that the library writes in another way: a mail that comes twice is better than one that does not come.
+  return { kind: 'retry', reason, left: left.length < rejected.length ? recipients : left };
+}
+
+/** Of `Ops <ops@example.com>`. */
+function bareAddress(recipient: string): string {
+  return /<([^<>]*)>$/.exec(recipient)?.[1] ?? recipient;
 }
 
 /** By the code of the server, or that of the connection; the text of the server may quote what it was sent. */
