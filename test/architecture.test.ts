@@ -195,7 +195,7 @@ const serverRooms: Record<string, readonly string[]> = {
     'register-gauge.ts',
     'reread-file.ts',
   ],
-  'alerts/channels': ['alerts/rules'],
+  'alerts/channels': ['alerts/rules', 'unseen.ts'],
   'alerts/rules': ['closest.ts', 'without-passwords.ts'],
   'readiness.ts': ['spool', 'storage', 'storage/damage', 'count-of.ts', 'without-passwords.ts'],
   ingest: ['columns', 'spool', 'storage', 'storage/retention', 'durable-file.ts', 'limit-counter.ts'],
@@ -228,7 +228,7 @@ const serverRooms: Record<string, readonly string[]> = {
   insight: ['query', 'storage', 'answer-jobs.ts', 'job-thread.ts'],
   query: ['terminal', 'storage', 'storage/rollups', 'answer-jobs.ts', 'job-thread.ts', 'limiter.ts'],
   // Text for a screen, and as Markdown for whoever prefers it to JSON; nothing of a collector.
-  terminal: ['quantity-text.ts'],
+  terminal: ['quantity-text.ts', 'unseen.ts'],
   sampling: ['exchange', 'http', 'jobs', 'schema', 'durable-file.ts', 'register-gauge.ts', 'without-passwords.ts'],
   // The message of the SDK: its types, and its reader.
   exchange: ['schema'],
@@ -290,6 +290,7 @@ const serverRooms: Record<string, readonly string[]> = {
   'register-gauge.ts': [],
   'reread-file.ts': [],
   'version.ts': [],
+  'unseen.ts': [],
   'without-passwords.ts': [],
 };
 

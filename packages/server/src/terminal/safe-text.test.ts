@@ -28,6 +28,23 @@ describe('text of a span', () => {
     expect(safeText(`ok${String.fromCodePoint(0xe0041, 0xe007f)}`)).toBe('ok\ufffd\ufffd');
   });
 
+  it.each([
+    0xad, 0x34f, 0x115f, 0x180e, 0x200b, 0x200c, 0x2060, 0x2062, 0x206f, 0x3164, 0xffa0, 0x1d173, 0xe0001, 0xe0041,
+    0xe0101,
+  ])('hides no character in it: code point %i', (code) => {
+    const hidden = String.fromCodePoint(code);
+    expect(safeText(`pay${hidden}ment`)).toBe('pay\ufffdment');
+    expect(safeJson(`pay${hidden}ment`)).toMatch(/^"pay(?:\\u[0-9a-f]{4}){1,2}ment"$/);
+  });
+
+  it('keeps what joins and colours emoji, and shows the same between other letters', () => {
+    for (const text of ['👨‍👩‍👧‍👦', '❤️', '❤️‍🔥', '🏳️‍🌈', '1️⃣', '👩🏽‍🚀', '🐻‍❄️']) expect(safeText(text)).toBe(text);
+    expect(safeText('a\u200db')).toBe('a\ufffdb');
+    expect(safeText('a\ufe0fb')).toBe('a\ufffdb');
+    expect(safeText('👨\u200db')).toBe('👨\ufffdb');
+    expect(safeText('👨\ufe0f\ufe0f')).toBe('👨\ufe0f\ufffd');
+  });
+
   it('heaps no marks on one letter', () => {
     expect(safeText(`a${'\u0301'.repeat(500)}b`)).toBe(`a${'\u0301'.repeat(4)}b`);
   });

@@ -1,7 +1,9 @@
+import { UNSEEN } from '../unseen.ts';
+
 /**
- * Text of a span for one line of a terminal: nothing in it can steer the terminal, end the line or turn its reading
- * direction. Line breaks and tabs become blanks, other controls are shown by their pictures (`␛`), and what has no
- * picture by `�`.
+ * Text of a span for one line of a terminal: nothing in it can steer the terminal, end the line, turn its reading
+ * direction or hide. Line breaks and tabs become blanks, other controls are shown by their pictures (`␛`), and what
+ * has no picture by `�`.
  *
  * @param unitsMax of more code units, which nobody can read, the end is left out.
  */
@@ -13,7 +15,7 @@ export function safeText(text: string, unitsMax = UNITS_MAX): string {
     // What has been made safe before stays as it is.
     .replaceAll(LEFT_TO_RIGHT_MARK, '')
     .replaceAll(/\s+/g, ' ')
-    .replaceAll(UNSAFE, pictureOf)
+    .replaceAll(UNSEEN, pictureOf)
     .replaceAll(MARKS, (marks) => Array.from(marks).slice(0, MARKS_MAX).join(''))
     .trim();
   return RIGHT_TO_LEFT.test(safe) ? `${LEFT_TO_RIGHT_MARK}${safe}${LEFT_TO_RIGHT_MARK}` : safe;
@@ -21,7 +23,7 @@ export function safeText(text: string, unitsMax = UNITS_MAX): string {
 
 /** JSON of one line in which nothing can steer a terminal either: it is the same to whoever parses it. */
 export function safeJson(value: unknown): string {
-  return JSON.stringify(value).replaceAll(UNSAFE, (character) =>
+  return JSON.stringify(value).replaceAll(UNSEEN, (character) =>
     Array.from(
       { length: character.length },
       (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`,
@@ -33,13 +35,6 @@ const UNITS_MAX = 2_000;
 /** Letters of living languages carry up to four; a heap of them covers the lines around. */
 const MARKS_MAX = 4;
 const MARKS = /\p{M}{5,}/gu;
-
-/**
- * Controls, separators of lines, half characters, what turns the reading direction, and letters that no screen shows
- * and a language model reads (tags).
- */
-const UNSAFE =
-  /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
 
 const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
 /** Keeps what is beside a text of the other direction in its place; takes no column. */

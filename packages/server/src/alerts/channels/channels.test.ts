@@ -118,6 +118,8 @@ describe('the story of an alert', () => {
       }),
     );
     expect(plainText('a'.repeat(1_000_000), 10)).toBe('aaaaaaaaa…');
+    const hidden = String.fromCodePoint(0xad, 0x200b, 0x2062, 0x3164, 0xe0041, 0xe0101);
+    expect(plainText(`pay${hidden}ment 👨‍👩‍👧 ❤️`)).toBe('pay ment 👨‍👩‍👧 ❤️');
   });
 });
 

@@ -1,5 +1,4 @@
-/** Controls, separators of lines, half characters, and what turns the reading direction. */
-const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]+/gu;
+import { UNSEEN } from '../../unseen.ts';
 
 /**
  * Text of a span for one line of a message: nothing in it ends the line, hides, or turns the direction of what follows.
