@@ -384,6 +384,18 @@ describe('a mail', () => {
     expect(server.received).toHaveLength(2);
   });
 
+  it('has more time than a request, as servers look at a mail before they accept it', async () => {
+    let mails = 0;
+    const server = await start({
+      onData: (stream, _session, callback) => {
+        mails += 1;
+        stream.resume().on('end', () => setTimeout(callback, 600));
+      },
+    });
+    expect(await sendTo(channelOf(server.port), MESSAGE, 500)).toEqual({ kind: 'delivered' });
+    expect(mails).toBe(1);
+  });
+
   it('is tried again where the login is rejected, or the server hangs or is not there', async () => {
     const server = await start({
       ...certified(),

@@ -9,6 +9,8 @@ import { deliveryOfError } from './webhook.ts';
 
 /** Mail programs cut longer ones. */
 const SUBJECT_CHARACTERS_MAX = 150;
+/** So many times as long as a request a mail may take: servers look at a mail before they accept it. */
+const TIMES_OF_A_REQUEST = 6;
 
 /** Sends a mail by SMTP. */
 export function email(channel: EmailChannel, env: Environment): Send {
@@ -34,7 +36,10 @@ async function sendMail(
 ): Promise<Delivery> {
   // Loaded only where a rule sends mails.
   const { createTransport } = await import('nodemailer');
-  let timer: NodeJS.Timeout | undefined;
+  const limitMs = timeoutMs * TIMES_OF_A_REQUEST;
+  // The times below are of each step; a server that is slow in all of them must not hold the others up. The connection
+  // ends with it: on one that is left the server could accept a mail that is sent once more.
+  const signal = AbortSignal.timeout(limitMs);
   try {
     const ca = caFile === null ? undefined : await readFile(caFile, 'utf8');
     const transport = createTransport({
@@ -47,27 +52,17 @@ async function sendMail(
       ...(ca !== undefined && { tls: { ca } }),
       connectionTimeout: timeoutMs,
       greetingTimeout: timeoutMs,
-      socketTimeout: timeoutMs,
+      socketTimeout: limitMs,
       dnsTimeout: timeoutMs,
       // What is in a message is text, and never the name of a file or an address that is read.
       disableFileAccess: true,
       disableUrlAccess: true,
     });
-    // The times above are of each step; a server that is slow in all of them must not hold the others up.
-    const late = new Promise<Delivery>((resolve) => {
-      timer = setTimeout(() => {
-        resolve({ kind: 'retry', reason: `the mail server took more than ${timeoutMs} ms` });
-        transport.close();
-      }, timeoutMs);
-    });
-    const sent = transport
-      .sendMail({ ...mailOf(message, from, to), envelope: { from, to: [...recipients] } })
-      .then((answer) => deliveryOfSent(answer, recipients), deliveryOf);
-    return await Promise.race([sent, late]);
+    const mail = { ...mailOf(message, from, to), envelope: { from, to: [...recipients] }, signal };
+    return deliveryOfSent(await transport.sendMail(mail), recipients);
   } catch (error) {
+    if (signal.aborted) return { kind: 'retry', reason: `the mail server took more than ${limitMs} ms` };
     return deliveryOf(error);
-  } finally {
-    clearTimeout(timer);
   }
 }
 
