@@ -75,6 +75,36 @@ describe('requests of a time', () => {
     expect(await sample({ service: "none'; DROP" })).toMatchObject({ count: 0 });
   });
 
+  it('say no more of their share of failures than those that failed say', async () => {
+    // Of some all are stored, and none failed; of others one in 128 is stored, and three of these failed.
+    const mixed = await openTestStore();
+    try {
+      await mixed.store(
+        Array.from({ length: 1_040 }, (_, at) => {
+          const isRare = at < 40;
+          return aStoredSpan({
+            traceId: idOf(at * 7919 + 1),
+            spanId: idOf(1, 16),
+            startNs: BigInt(BEGIN) * 1_000_000_000n + BigInt(at),
+            traceState: isRare ? 'ot=th:fe' : '',
+            kind: 2,
+            statusCode: at < 3 ? 2 : 0,
+          });
+        }),
+      );
+      const found = await sampleRequests(
+        mixed.context,
+        { ...SHOP, kind: 2 },
+        { fromSecond: BEGIN, toSecond: BEGIN + 60 },
+        () => 0,
+      );
+      expect([found.count, found.errors]).toEqual([1_000 + 40 * 128, 3 * 128]);
+      expect(found.effectiveCount * (found.errors / found.count)).toBeCloseTo(3, 9);
+    } finally {
+      await mixed.close();
+    }
+  });
+
   it('are the same by spans as by the tables of minutes', async () => {
     // Every one has this attribute of its resource or none: the condition on the kind makes it look at spans.
     const [byTables, bySpans] = await Promise.all([sample({}, 0, 5), sample({ kind: 2 }, 0, 5)]);

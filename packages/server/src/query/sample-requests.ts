@@ -34,7 +34,10 @@ export interface RequestSample {
   readonly count: number;
   /** How many of these failed. */
   readonly errors: number;
-  /** As many independent requests say as much: the spans that are stored, or fewer where their weights differ. */
+  /**
+   * As many independent requests say as much: the spans that are stored, or fewer where their weights differ, or go
+   * with what failed; the latter is not known of requests that the tables of minutes count.
+   */
   readonly effectiveCount: number;
   /** By duration, the shortest first. */
   readonly durations: readonly DurationBucket[];
@@ -122,10 +125,24 @@ function sampleSpans(context: QueryContext, selection: RequestSelection, minutes
       sources.map((source) => queryRows(context, spansSampleSql(source, selection, minutes, hasAttributeFilter))),
     );
     const rows = answers.flat();
-    const [weight, squares] = [3, 4].map((column) => sum(rows.map((row) => row.number(column))));
-    // Kish's effective number.
-    return sampleOf(rows, 3, squares! > 0 ? weight! ** 2 / squares! : 0);
+    return sampleOf(rows, 3, effectiveOf(rows));
   });
+}
+
+/**
+ * Kish's effective number, or a smaller one where weights go with the outcome: a rare operation of which little is
+ * sampled may have all the failures. Then the share that fails is as sure as those that failed say by themselves.
+ */
+function effectiveOf(rows: readonly JsonRow[]): number {
+  const [weight, kish] = kishOf(rows);
+  const [failedWeight, failedKish] = kishOf(rows.filter((row) => row.number(1) === 1));
+  return failedWeight > 0 ? Math.min(kish, (failedKish * weight) / failedWeight) : kish;
+}
+
+/** The sum of the weights, and as many equal ones would say as much. */
+function kishOf(rows: readonly JsonRow[]): readonly [weight: number, effective: number] {
+  const [weight, squares] = [sum(rows.map((row) => row.number(3))), sum(rows.map((row) => row.number(4)))];
+  return [weight, squares > 0 ? weight ** 2 / squares : 0];
 }
 
 export function spansSampleSql(
