@@ -12,7 +12,7 @@ export interface NormalQuery {
   readonly kind: number;
   /** The ID of a `CallPath`; null for the operation wherever it is called. */
   readonly path: string | null;
-  /** What is usual at this moment: in the hour before it, or in the day before. */
+  /** What is usual at this moment: in the hour before the ten minutes that it is in, or in the day before them. */
   readonly atUnixNano: bigint;
 }
 
@@ -20,6 +20,8 @@ export interface NormalQuery {
 export interface Normal {
   /** Spans that were measured. */
   readonly count: number;
+  /** Traces that they are of; one that has them at several paths counts at each of these. */
+  readonly traces: number;
   /** How many they stand for. */
   readonly weight: number;
   /** From 0 to 1. */
@@ -41,13 +43,13 @@ export interface Quantiles {
   readonly p99Ns: number;
 }
 
-/** So many spans have a normal of their own; with fewer, others are added. */
+/** So many spans, of as many traces, have a normal of their own; with fewer, others are added. */
 export const NORMAL_COUNT_MIN = 30;
 
 const HOUR_SECONDS = 3_600;
 const DAY_SECONDS = 86_400;
 
-/** In this order, as long as there are too few spans. */
+/** In this order, as long as there are too few spans or traces. */
 const SOURCES = [
   { of: 'path', over: 'hour' },
   { of: 'operation', over: 'hour' },
@@ -56,13 +58,13 @@ const SOURCES = [
 ] as const;
 
 /**
- * Null where nothing is known. With fewer than `NORMAL_COUNT_MIN` spans in all of the day it is what these few say.
- * Rejects as queries do.
+ * Null where nothing is known. With fewer than `NORMAL_COUNT_MIN` spans or traces in all of the day it is what these
+ * few say. Rejects as queries do.
  */
 export async function findNormal(context: QueryContext, query: NormalQuery): Promise<Normal | null> {
   const { tables } = context.engine;
   const at = Number(query.atUnixNano / 1_000_000_000n);
-  const rows = await queryRows(context, runsSql(tables, cellOf(at - DAY_SECONDS), at - 1));
+  const rows = await queryRows(context, runsSql(tables, cellOf(at - DAY_SECONDS), lastBefore(at)));
   const runs = validRuns(rows.map((row) => [0, 1, 2, 3, 4].map((column) => row.text(column))));
   if (runs.length === 0) return null;
   const parts = (await queryRows(context, normalSql(tables, query, at, runs))).map(partOf);
@@ -71,10 +73,20 @@ export async function findNormal(context: QueryContext, query: NormalQuery): Pro
     const chosen = parts.filter(
       ({ isPath, isHour }) => (source.of === 'operation' || isPath) && (source.over === 'day' || isHour),
     );
-    const count = chosen.reduce((sum, { spans }) => sum + spans, 0);
-    if (count >= NORMAL_COUNT_MIN || (count > 0 && index === SOURCES.length - 1)) return normalOf(chosen, source);
+    const normal = normalOf(chosen, source);
+    if (isEnough(normal) || (normal.count > 0 && index === SOURCES.length - 1)) return normal;
   }
   return null;
+}
+
+/** Whether it says what is usual: many calls of one trace are alike, whatever is usual. */
+export function isEnough({ count, traces }: Pick<Normal, 'count' | 'traces'>): boolean {
+  return count >= NORMAL_COUNT_MIN && traces >= NORMAL_COUNT_MIN;
+}
+
+/** Up to here cells begin that end before a second's own begins: what is in that one may be of the trace itself. */
+function lastBefore(second: number): number {
+  return cellOf(second) - 1;
 }
 
 export function normalSql(
@@ -86,11 +98,11 @@ export function normalSql(
   const isPath = path === null ? 'toUInt8(0)' : `path = ${sqlUInt64(BigInt(`0x${path}`))}`;
   const hour = Math.max(0, cellOf(at - HOUR_SECONDS));
   return `SELECT ${isPath} AS is_path, time >= toDateTime(toUInt32(${hour})) AS is_hour,
-  sum(spans), sum(weight), sum(trace_weight), sum(error_weight),
+  sum(spans), sum(traces), sum(weight), sum(trace_weight), sum(error_weight),
   sumMap(durationMap.bucket, durationMap.weight), sumMap(ownMap.bucket, ownMap.weight), sumMap(gapMap.bucket, gapMap.weight)
 FROM ${tables.path_normals.read}
 WHERE ${IN_TENANT} AND service_name = ${sqlString(service)} AND operation = ${sqlString(operation)} AND kind = ${kind}
-  AND ${cellsWithin(runs[0]!.time, at)} AND ${inRuns(runs)}
+  AND ${cellsWithin(runs[0]!.time, lastBefore(at))} AND ${inRuns(runs)}
 GROUP BY is_path, is_hour`;
 }
 
@@ -98,6 +110,7 @@ interface Part {
   readonly isPath: boolean;
   readonly isHour: boolean;
   readonly spans: number;
+  readonly traces: number;
   readonly sums: readonly number[];
   readonly sketches: readonly SketchArrays[];
 }
@@ -112,8 +125,9 @@ function partOf(row: JsonRow): Part {
     isPath: row.number(0) === 1,
     isHour: row.number(1) === 1,
     spans: row.number(2),
-    sums: [row.number(3), row.number(4), row.number(5)],
-    sketches: [6, 7, 8].map((column) => sketchIn(row, column)),
+    traces: row.number(3),
+    sums: [row.number(4), row.number(5), row.number(6)],
+    sketches: [7, 8, 9].map((column) => sketchIn(row, column)),
   };
 }
 
@@ -137,6 +151,7 @@ function normalOf(parts: readonly Part[], source: Normal['source']): Normal {
   const [weight, traceWeight, errorWeight] = [sum(0), sum(1), sum(2)];
   return {
     count: parts.reduce((total, { spans }) => total + spans, 0),
+    traces: parts.reduce((total, { traces }) => total + traces, 0),
     weight,
     errorShare: errorWeight / weight,
     callsPerTrace: weight / traceWeight,
