@@ -45,6 +45,7 @@ async function open(options: Pick<ClusterEngineOptions, 'urls' | 'cluster'>): Pr
   let files = 0;
   return {
     engine,
+    shards: () => engine.shards(),
     put: async (spans) => {
       const path = join(directory, 'spans.native');
       writeFileSync(path, await segmentOf(spans));

@@ -780,7 +780,7 @@ async function openStore(scope: Scope, ingestion: Ingestion, store: Store, alert
 }
 
 /** Measures what is usual from what has been stored. */
-function startNormals(scope: Scope, { spool, arrivals }: Ingestion, { writable }: Store): void {
+function startNormals(scope: Scope, { spool, arrivals }: Ingestion, { engine, writable }: Store): void {
   const { config, options, registry, shutdown, dataDirectory, jobs, fleet, leading } = scope;
   const storedUntil = async (): Promise<number> => {
     if (fleet !== null) return await fleet.storedUntil();
@@ -788,6 +788,7 @@ function startNormals(scope: Scope, { spool, arrivals }: Ingestion, { writable }
   };
   const normals = new NormalsJob({
     engine: writable,
+    ...(engine instanceof ClusterEngine && { shards: () => engine.shards() }),
     directory: join(dataDirectory.path, 'normals'),
     registry,
     limits: config.limits.normals,

@@ -8,6 +8,7 @@ import { openTestStore } from '../query/testing/test-store.ts';
 import type { EmbeddedEngine } from '../storage/embedded/embedded-engine.ts';
 import { Retention } from '../storage/retention/retention.ts';
 import { rowsOf } from '../storage/rows-of.ts';
+import { readRuns } from './cells.ts';
 import { NormalsJob } from './normals-job.ts';
 import { NORMALS_LIMITS } from './normals-limits.ts';
 import { normalsContract } from './normals.contract.ts';
@@ -60,4 +61,39 @@ test('what is usual leaves the store with the days of its spans', async () => {
   });
   await retention.job.run(new AbortController().signal);
   for (const table of tables) expect([table, await daysOf(table)]).toEqual([table, recent]);
+});
+
+test('what is usual is measured from each shard by itself, and not from a replica that lags', async () => {
+  await using store = await openTestStore();
+  const engine = store.context.engine as EmbeddedEngine;
+  const begin = 1_790_000_400;
+  const all = purchases(begin, 10, 6);
+  await store.put(all.flatMap(spansOf), 1);
+  const only = (condition: string): Pick<EmbeddedEngine, 'query' | 'tables'> => {
+    const read = `(SELECT * FROM ${engine.tables.spans.read} WHERE ${condition})`;
+    return {
+      tables: { ...engine.tables, spans: { ...engine.tables.spans, read } },
+      query: (...asked) => engine.query(...asked),
+    };
+  };
+  const lagging = only(`start_s < toDateTime(${begin + 60})`);
+  const directory = mkdtempSync(join(tmpdir(), 'throughline-normals-'));
+  const untilMs = (begin + 700) * 1_000;
+  const registry = new Registry();
+  const job = new NormalsJob({
+    engine: { ...lagging, insertPlainFile: (table, path) => engine.insertPlainFile(table, path) },
+    shards: () => Promise.resolve([0, 1].map((shard) => only(`cityHash64(trace_id) % 2 = ${shard}`))),
+    directory,
+    registry,
+    limits: { ...NORMALS_LIMITS, catchUpMs: 600_000 },
+    storedUntilMs: () => Promise.resolve(untilMs),
+    now: () => untilMs,
+    workerPath: new URL('../../dist/normals/normals-worker.js', import.meta.url),
+  });
+  while (await job.measureNext(new AbortController().signal));
+  await job.close();
+  rmSync(directory, { recursive: true, force: true });
+  const runs = await readRuns(engine, begin, begin);
+  expect(runs).toMatchObject([{ steps: 10, storedSpans: 240, takenSpans: 240 }]);
+  expect(await registry.metrics()).toContain('throughline_normals_taken_total{what="traces"} 60');
 });

@@ -2,6 +2,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Counter, type Registry } from 'prom-client';
 import type { WindowRows } from '../insight/window-rows.ts';
+import type { TimeWindow } from '../insight/window-slices.ts';
 import { sliceSqls, windowCountSql } from '../insight/window-sql.ts';
 import { JobThread } from '../job-thread.ts';
 import type { Job } from '../jobs/jobs.ts';
@@ -15,8 +16,15 @@ import { nativeBlock } from './native-table.ts';
 import type { NormalsLimits } from './normals-limits.ts';
 import type { Measured, MeasureJob } from './normals-worker.ts';
 
+type StoreReader = Pick<Engine, 'query' | 'tables'>;
+
 export interface NormalsJobOptions {
-  readonly engine: Pick<Engine, 'query' | 'tables'> & Pick<PlainInserts, 'insertPlainFile'>;
+  readonly engine: StoreReader & Pick<PlainInserts, 'insertPlainFile'>;
+  /**
+   * Where the spans are, with all that was stored before it was called: on a cluster each shard by itself. By default
+   * in the engine. Rejects with `EngineError`.
+   */
+  readonly shards?: () => Promise<readonly StoreReader[]>;
   /** Where files are written that are inserted. */
   readonly directory: string;
   readonly registry: Registry;
@@ -142,8 +150,12 @@ export class NormalsJob {
       if (term !== this.#term) this.#position = null;
       this.#term = term;
       this.#position = this.#within(until, this.#position ?? (await this.#restore(until)));
+      if (!this.#isDue(until)) return false;
+      const { engine, shards } = this.#options;
+      // Asked after `until` is known. Another replica may lack what was stored: its minute would be noted without it.
+      const sources = shards === undefined ? [engine] : await shards();
       let hasSpans = false;
-      while (!hasSpans && this.#isDue(until) && !signal.aborted) hasSpans = await this.#step(until, signal);
+      while (!hasSpans && this.#isDue(until) && !signal.aborted) hasSpans = await this.#step(sources, until, signal);
       return hasSpans;
     } catch (error) {
       // What was inserted is not known: a run of its own measures the cell anew.
@@ -208,27 +220,23 @@ export class NormalsJob {
   }
 
   /** False where no span began in it. */
-  async #step(until: number, signal: AbortSignal): Promise<boolean> {
-    const { engine, limits } = this.#options;
+  async #step(sources: readonly StoreReader[], until: number, signal: AbortSignal): Promise<boolean> {
+    const { limits } = this.#options;
     const position = this.#position!;
     const begin = this.#reached();
     const slice = { fromUnixNano: BigInt(begin) * SECOND_NS, toUnixNano: BigInt(begin + STEP_SECONDS) * SECOND_NS };
     const marginNs = BigInt(limits.traceLengthMs) * 1_000_000n;
-    const view = ALL_COUNTED.view();
-    const [[began = 0, read = 0] = []] = await rowsOf(
-      engine,
-      windowCountSql(engine.tables, view, slice, marginNs),
-      QUERY_TIMEOUT_MS,
-    );
-    const storedSpans = Number(began);
+    const { began: storedSpans, read } = await countSpans(sources, slice, marginNs);
     if (storedSpans === 0) {
-      await this.#advance({ ...position, emptySteps: position.emptySteps + 1 }, null);
+      await this.#advance(sources, { ...position, emptySteps: position.emptySteps + 1 }, null);
       return false;
     }
-    const share = this.#shareOf(until - begin, storedSpans, Number(read));
+    const share = this.#shareOf(until - begin, storedSpans, read);
     const answers = await Promise.all(
-      sliceSqls(engine.tables, view, slice, { share }, marginNs, MORE).map((sql) =>
-        engine.query(sql, { format: 'Native', timeoutMs: QUERY_TIMEOUT_MS, signal }),
+      sources.flatMap((source) =>
+        sliceSqls(source.tables, ALL_COUNTED.view(), slice, { share }, marginNs, MORE).map((sql) =>
+          source.query(sql, { format: 'Native', timeoutMs: QUERY_TIMEOUT_MS, signal }),
+        ),
       ),
     );
     const rows: WindowRows = {
@@ -245,6 +253,7 @@ export class NormalsJob {
     });
     for (const { table, bytes } of measured.blocks) await this.#insert(table, bytes);
     await this.#advance(
+      sources,
       { ...position, steps: position.steps + position.emptySteps + 1, emptySteps: 0 },
       {
         storedSpans,
@@ -276,7 +285,11 @@ export class NormalsJob {
   }
 
   /** Notes what has been measured, after it has been inserted. */
-  async #advance(next: Position, what: Omit<NotedStep, 'time' | 'run' | 'steps'> | null): Promise<void> {
+  async #advance(
+    sources: readonly StoreReader[],
+    next: Position,
+    what: Omit<NotedStep, 'time' | 'run' | 'steps'> | null,
+  ): Promise<void> {
     const isLast = next.steps + next.emptySteps >= STEPS_PER_CELL;
     if (what !== null || isLast) {
       const steps = next.steps + next.emptySteps - this.#position!.steps;
@@ -285,21 +298,19 @@ export class NormalsJob {
       next = { ...next, steps: next.steps + next.emptySteps, emptySteps: 0 };
     }
     this.#position = isLast ? this.#begin(next.cell + CELL_SECONDS) : next;
-    if (isLast) await this.#countLate(next.cell - CELL_SECONDS);
+    if (isLast) await this.#countLate(sources, next.cell - CELL_SECONDS);
   }
 
   /** Spans of a cell that came after it had been measured, as far as they came until the next one was. */
-  async #countLate(cell: number): Promise<void> {
-    const { engine } = this.#options;
-    const [run] = await readRuns(engine, cell, cell);
+  async #countLate(sources: readonly StoreReader[], cell: number): Promise<void> {
+    const [run] = await readRuns(this.#options.engine, cell, cell);
     if (run === undefined) return;
     const window = {
       fromUnixNano: BigInt(cell) * SECOND_NS,
       toUnixNano: BigInt(cell + run.steps * STEP_SECONDS) * SECOND_NS,
     };
-    const sql = windowCountSql(engine.tables, ALL_COUNTED.view(), window, 0n);
-    const [[stored = 0] = []] = await rowsOf(engine, sql, QUERY_TIMEOUT_MS);
-    this.#missed.inc({ reason: 'late_spans' }, Math.max(0, Number(stored) - run.storedSpans));
+    const { began: stored } = await countSpans(sources, window, 0n);
+    this.#missed.inc({ reason: 'late_spans' }, Math.max(0, stored - run.storedSpans));
   }
 
   async #insert(table: string, bytes: Uint8Array): Promise<void> {
@@ -310,6 +321,21 @@ export class NormalsJob {
     await engine.insertPlainFile(table, path, `normals-${table}-${this.#position!.run}`);
     await rm(path, { force: true });
   }
+}
+
+/** How many spans begin in a window, and until the margin after it. */
+async function countSpans(
+  sources: readonly StoreReader[],
+  window: TimeWindow,
+  marginNs: bigint,
+): Promise<{ readonly began: number; readonly read: number }> {
+  const counted = await Promise.all(
+    sources.map((source) =>
+      rowsOf(source, windowCountSql(source.tables, ALL_COUNTED.view(), window, marginNs), QUERY_TIMEOUT_MS),
+    ),
+  );
+  const sum = (column: number): number => counted.reduce((total, [row]) => total + Number(row?.[column] ?? 0), 0);
+  return { began: sum(0), read: sum(1) };
 }
 
 const MORE = ['toString(sampling_weight) AS weight', `toUInt8(${IS_UNKNOWN}) AS is_unknown`];

@@ -10,7 +10,7 @@ import { rowsOf } from '../storage/rows-of.ts';
 import { CELL_SECONDS, readRuns } from './cells.ts';
 import { findNormal } from './find-normal.ts';
 import { NORMALS_LIMITS, type NormalsLimits } from './normals-limits.ts';
-import { NormalsJob } from './normals-job.ts';
+import { NormalsJob, type NormalsJobOptions } from './normals-job.ts';
 import { readEdges } from './read-edges.ts';
 import { purchases, spansOf, type Purchase } from './testing/simple-traces.ts';
 
@@ -18,6 +18,8 @@ type NormalsEngine = Pick<Engine, 'query' | 'tables'> & Pick<PlainInserts, 'inse
 
 export interface NormalsStore {
   readonly engine: Engine & PlainInserts;
+  /** As the job has it. */
+  readonly shards?: NormalsJobOptions['shards'];
   put(spans: readonly StoredSpan[]): Promise<void>;
   empty(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -52,6 +54,7 @@ export function normalsContract(name: string, open: () => Promise<NormalsStore>)
       const registry = new Registry();
       const job = new NormalsJob({
         engine: engine ?? store!.engine,
+        ...shardsOf(store!),
         directory: join(directory, 'files'),
         registry,
         limits: { ...LIMITS, ...limits },
@@ -226,6 +229,7 @@ export function normalsContract(name: string, open: () => Promise<NormalsStore>)
       let untilS = CELL + CELL_SECONDS + SETTLED_S;
       const job = new NormalsJob({
         engine: store!.engine,
+        ...shardsOf(store!),
         directory: join(directory, 'files'),
         registry,
         limits: LIMITS,
@@ -261,6 +265,10 @@ export function normalsContract(name: string, open: () => Promise<NormalsStore>)
       expect(metrics).toContain('throughline_normals_missed_total{reason="spans_of_paths"} 6');
     });
   });
+}
+
+function shardsOf({ shards }: NormalsStore): Pick<NormalsJobOptions, 'shards'> {
+  return shards === undefined ? {} : { shards };
 }
 
 function contextOf({ engine }: NormalsStore) {
