@@ -28,6 +28,8 @@ export interface SliceRows {
   readonly readUntilUnixNano: bigint;
   /** In ClickHouse's Native format. */
   readonly answers: readonly Uint8Array[];
+  /** Traces that began before what was read, as hex, where that was asked: no root of theirs is in the answers. */
+  readonly begunBefore?: readonly string[];
 }
 
 /** What is known of a span besides what every table has. */
@@ -56,7 +58,7 @@ interface TraceTimes {
 
 function addSlice(
   builder: SpanTableBuilder,
-  { slice, readUntilUnixNano, answers }: SliceRows,
+  { slice, readUntilUnixNano, answers, begunBefore = [] }: SliceRows,
   base: bigint,
   { readMore = () => () => NOTHING_MORE, onLongTrace }: TableOptions,
 ): void {
@@ -65,14 +67,15 @@ function addSlice(
     .map((block) => ({ ...columnsOf(block), more: readMore(block) }));
   const traces = new Map<string, TraceTimes>();
   for (const block of blocks) for (let row = 0; row < block.rowCount; row++) noteTimes(traces, block, row);
+  for (const traceId of begunBefore) if (traces.get(traceId)?.isRooted === false) traces.delete(traceId);
   const isIn = ({ start }: TraceTimes): boolean => start >= slice.fromUnixNano && start < slice.toUnixNano;
   const isLong = ({ start, end }: TraceTimes): boolean => end - start > readUntilUnixNano - slice.toUnixNano;
   if (onLongTrace !== undefined) for (const times of traces.values()) if (isIn(times) && isLong(times)) onLongTrace();
-  const isRead = (times: TraceTimes): boolean => isIn(times) && !isLong(times);
+  const isRead = (times: TraceTimes | undefined): boolean => times !== undefined && isIn(times) && !isLong(times);
   for (const block of blocks) {
     for (let row = 0; row < block.rowCount; row++) {
       const traceId = block.traceId.hex(row);
-      if (isRead(traces.get(traceId)!)) addRow(builder, block, row, traceId, base);
+      if (isRead(traces.get(traceId))) addRow(builder, block, row, traceId, base);
     }
   }
 }

@@ -52,7 +52,7 @@ FROM (${counts.join('\nUNION ALL\n')})`;
 }
 
 /** So long before a slice is read, too: it shows which of its spans belong to traces that began before. */
-const LEAD_NS = 5_000_000_000n;
+export const SLICE_LEAD_NS = 5_000_000_000n;
 
 /**
  * The spans of one slice, and of `marginNs` after it: a trace goes on after it has begun. `more`: columns beside those
@@ -67,7 +67,7 @@ export function sliceSqls(
   more: readonly string[] = [],
 ): string[] {
   const range = rangeConditions({
-    fromUnixNano: slice.fromUnixNano - LEAD_NS,
+    fromUnixNano: slice.fromUnixNano - SLICE_LEAD_NS,
     toUnixNano: slice.toUnixNano + marginNs,
   });
   return spanSources(tables, view).map(

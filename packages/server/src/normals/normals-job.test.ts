@@ -12,7 +12,7 @@ import { readRuns } from './cells.ts';
 import { NormalsJob } from './normals-job.ts';
 import { NORMALS_LIMITS } from './normals-limits.ts';
 import { normalsContract } from './normals.contract.ts';
-import { purchases, spansOf } from './testing/simple-traces.ts';
+import { longTraceOf, purchases, spansOf } from './testing/simple-traces.ts';
 
 normalsContract('what is usual, in the embedded store', async () => {
   const store = await openTestStore();
@@ -97,3 +97,33 @@ test('what is usual is measured from each shard by itself, and not from a replic
   expect(runs).toMatchObject([{ steps: 10, storedSpans: 240, takenSpans: 240 }]);
   expect(await registry.metrics()).toContain('throughline_normals_taken_total{what="traces"} 60');
 });
+
+test.each([true, false])(
+  'a trace that is longer than is read is left out as a whole, with its root: %s',
+  async (hasRoot) => {
+    await using store = await openTestStore();
+    const engine = store.context.engine as EmbeddedEngine;
+    const begin = 1_790_000_400;
+    await store.put(longTraceOf(1, begin + 10, { calls: 20, everyS: 90, hasRoot }), 1);
+    // So that the times of traces are known.
+    await store.count();
+    const directory = mkdtempSync(join(tmpdir(), 'throughline-normals-'));
+    const untilMs = (begin + 2_500) * 1_000;
+    const registry = new Registry();
+    const job = new NormalsJob({
+      engine,
+      directory,
+      registry,
+      limits: NORMALS_LIMITS,
+      storedUntilMs: () => Promise.resolve(untilMs),
+      now: () => untilMs,
+      workerPath: new URL('../../dist/normals/normals-worker.js', import.meta.url),
+    });
+    while (await job.measureNext(new AbortController().signal));
+    await job.close();
+    rmSync(directory, { recursive: true, force: true });
+    const metrics = await registry.metrics();
+    expect(metrics).toContain('throughline_normals_missed_total{reason="long_traces"} 1');
+    expect(metrics).toContain('throughline_normals_taken_total{what="spans"} 0');
+  },
+);

@@ -11,6 +11,7 @@ import { EngineError, type Engine, type PlainInserts } from '../storage/engine.t
 import { IS_UNKNOWN } from '../storage/rollups/weights.ts';
 import { rowsOf } from '../storage/rows-of.ts';
 import { ALL_COUNTED } from '../storage/span-visibility.ts';
+import { begunBeforeSql } from './begun-before.ts';
 import { CELL_SECONDS, cellOf, readRuns, STEP_SECONDS, STEPS_PER_CELL } from './cells.ts';
 import { nativeBlock } from './native-table.ts';
 import type { NormalsLimits } from './normals-limits.ts';
@@ -239,9 +240,21 @@ export class NormalsJob {
         ),
       ),
     );
+    const begunBefore = await Promise.all(
+      sources.map((source) =>
+        rowsOf(source, begunBeforeSql(source.tables, slice, { share, lookBackNs: marginNs }), QUERY_TIMEOUT_MS),
+      ),
+    );
     const rows: WindowRows = {
       window: slice,
-      slices: [{ slice, readUntilUnixNano: slice.toUnixNano + marginNs, answers }],
+      slices: [
+        {
+          slice,
+          readUntilUnixNano: slice.toUnixNano + marginNs,
+          answers,
+          begunBefore: begunBefore.flat(2).map(String),
+        },
+      ],
       spanCount: storedSpans,
       share,
     };

@@ -12,7 +12,7 @@ import { findNormal } from './find-normal.ts';
 import { NORMALS_LIMITS, type NormalsLimits } from './normals-limits.ts';
 import { NormalsJob, type NormalsJobOptions } from './normals-job.ts';
 import { readEdges } from './read-edges.ts';
-import { purchases, spansOf, type Purchase } from './testing/simple-traces.ts';
+import { messageOf, purchases, spansOf, type Purchase } from './testing/simple-traces.ts';
 
 type NormalsEngine = Pick<Engine, 'query' | 'tables'> & Pick<PlainInserts, 'insertPlainFile'>;
 
@@ -252,6 +252,31 @@ export function normalsContract(name: string, open: () => Promise<NormalsStore>)
       const metrics = await measure(CELL + CELL_SECONDS + SETTLED_S);
       expect(metrics).toContain('throughline_normals_missed_total{reason="long_traces"} 1');
       expect(metrics).toContain('throughline_normals_taken_total{what="traces"} 4');
+    });
+
+    test('counts a trace where it begins, and nowhere else, though its spans go on in the next minute', async () => {
+      const messages = Array.from({ length: 60 }, (_, at) => messageOf(at, CELL + at, 30));
+      await store!.put(messages.flat());
+      const limits = { traceLengthMs: 60_000 };
+      const metrics = await measure(CELL + CELL_SECONDS + SETTLED_S + 60, { limits });
+      expect(metrics).toContain('throughline_normals_taken_total{what="traces"} 60');
+      expect(metrics).toContain('throughline_normals_taken_total{what="spans"} 180');
+      const paths = await rowsOf(
+        store!.engine,
+        `SELECT path_text, sum(spans) FROM ${store!.engine.tables.path_normals.read} WHERE service_name = 'worker' GROUP BY path_text`,
+      );
+      expect(paths.map(([, spans]) => Number(spans))).toEqual([60]);
+      const found = await edges(CELL, CELL + CELL_SECONDS);
+      expect(found.filter(({ callee }) => callee === 'worker').map(({ caller }) => caller === '')).toEqual([false]);
+    });
+
+    test('counts traces whose roots never come where their first spans are', async () => {
+      const messages = Array.from({ length: 60 }, (_, at) => messageOf(at, CELL + at, 30).slice(1));
+      await store!.put(messages.flat());
+      const limits = { traceLengthMs: 60_000 };
+      const metrics = await measure(CELL + CELL_SECONDS + SETTLED_S + 60, { limits });
+      expect(metrics).toContain('throughline_normals_taken_total{what="traces"} 60');
+      expect(metrics).toContain('throughline_normals_taken_total{what="spans"} 120');
     });
 
     test('keeps the most frequent paths, and counts the others', async () => {

@@ -59,3 +59,51 @@ export function purchases(fromS: number, minutes: number, perMinute: number, fir
     weight: [1, 1, 2, 4][at % 4] ?? 1,
   }));
 }
+
+/** A request of web that sends a message, which a worker takes out of the queue so many seconds later. */
+export function messageOf(number: number, startS: number, waitS: number): StoredSpan[] {
+  const startNs = BigInt(startS) * SECOND_NS;
+  const attributes = { 'messaging.system': 'kafka', 'messaging.destination.name': 'orders' };
+  const span = (id: number, service: string, name: string, kind: number, fromNs: bigint) =>
+    aStoredSpan({
+      traceId: idOf(number * 7_919 + 1),
+      spanId: idOf(id, 16),
+      parentSpanId: idOf(id - 1, 16),
+      service,
+      name,
+      kind,
+      startNs: startNs + fromNs,
+      durationNs: 5n * MS_NS,
+      resource: { 'service.name': service },
+      ...(kind > 3 && { attributes }),
+    });
+  return [
+    span(1, 'web', 'POST /order', 2, 0n),
+    span(2, 'web', 'send orders', 4, MS_NS),
+    span(3, 'worker', 'process orders', 5, BigInt(waitS) * SECOND_NS),
+  ];
+}
+
+/** A request that takes long, and calls payment every so many seconds; its root may never come. */
+export function longTraceOf(
+  number: number,
+  startS: number,
+  { calls, everyS, hasRoot }: { readonly calls: number; readonly everyS: number; readonly hasRoot: boolean },
+): StoredSpan[] {
+  const base = { traceId: idOf(number * 7_919 + 1), kind: 2 };
+  const startNs = BigInt(startS) * SECOND_NS;
+  const lengthNs = BigInt(calls * everyS) * SECOND_NS;
+  const root = { ...base, spanId: idOf(1, 16), service: 'batch', name: 'run', startNs, durationNs: lengthNs };
+  const called = Array.from({ length: calls }, (_, at) =>
+    aStoredSpan({
+      ...base,
+      spanId: idOf(at + 2, 16),
+      parentSpanId: idOf(1, 16),
+      service: 'ledger',
+      name: 'POST /book',
+      startNs: startNs + BigInt(at * everyS) * SECOND_NS + MS_NS,
+      durationNs: MS_NS,
+    }),
+  );
+  return hasRoot ? [aStoredSpan(root), ...called] : called;
+}
