@@ -45,8 +45,9 @@ GROUP BY time, run`;
 }
 
 /**
- * Of each cell the run that came furthest, of several the latest: the rows of the others are of attempts that were
- * given up, and count nothing. By time.
+ * Of each cell the run that came furthest, of several that which found the most spans, and then the latest: a clock
+ * that was ahead for a while leaves runs without spans, of late numbers. The rows of the others are of attempts that
+ * were given up, and count nothing. By time.
  */
 export function validRuns(rows: readonly (readonly unknown[])[]): Run[] {
   const byTime = new Map<number, Run>();
@@ -59,11 +60,15 @@ export function validRuns(rows: readonly (readonly unknown[])[]): Run[] {
       takenSpans: Number(takenSpans),
     };
     const known = byTime.get(found.time);
-    const isBetter =
-      known === undefined || found.steps > known.steps || (found.steps === known.steps && found.run > known.run);
-    if (isBetter) byTime.set(found.time, found);
+    if (known === undefined || isBetter(found, known)) byTime.set(found.time, found);
   }
   return [...byTime.values()].toSorted((a, b) => a.time - b.time);
+}
+
+function isBetter(one: Run, other: Run): boolean {
+  if (one.steps !== other.steps) return one.steps > other.steps;
+  if (one.storedSpans !== other.storedSpans) return one.storedSpans > other.storedSpans;
+  return one.run > other.run;
 }
 
 export async function readRuns(engine: Pick<Engine, 'query' | 'tables'>, from: number, to: number): Promise<Run[]> {

@@ -38,6 +38,8 @@ export interface NormalsJobOptions {
   readonly workerPath?: URL;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
+  /** From 0 up to 1; tells runs apart that begin at once. */
+  readonly random?: () => number;
 }
 
 /** A trace whose last span arrived so long ago has ended. */
@@ -56,6 +58,8 @@ const SHARE_MIN = 2 ** -24;
 const RESTORED_SECONDS = 86_400;
 const QUERY_TIMEOUT_MS = 60_000;
 const SECOND_NS = 1_000_000_000n;
+/** Runs that begin in the same millisecond have numbers of their own by chance; 64 bits hold no more. */
+const RUNS_PER_MS = 2 ** 20;
 
 /** Where the job is: in the run of a cell. */
 interface Position {
@@ -77,6 +81,7 @@ export class NormalsJob {
   readonly #options: NormalsJobOptions;
   readonly #thread: JobThread<MeasureJob, Measured>;
   readonly #now: () => number;
+  readonly #random: () => number;
   #position: Position | null = null;
   #term: number | null = null;
   /** Is lowered by half when the thread has not enough memory. */
@@ -91,6 +96,7 @@ export class NormalsJob {
   constructor(options: NormalsJobOptions) {
     this.#options = options;
     this.#now = options.now ?? Date.now;
+    this.#random = options.random ?? Math.random;
     const { registry, limits } = options;
     const registers = [registry];
     this.#steps = new Counter({
@@ -150,6 +156,7 @@ export class NormalsJob {
       const term = this.#options.term?.() ?? null;
       if (term !== this.#term) this.#position = null;
       this.#term = term;
+      if (this.#reached() > until + CELL_SECONDS) this.#giveUp();
       this.#position = this.#within(until, this.#position ?? (await this.#restore(until)));
       if (!this.#isDue(until)) return false;
       const { engine, shards } = this.#options;
@@ -160,8 +167,7 @@ export class NormalsJob {
       return hasSpans;
     } catch (error) {
       // What was inserted is not known: a run of its own measures the cell anew.
-      if (this.#position !== null) this.#steps.inc({ outcome: 'repeated' }, this.#position.steps);
-      this.#position = null;
+      this.#giveUp();
       throw error;
     } finally {
       this.#lagSeconds = Math.max(0, until - this.#reached());
@@ -177,6 +183,12 @@ export class NormalsJob {
   async #measurableUntil(): Promise<number> {
     const stored = Math.min(await this.#options.storedUntilMs(), this.#now());
     return Math.floor((stored - QUIET_MS - this.#options.limits.traceLengthMs) / 1_000);
+  }
+
+  /** Also when the clock was ahead and has been set back: what it did there is measured when that time has come. */
+  #giveUp(): void {
+    if (this.#position !== null) this.#steps.inc({ outcome: 'repeated' }, this.#position.steps);
+    this.#position = null;
   }
 
   #reached(): number {
@@ -201,7 +213,7 @@ export class NormalsJob {
   #begin(cell: number): Position {
     return {
       cell,
-      run: BigInt(Date.now()) * 1_000n + BigInt(Math.floor(Math.random() * 1_000)),
+      run: BigInt(this.#now()) * BigInt(RUNS_PER_MS) + BigInt(Math.floor(this.#random() * RUNS_PER_MS)),
       steps: 0,
       emptySteps: 0,
     };

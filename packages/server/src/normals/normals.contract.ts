@@ -46,6 +46,8 @@ export function normalsContract(name: string, open: () => Promise<NormalsStore>)
       rmSync(directory, { recursive: true, force: true });
     });
 
+    let runs = 0;
+    const random = (): number => (runs++ % 1_000) / 1_000;
     /** A collector that runs the job until nothing is due at this second. */
     const measure = async (
       untilS: number,
@@ -60,6 +62,7 @@ export function normalsContract(name: string, open: () => Promise<NormalsStore>)
         limits: { ...LIMITS, ...limits },
         storedUntilMs: () => Promise.resolve(untilS * 1_000),
         now: () => untilS * 1_000,
+        random,
         workerPath,
       });
       try {
@@ -76,6 +79,10 @@ export function normalsContract(name: string, open: () => Promise<NormalsStore>)
           toUnixNano: BigInt(toS) * 1_000_000_000n,
         })
       ).edges;
+
+    /** Of each edge in a cell. */
+    const callsFrom = async (fromS: number): Promise<number[]> =>
+      (await edges(fromS, fromS + CELL_SECONDS)).map(({ calls }) => calls);
 
     test('measures each path as its spans are, once', async () => {
       const all = purchases(CELL, 10, 20);
@@ -193,8 +200,8 @@ export function normalsContract(name: string, open: () => Promise<NormalsStore>)
       const found = await edges(CELL, CELL + CELL_SECONDS);
       const sums = [120, weightOf(all)];
       expect(found.map(({ calls, weight }) => [calls, weight])).toEqual([sums, sums, sums]);
-      const runs = await readRuns(store!.engine, CELL - 86_400, CELL + 86_400);
-      expect(runs.filter(({ time }) => time === CELL)).toMatchObject([
+      const known = await readRuns(store!.engine, CELL - 86_400, CELL + 86_400);
+      expect(known.filter(({ time }) => time === CELL)).toMatchObject([
         { steps: 10, storedSpans: 480, takenSpans: 480 },
       ]);
     });
@@ -235,6 +242,7 @@ export function normalsContract(name: string, open: () => Promise<NormalsStore>)
         limits: LIMITS,
         storedUntilMs: () => Promise.resolve(untilS * 1_000),
         now: () => untilS * 1_000,
+        random,
         workerPath,
       });
       while (await job.measureNext(new AbortController().signal));
@@ -243,6 +251,40 @@ export function normalsContract(name: string, open: () => Promise<NormalsStore>)
       while (await job.measureNext(new AbortController().signal));
       await job.close();
       expect(await registry.metrics()).toContain('throughline_normals_missed_total{reason="late_spans"} 40');
+    });
+
+    test('goes on after the clock was a day ahead, and measures that day when it comes', async () => {
+      const day = CELL + 86_400;
+      let untilS = CELL + CELL_SECONDS + SETTLED_S;
+      const registry = new Registry();
+      const job = new NormalsJob({
+        engine: store!.engine,
+        ...shardsOf(store!),
+        directory: join(directory, 'files'),
+        registry,
+        limits: LIMITS,
+        storedUntilMs: () => Promise.resolve(untilS * 1_000),
+        now: () => untilS * 1_000,
+        random,
+        workerPath,
+      });
+      const measureUntil = async (second: number): Promise<void> => {
+        untilS = second;
+        while (await job.measureNext(new AbortController().signal));
+      };
+      await store!.put(purchases(CELL, 10, 6).flatMap(spansOf));
+      await measureUntil(CELL + CELL_SECONDS + SETTLED_S);
+      await measureUntil(day + CELL_SECONDS + SETTLED_S + 90);
+      await store!.put(purchases(CELL + CELL_SECONDS, 10, 6, 500).flatMap(spansOf));
+      await measureUntil(CELL + 2 * CELL_SECONDS + SETTLED_S);
+      expect(await callsFrom(CELL)).toEqual([60, 60, 60]);
+      expect(await callsFrom(CELL + CELL_SECONDS)).toEqual([60, 60, 60]);
+      await store!.put(purchases(day, 10, 6, 1_000).flatMap(spansOf));
+      // Earlier than the clock was: the runs of then have later numbers.
+      await measureUntil(day + CELL_SECONDS + SETTLED_S);
+      expect(await callsFrom(day)).toEqual([60, 60, 60]);
+      await job.close();
+      expect(await registry.metrics()).toMatch(/^throughline_normals_lag_seconds 0$/m);
     });
 
     test('leaves out traces that are longer than is read, and says so', async () => {
