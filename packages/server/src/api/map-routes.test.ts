@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { MapResponse } from '@throughline/trace/client';
+import { quantilesOf } from '@throughline/trace/insight';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { NormalsJob } from '../normals/normals-job.ts';
@@ -15,6 +16,11 @@ import { StoreAnswers } from './store-answers.ts';
 /** The begin of ten minutes. */
 const BEGIN_S = 1_790_000_400;
 const NOW_MS = (BEGIN_S + 1_200) * 1_000;
+
+/** In nanoseconds, of a bucket of a sketch. */
+function valueOf(bucket: number): number {
+  return quantilesOf([[bucket, 1]], [0.5]).at(0)!;
+}
 
 function ids({ nodes }: MapResponse): string[] {
   return nodes.map(({ id }) => id).toSorted();
@@ -100,4 +106,41 @@ describe('the map of services', () => {
     await expect(ask({ from: '1700000100', to: '1700000000' })).rejects.toThrow(/before/);
     await expect(ask({ from: '1700000000', to: '1790000000' })).rejects.toThrow(/31 days/);
   });
+});
+
+test('a map has the few calls of a service beside thousands of others, with how long they take', async () => {
+  await using store = await openTestStore();
+  const engine = store.context.engine as EmbeddedEngine;
+  const { call_edges: edges, normal_steps: steps } = engine.tables;
+  const time = `toDateTime(${BEGIN_S})`;
+  await engine.command(
+    `INSERT INTO ${steps.write} (time, run, steps, stored_spans, taken_spans, share) VALUES (${time}, 7, 10, 7001, 7001, 1)`,
+  );
+  const insert = (select: string): Promise<void> =>
+    engine.command(`INSERT INTO ${edges.write} (time, run, service_name, callee_kind, callee, calls, weight,
+\`latencyMap.bucket\`, \`latencyMap.weight\`) SELECT ${time}, 7, ${select}`);
+  await insert(`'hub', 'service', concat('s', toString(number)), 100, 100, [100, 300], [60., 40.] FROM numbers(7000)`);
+  await insert(`'it''s rare', 'database', 'lonely', 2, 2, [200], [2.]`);
+  const answers = new StoreAnswers({ query: store.context, registry: new Registry(), shardsAway: () => 0 });
+  const route = mapRoutes({ answers, now: () => NOW_MS }).at(0)!;
+  const ask = async (query: Readonly<Record<string, string>>): Promise<MapResponse> => {
+    const { body } = await route.handle({
+      path: {},
+      query: new URLSearchParams(query),
+      headers: {},
+      body: new Uint8Array(),
+      access: { isAllowed: true },
+      signal: new AbortController().signal,
+    });
+    return JSON.parse(body as string) as MapResponse;
+  };
+  const rare = await ask({ service: "it's rare" });
+  expect(rare.edges).toMatchObject([{ from: "service:it's rare", to: 'database:lonely', sampledCalls: 2 }]);
+  expect(rare.edges.at(0)!.p50Ns).toBeCloseTo(valueOf(200), 0);
+  expect(rare.truncated).toBe(false);
+  const most = await ask({ limit: '600' });
+  expect([most.edges.length, most.truncated]).toEqual([600, true]);
+  expect(new Set(most.edges.map(({ p50Ns, p95Ns }) => `${p50Ns} ${p95Ns}`))).toEqual(
+    new Set([`${valueOf(100)} ${valueOf(300)}`]),
+  );
 });

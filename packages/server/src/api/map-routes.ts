@@ -1,4 +1,4 @@
-import { serviceMap } from '@throughline/trace/insight';
+import { endsOf, serviceMap } from '@throughline/trace/insight';
 import type { MapResponse } from '@throughline/trace/client';
 import { anyText, integer, time } from '../http/parameters.ts';
 import { Problem } from '../http/problem.ts';
@@ -53,12 +53,15 @@ export function mapRoutes({ answers, now }: MapRoutesOptions): Route[] {
         expectRange(window);
         return answers.json(signal, async (context): Promise<MapResponse> => {
           const read = await readEdges(context, window);
-          const { nodes, edges, isTruncated } = serviceMap(read.edges, {
-            seconds: read.seconds,
-            service,
-            depth,
-            edgesMax: limit,
-          });
+          const options = { seconds: read.seconds, service, depth, edgesMax: limit };
+          // Latencies are most of what there is to read: only those of what is shown are.
+          const bare = read.edges.map((edge) => ({ ...edge, latencies: [] }));
+          const shown = new Set(serviceMap(bare, options).edges.map(keyOf));
+          const [chosen, others] = [true, false].map((isShown) =>
+            bare.filter((edge) => shown.has(keyOf(endsOf(edge))) === isShown),
+          );
+          const timed = await read.withLatencies(chosen ?? []);
+          const { nodes, edges, isTruncated } = serviceMap([...timed, ...(others ?? [])], options);
           const measuredUntil = read.measuredUntil === null ? null : String(BigInt(read.measuredUntil) * SECOND_NS);
           return {
             fromUnixNano: String(BigInt(read.from) * SECOND_NS),
@@ -75,6 +78,10 @@ export function mapRoutes({ answers, now }: MapRoutesOptions): Route[] {
       },
     }),
   ];
+}
+
+function keyOf({ from, to }: { readonly from: string; readonly to: string }): string {
+  return `${from}\0${to}`;
 }
 
 function expectRange({

@@ -50,6 +50,7 @@ export {
   type MapEdge,
   type MapNode,
   type MapNodeKind,
+  endsOf,
   serviceMap,
   type ServiceMap,
 } from './service-map.ts';

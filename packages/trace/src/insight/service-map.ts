@@ -118,12 +118,19 @@ interface KeyedEdge {
   readonly edge: CountedEdge;
 }
 
+/** IDs of the nodes at both ends of an edge. */
+export function endsOf(edge: Pick<CountedEdge, 'caller' | 'calleeKind' | 'callee'>): {
+  readonly from: string;
+  readonly to: string;
+} {
+  return { from: nodeId(...callerOf(edge)), to: nodeId(edge.calleeKind, edge.callee) };
+}
+
 /** Those of all operations of a caller are one. */
 function mergedEdges(given: Iterable<CountedEdge>): KeyedEdge[] {
   const merged = new Map<string, KeyedEdge>();
   for (const edge of given) {
-    const from = nodeId(...callerOf(edge));
-    const to = nodeId(edge.calleeKind, edge.callee);
+    const { from, to } = endsOf(edge);
     const key = `${from}\0${to}`;
     const known = merged.get(key);
     merged.set(key, { key, from, to, edge: known === undefined ? edge : sumOf(known.edge, edge) });
@@ -145,7 +152,7 @@ function sumOf(one: CountedEdge, other: CountedEdge): CountedEdge {
   };
 }
 
-function callerOf({ caller }: CountedEdge): [kind: MapNodeKind, name: string] {
+function callerOf({ caller }: Pick<CountedEdge, 'caller'>): [kind: MapNodeKind, name: string] {
   if (caller === '') return ['clients', ''];
   return caller.startsWith(QUEUE_MARK) ? ['queue', caller.slice(QUEUE_MARK.length)] : ['service', caller];
 }
