@@ -72,6 +72,7 @@ describe('the map of services', () => {
       measuredUntilUnixNano: String(BigInt(BEGIN_S + 600) * 1_000_000_000n),
       storedSpanCount: 1_200,
       readSpanCount: 1_200,
+      share: 1,
       truncated: false,
     });
     expect(ids(map)).toEqual(['clients', 'database:orders database', 'service:payment', 'service:web']);
@@ -114,7 +115,8 @@ test('a map has the few calls of a service beside thousands of others, with how 
   const { call_edges: edges, normal_steps: steps } = engine.tables;
   const time = `toDateTime(${BEGIN_S})`;
   await engine.command(
-    `INSERT INTO ${steps.write} (time, run, steps, stored_spans, taken_spans, share) VALUES (${time}, 7, 10, 7001, 7001, 1)`,
+    `INSERT INTO ${steps.write} (time, run, steps, stored_spans, taken_spans, share)
+VALUES (${time}, 7, 5, 4000, 4200, 1), (${time}, 7, 5, 6000, 2900, 0.5)`,
   );
   const insert = (select: string): Promise<void> =>
     engine.command(`INSERT INTO ${edges.write} (time, run, service_name, callee_kind, callee, calls, weight,
@@ -138,6 +140,7 @@ test('a map has the few calls of a service beside thousands of others, with how 
   expect(rare.edges).toMatchObject([{ from: "service:it's rare", to: 'database:lonely', sampledCalls: 2 }]);
   expect(rare.edges.at(0)!.p50Ns).toBeCloseTo(valueOf(200), 0);
   expect(rare.truncated).toBe(false);
+  expect(rare).toMatchObject({ storedSpanCount: 10_000, readSpanCount: 7_100, share: 0.5 });
   const most = await ask({ limit: '600' });
   expect([most.edges.length, most.truncated]).toEqual([600, true]);
   expect(new Set(most.edges.map(({ p50Ns, p95Ns }) => `${p50Ns} ${p95Ns}`))).toEqual(

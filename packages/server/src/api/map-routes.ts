@@ -70,6 +70,7 @@ export function mapRoutes({ answers, now }: MapRoutesOptions): Route[] {
             measuredUntilUnixNano: measuredUntil,
             storedSpanCount: read.storedSpans,
             readSpanCount: read.takenSpans,
+            share: read.share,
             nodes: [...nodes],
             edges: edges.map(({ weighed, ...edge }) => ({ ...edge, estimate: estimateOf(weighed) })),
             truncated: isTruncated || read.isTruncated,

@@ -58,7 +58,15 @@ export const mapSchema = named(
         'Up to when; null where nothing of it has been measured.',
       ),
       storedSpanCount: count({ description: 'Spans of that time.' }),
-      readSpanCount: count({ description: 'Those that were measured: all, or a sample by trace ID.' }),
+      readSpanCount: count({
+        description:
+          'Spans that were measured: those of the traces that began in that time, of all of them or of a sample by trace ID.',
+      }),
+      share: Type.Number({
+        exclusiveMinimum: 0,
+        maximum: 1,
+        description: 'The least share of the traces that a minute was measured from; 1 where no sample was taken.',
+      }),
       nodes: Type.Array(node),
       edges: Type.Array(edge, { description: 'The most frequent first.' }),
       truncated: Type.Boolean({ description: 'Whether there are more edges.' }),

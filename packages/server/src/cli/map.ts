@@ -100,8 +100,8 @@ async function mapOfCollector(
 ): Promise<Found> {
   const query = { ...range, ...(service !== null && { service, depth }), limit };
   const response = await api.ask((client, request) => client.map(query, request));
-  const { fromUnixNano, toUnixNano, measuredUntilUnixNano, storedSpanCount, readSpanCount, partial } = response;
-  const isSample = readSpanCount < storedSpanCount;
+  const { fromUnixNano, toUnixNano, measuredUntilUnixNano, share, partial } = response;
+  const isSample = share < 1;
   return {
     response,
     of:
@@ -143,6 +143,7 @@ async function mapOfFile(path: string, { service, depth, limit }: MapOptions): P
       measuredUntilUnixNano: String(end),
       storedSpanCount: table.count,
       readSpanCount: table.count,
+      share: 1,
       nodes: [...map.nodes],
       edges: map.edges.map(({ weighed: _unused, ...edge }) => ({
         ...edge,

@@ -1,3 +1,4 @@
+import type { JsonRow } from '../query/rows.ts';
 import { sqlUInt64 } from '../storage/sql.ts';
 import type { Engine } from '../storage/engine.ts';
 import { rowsOf } from '../storage/rows-of.ts';
@@ -16,7 +17,10 @@ export interface Run {
   readonly steps: number;
   /** Spans that began in them, when they were measured. */
   readonly storedSpans: number;
+  /** Those of the traces that began in them, all their spans. */
   readonly takenSpans: number;
+  /** The least share of the traces that one of them was measured from. */
+  readonly share: number;
 }
 
 /** The begin of the cell that a second is in. */
@@ -37,11 +41,18 @@ export function inRuns(runs: readonly Run[]): string {
   return `run IN (${runs.map(({ run }) => sqlUInt64(run)).join(', ')})`;
 }
 
+const RUN_COLUMNS = 6;
+
 export function runsSql(tables: Engine['tables'], from: number, to: number): string {
-  return `SELECT toUInt32(time), toString(run), sum(steps), sum(stored_spans), sum(taken_spans)
+  return `SELECT toUInt32(time), toString(run), sum(steps), sum(stored_spans), sum(taken_spans), min(share)
 FROM ${tables.normal_steps.read}
 WHERE tenant = '' AND ${cellsWithin(from, to)}
 GROUP BY time, run`;
+}
+
+/** The same of what a query read. */
+export function validRunsOf(rows: readonly JsonRow[]): Run[] {
+  return validRuns(rows.map((row) => Array.from({ length: RUN_COLUMNS }, (_, column) => row.text(column))));
 }
 
 /**
@@ -49,15 +60,16 @@ GROUP BY time, run`;
  * that was ahead for a while leaves runs without spans, of late numbers. The rows of the others are of attempts that
  * were given up, and count nothing. By time.
  */
-export function validRuns(rows: readonly (readonly unknown[])[]): Run[] {
+function validRuns(rows: readonly (readonly unknown[])[]): Run[] {
   const byTime = new Map<number, Run>();
-  for (const [time, run, steps, storedSpans, takenSpans] of rows) {
+  for (const [time, run, steps, storedSpans, takenSpans, share] of rows) {
     const found: Run = {
       time: Number(time),
       run: BigInt(String(run)),
       steps: Number(steps),
       storedSpans: Number(storedSpans),
       takenSpans: Number(takenSpans),
+      share: Number(share),
     };
     const known = byTime.get(found.time);
     if (known === undefined || isBetter(found, known)) byTime.set(found.time, found);

@@ -2,7 +2,7 @@ import { LogSketch, quantilesOf } from '@throughline/trace/insight';
 import { IN_TENANT, queryRows, type JsonRow, type QueryContext } from '../query/rows.ts';
 import { sqlString, sqlUInt64 } from '../storage/sql.ts';
 import type { Tables } from '../storage/tables.ts';
-import { cellOf, cellsWithin, inRuns, runsSql, validRuns, type Run } from './cells.ts';
+import { cellOf, cellsWithin, inRuns, runsSql, validRunsOf, type Run } from './cells.ts';
 
 /** Whose normal is looked for. */
 export interface NormalQuery {
@@ -65,7 +65,7 @@ export async function findNormal(context: QueryContext, query: NormalQuery): Pro
   const { tables } = context.engine;
   const at = Number(query.atUnixNano / 1_000_000_000n);
   const rows = await queryRows(context, runsSql(tables, cellOf(at - DAY_SECONDS), lastBefore(at)));
-  const runs = validRuns(rows.map((row) => [0, 1, 2, 3, 4].map((column) => row.text(column))));
+  const runs = validRunsOf(rows);
   if (runs.length === 0) return null;
   const parts = (await queryRows(context, normalSql(tables, query, at, runs))).map(partOf);
   for (const [index, source] of SOURCES.entries()) {

@@ -169,6 +169,7 @@ export function normalsContract(name: string, open: () => Promise<NormalsStore>)
       expect(metrics).toMatch(/^throughline_normals_share 0\.5$/m);
       expect(run?.takenSpans).toBeGreaterThan(500);
       expect(run?.takenSpans).toBeLessThan(5_200);
+      expect(run?.share).toBe(0.125);
       const web = (await edges(CELL, CELL + CELL_SECONDS)).find(({ callee }) => callee === 'payment')!;
       const error = Math.abs(web.weight - weightOf(all));
       expect(error).toBeLessThan(4 * Math.sqrt(web.variance));

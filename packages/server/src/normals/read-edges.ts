@@ -3,7 +3,7 @@ import { IN_TENANT, queryRows, type JsonRow, type QueryContext } from '../query/
 import { sqlString } from '../storage/sql.ts';
 import type { Tables } from '../storage/tables.ts';
 import type { TimeWindow } from '../insight/window-slices.ts';
-import { CELL_SECONDS, cellOf, cellsWithin, inRuns, runsSql, STEP_SECONDS, validRuns, type Run } from './cells.ts';
+import { CELL_SECONDS, cellOf, cellsWithin, inRuns, runsSql, STEP_SECONDS, validRunsOf, type Run } from './cells.ts';
 import { sketchIn } from './find-normal.ts';
 
 /** An edge without how long its calls took. */
@@ -20,6 +20,8 @@ export interface ReadEdges {
   readonly measuredUntil: number | null;
   readonly storedSpans: number;
   readonly takenSpans: number;
+  /** The least share of the traces that a minute of it was measured from; 1 where nothing was. */
+  readonly share: number;
   /** Those of the greatest weight first. */
   readonly edges: readonly SummedEdge[];
   /** Whether there are more. */
@@ -41,7 +43,7 @@ export async function readEdges(context: QueryContext, { fromUnixNano, toUnixNan
   const from = cellOf(Number(fromUnixNano / 1_000_000_000n));
   const last = cellOf(Number((toUnixNano - 1n) / 1_000_000_000n));
   const noted = await queryRows(context, runsSql(tables, from, last));
-  const runs = validRuns(noted.map((row) => [0, 1, 2, 3, 4].map((column) => row.text(column))));
+  const runs = validRunsOf(noted);
   const rows = runs.length === 0 ? [] : await queryRows(context, edgesSql(tables, from, last, runs));
   const newest = runs.at(-1);
   const sum = (of: (run: Run) => number): number => runs.reduce((total, run) => total + of(run), 0);
@@ -52,6 +54,7 @@ export async function readEdges(context: QueryContext, { fromUnixNano, toUnixNan
     measuredUntil: newest === undefined ? null : newest.time + newest.steps * STEP_SECONDS,
     storedSpans: sum(({ storedSpans }) => storedSpans),
     takenSpans: sum(({ takenSpans }) => takenSpans),
+    share: runs.reduce((least, { share }) => Math.min(least, share), 1),
     edges: rows.slice(0, EDGES_MAX).map((row) => ({
       ...endsIn(row),
       calls: row.number(3),

@@ -936,8 +936,12 @@ export interface MapResponse {
   readonly measuredUntilUnixNano: string | null;
   /** Spans of that time. */
   readonly storedSpanCount: number;
-  /** Those that were measured: all, or a sample by trace ID. */
+  /**
+   * Spans that were measured: those of the traces that began in that time, of all of them or of a sample by trace ID.
+   */
   readonly readSpanCount: number;
+  /** The least share of the traces that a minute was measured from; 1 where no sample was taken. */
+  readonly share: number;
   readonly nodes: readonly MapNode[];
   /** The most frequent first. */
   readonly edges: readonly MapEdge[];
