@@ -85,11 +85,12 @@ export function compareRoutes({ answers, traceReader, registry }: CompareRoutesO
             fromUnixNano: before(root.startUnixNano, DAY_NS),
             toUnixNano: before(root.startUnixNano, 1n),
           };
-          const { foundCount, answers: others } = await findLike(context, traceId, root, range);
+          const { foundCount, answers: others, weights } = await findLike(context, traceId, root, range);
           const { comparison, comparedCount } = await traceReader.askOfSeveral(context, {
             query: 'typical',
             trace,
             others,
+            weights,
           });
           if (comparison === null) throw tooFewTraces(root, comparedCount);
           const typical = { ...describe(root, range), foundCount, comparedCount };

@@ -69,7 +69,7 @@ describe('traces of the same root', () => {
     expect(await findRoot(store.context, idOf(1_002))).toBeNull();
     expect(await findRoot(store.context, idOf(5_000))).toBeNull();
     const none = await findLikeTraces(store.context, OWN, { service: "it's\0", operation: '\\' }, RANGE);
-    expect(none).toEqual({ foundCount: 0, leftOutCount: 0, answers: [] });
+    expect(none).toEqual({ foundCount: 0, leftOutCount: 0, answers: [], weights: new Map() });
   });
 
   it('are a sample if there are many: the same one for whoever asks', async () => {
@@ -109,7 +109,7 @@ describe('traces of the same root', () => {
   it('show what is typical, and which is the most similar', async () => {
     const trace = await findTraceRows(store.context, OWN);
     if (trace === null) throw new Error('the trace is not stored');
-    const { answers: others } = await findLikeTraces(store.context, OWN, ROOT, RANGE);
+    const { answers: others, weights } = await findLikeTraces(store.context, OWN, ROOT, RANGE);
     const similar = resultOfSeveral({ query: 'similar', trace, others, limit: 3 });
     expect(similar.comparedCount).toBe(TRACES - 1);
     expect(similar.traces.map(({ traceId }) => traceId)).toContain(idOf(17));
@@ -120,15 +120,29 @@ describe('traces of the same root', () => {
         3,
       ),
     );
-    const { comparison } = resultOfSeveral({ query: 'typical', trace, others });
+    const { comparison } = resultOfSeveral({ query: 'typical', trace, others, weights });
     expect(comparison?.traceIdB).toBe(OWN);
     expect(comparison?.paths.find(({ operation }) => operation === 'GET')).toMatchObject({ differences: ['only-b'] });
     const few = { ...store.context, limits: { ...store.context.limits, likeTracesMax: TYPICAL_TRACES_MIN - 1 } };
     const tooFew = await findLikeTraces(few, OWN, ROOT, RANGE);
-    expect(resultOfSeveral({ query: 'typical', trace, others: tooFew.answers })).toEqual({
+    expect(resultOfSeveral({ query: 'typical', trace, others: tooFew.answers, weights: tooFew.weights })).toEqual({
       comparedCount: TYPICAL_TRACES_MIN - 1,
       comparison: null,
     });
+  });
+
+  it('of which a sampler kept all failures show what is typical of the requests, not of what was kept', async () => {
+    await using sampled = await openTestStore();
+    await sampled.store([
+      ...Array.from({ length: 40 }, (_, at) => aTrace(at, { statusCode: 2, durationNs: 3_000n * MS_NS })).flat(),
+      ...Array.from({ length: 20 }, (_, at) => aTrace(100 + at, { traceState: 'ot=th:fd70a4' })).flat(),
+    ]);
+    const trace = await findTraceRows(sampled.context, OWN);
+    if (trace === null) throw new Error('the trace is not stored');
+    const { answers: others, weights } = await findLikeTraces(sampled.context, OWN, ROOT, RANGE);
+    expect([weights.get(idOf(8)), Math.round(weights.get(idOf(105)) ?? 0), weights.size]).toEqual([1, 100, 59]);
+    const { comparison } = resultOfSeveral({ query: 'typical', trace, others, weights });
+    expect(comparison?.traceIdA).toBe(idOf(109));
   });
 
   it('are asked for by readable SQL', async () => {

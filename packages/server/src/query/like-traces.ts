@@ -29,6 +29,8 @@ export interface LikeTraces {
   readonly leftOutCount: number;
   /** The spans of those that were read, in ClickHouse's Native format. */
   readonly answers: readonly Uint8Array[];
+  /** How many requests each of these represents, by trace ID: the sampling weight of its root. */
+  readonly weights: ReadonlyMap<string, number>;
 }
 
 /** Null where no span of the trace is stored, and where no span without a parent is. */
@@ -61,15 +63,22 @@ export function findLikeTraces(
     ]);
     const foundCount = counts.reduce((sum, row) => sum + row.number(0), 0);
     const found = rows
-      .map((row) => ({ traceId: row.text(0), hash: row.bigint(1), startNs: row.bigint(2), endNs: row.bigint(3) }))
+      .map((row) => ({
+        traceId: row.text(0),
+        hash: row.bigint(1),
+        startNs: row.bigint(2),
+        endNs: row.bigint(3),
+        weight: row.number(4),
+      }))
       .toSorted((a, b) => (a.hash < b.hash ? -1 : Number(a.hash > b.hash)));
     const roots = new Map(found.map((one) => [one.traceId, one] as const).slice(0, likeTracesMax));
-    if (roots.size === 0) return { foundCount, leftOutCount: 0, answers: [] };
+    if (roots.size === 0) return { foundCount, leftOutCount: 0, answers: [], weights: new Map() };
     const within = joined(Array.from(roots.values(), secondsAround));
     const spanCounts = await countSpans(context, view, [...roots.keys()], within);
     const fitting = fittingTraces([...roots.keys()], spanCounts, likeSpansMax);
     const { traceIds, answers } = await readTraces(context, view, fitting, within);
-    return { foundCount, leftOutCount: roots.size - traceIds.length, answers };
+    const weights = new Map(traceIds.map((id) => [id, roots.get(id)?.weight ?? 1]));
+    return { foundCount, leftOutCount: roots.size - traceIds.length, answers, weights };
   });
 }
 
@@ -87,7 +96,7 @@ ${where([...conditions, ...likeRootConditions(ask)])}`;
 
 /** The roots of a sample of them. */
 export function likeRootsSql({ table, conditions }: SpanSource, ask: LikeRoots, tracesMax: number): string {
-  return `SELECT lower(hex(trace_id)), toString(cityHash64(trace_id) AS hash), toString(start_ns), toString(start_ns + ${SPAN_DURATION})
+  return `SELECT lower(hex(trace_id)), toString(cityHash64(trace_id) AS hash), toString(start_ns), toString(start_ns + ${SPAN_DURATION}), sampling_weight
 FROM ${table}
 ${where([...conditions, ...likeRootConditions(ask)])}
 ORDER BY hash

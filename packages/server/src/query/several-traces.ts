@@ -16,13 +16,21 @@ import { assembleTrace, assembleTraces, type TraceRows } from './trace.ts';
 export type SeveralJob =
   | { readonly query: 'compare'; readonly a: TraceRows; readonly b: TraceRows }
   | ComparisonMarkdownJob
-  | { readonly query: 'typical'; readonly trace: TraceRows; readonly others: readonly Uint8Array[] }
+  | TypicalJob
   | {
       readonly query: 'similar';
       readonly trace: TraceRows;
       readonly others: readonly Uint8Array[];
       readonly limit: number;
     };
+
+export interface TypicalJob {
+  readonly query: 'typical';
+  readonly trace: TraceRows;
+  readonly others: readonly Uint8Array[];
+  /** How many requests each of the others represents, by trace ID. */
+  readonly weights: ReadonlyMap<string, number>;
+}
 
 export interface ComparisonMarkdownJob {
   readonly query: 'comparison-markdown';
@@ -58,7 +66,8 @@ function resultOf(job: SeveralJob): SeveralResults[SeveralJob['query']] {
   const others = Array.from(assembleTraces(job.others).values(), (data) => traceFromOtlp(data));
   const comparedCount = others.length;
   if (job.query === 'similar') return { comparedCount, traces: similarTraces(own.trace, others, job.limit) };
-  const typical = comparedCount < TYPICAL_TRACES_MIN ? undefined : others[typicalTrace(others)];
+  const weights = others.map(({ traceId }) => job.weights.get(traceId) ?? 1);
+  const typical = comparedCount < TYPICAL_TRACES_MIN ? undefined : others[typicalTrace(others, weights)];
   return {
     comparedCount,
     comparison: typical === undefined ? null : compare({ trace: typical, spansInTrace: 0 }, own),

@@ -36,6 +36,22 @@ describe('the typical trace', () => {
     expect(traces.at(typicalTrace(traces))!.traceId).toBe('b');
   });
 
+  it('is like most of the requests that the traces represent, whatever a sampler kept of them', () => {
+    const failed = Array.from({ length: 43 }, (_, at) => shop(`failed ${at}`, 3_000 + at, []));
+    const fine = Array.from({ length: 21 }, (_, at) => shop(`fine ${at}`, 40 + at, [query(0, 30)]));
+    const traces = [...failed, ...fine];
+    const weights = traces.map(({ traceId }) => (traceId.startsWith('fine') ? 100 : 1));
+    expect(traces.at(typicalTrace(traces, weights))!.traceId).toBe('fine 10');
+    expect(traces.at(typicalTrace(traces))!.traceId).toContain('failed');
+  });
+
+  it('takes no notice of a weight that is none', () => {
+    const traces = [10, 20, 30].map((ms) => shop(String(ms), ms, []));
+    for (const none of [NaN, -5, 0, Infinity]) {
+      expect(traces.at(typicalTrace(traces, [none, 1, 1]))!.traceId).toBe('20');
+    }
+  });
+
   it('is the same in whatever order they come, and none of none', () => {
     expect(typicalTrace([])).toBe(-1);
     fc.assert(

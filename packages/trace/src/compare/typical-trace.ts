@@ -6,14 +6,20 @@ import { type TraceProfile, TraceProfiles } from './trace-profiles.ts';
  * each path, are the nearest to the medians of all. A trace that has happened, so that its spans can be looked at. Of
  * equals the one with the lowest id; -1 of none.
  *
+ * @param weights how many requests each trace represents: of traces that a sampler has chosen the medians are else
+ * those of what it prefers, such as failures. One that is missing, not finite or not above 0 counts as 1.
+ *
  * @example
  * const usual = traces[typicalTrace(traces)];
  * if (usual) console.log(compareTraces(usual, trace).paths.filter(({ differences }) => differences.length > 0));
  */
-export function typicalTrace(traces: readonly Trace[]): number {
+export function typicalTrace(traces: readonly Trace[], weights: readonly number[] = []): number {
   const profiles = new TraceProfiles();
   const all = traces.map((trace) => profiles.of(trace));
-  const usual = mediansOf(all);
+  const usual = mediansOf(
+    all,
+    all.map((_, at) => weightOf(weights[at])),
+  );
   const distances = all.map((profile) => distanceFrom(usual, profile));
   return [...traces.keys()].reduce((best, at) => {
     if (best < 0) return at;
@@ -31,12 +37,22 @@ interface Medians {
   >;
 }
 
-function mediansOf(profiles: readonly TraceProfile[]): Medians {
+function weightOf(given: number | undefined): number {
+  return given !== undefined && given > 0 && given < Infinity ? given : 1;
+}
+
+function mediansOf(profiles: readonly TraceProfile[], weights: readonly number[]): Medians {
   const paths = new Set(profiles.flatMap((profile) => [...profile.paths.keys()]));
   const of = (path: number, member: 'calls' | 'failedCalls' | 'criticalNs'): number =>
-    median(profiles.map((profile) => profile.paths.get(path)?.[member] ?? 0));
+    median(
+      profiles.map((profile) => profile.paths.get(path)?.[member] ?? 0),
+      weights,
+    );
   return {
-    durationNs: median(profiles.map(({ durationNs }) => durationNs)),
+    durationNs: median(
+      profiles.map(({ durationNs }) => durationNs),
+      weights,
+    ),
     paths: new Map(
       Array.from(paths, (path) => [
         path,
@@ -60,6 +76,9 @@ function distanceFrom({ durationNs, paths }: Medians, profile: TraceProfile): nu
 }
 
 /** The lower one of two in the middle: a number of calls that there is. */
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[(values.length - 1) >> 1] ?? 0;
+function median(values: readonly number[], weights: readonly number[]): number {
+  const order = [...values.keys()].toSorted((a, b) => values[a]! - values[b]!);
+  const half = weights.reduce((sum, weight) => sum + weight, 0) / 2;
+  let below = 0;
+  return values[order.find((at) => (below += weights[at]!) >= half) ?? -1] ?? 0;
 }

@@ -1,4 +1,4 @@
-SELECT lower(hex(trace_id)), toString(cityHash64(trace_id) AS hash), toString(start_ns), toString(start_ns + greatest(duration_ns, 0))
+SELECT lower(hex(trace_id)), toString(cityHash64(trace_id) AS hash), toString(start_ns), toString(start_ns + greatest(duration_ns, 0)), sampling_weight
 FROM throughline.spans
 WHERE tenant = ''
   AND service = 'web'
