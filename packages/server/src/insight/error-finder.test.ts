@@ -45,6 +45,14 @@ function aFailure(startNs: bigint, bank: Partial<StoredSpan> = {}): StoredSpan[]
 
 const typed = (type: string) => ({ attributes: { 'error.type': type } });
 
+/** web calls the gateway, which fails, and may have called payment. */
+const gateway = (type: string, startNs: bigint, deeper: readonly Partial<StoredSpan>[]): StoredSpan[] => {
+  const spans = aFailure(startNs, { ...typed(type), service: 'gateway', name: 'POST /pay' });
+  const { traceId } = spans.at(0)!;
+  const failed = { traceId, statusCode: 2, service: 'payment', spanId: idOf(3, 16), parentSpanId: idOf(2, 16) };
+  return [...spans, ...deeper.map((more) => aStoredSpan({ startNs: startNs + 2_000n, ...failed, ...more }))];
+};
+
 let store: TestStore;
 beforeAll(async () => {
   store = await openTestStore();
@@ -63,13 +71,13 @@ beforeAll(async () => {
 });
 afterAll(() => store.close());
 
-async function find(query: Partial<ErrorsQuery> = {}, limits: Partial<typeof INSIGHT_LIMITS> = {}) {
+async function find(query: Partial<ErrorsQuery> = {}, limits: Partial<typeof INSIGHT_LIMITS> = {}, asked = store) {
   const registry = new Registry();
   const all = { registry, limits: { ...INSIGHT_LIMITS, ...limits } };
   const thread = new InsightThread({ ...all, workerPath });
   try {
     const finder = new ErrorFinder({ ...all, thread });
-    const found = await finder.find(store.context, { window: WINDOW, service: null, skip: 0, limit: 100, ...query });
+    const found = await finder.find(asked.context, { window: WINDOW, service: null, skip: 0, limit: 100, ...query });
     return { ...found, metrics: await registry.metrics() };
   } finally {
     await thread.close();
@@ -104,6 +112,29 @@ describe('failures that are stored', () => {
     expect(lookedBackToUnixNano).toBe(FROM - 20n * HOUR_NS);
     expect(metrics).toContain('throughline_insight_questions_total{question="errors",outcome="answered"} 1');
     expect(metrics).toContain('throughline_insight_sampled_errors_total 0');
+  });
+
+  test('are new where earlier ones of the same kind were explained by a failed child', async () => {
+    await using other = await openTestStore();
+    const lookedBackTo = FROM - HOUR_NS;
+    await other.store([
+      ...gateway('Explained', FROM, []),
+      ...gateway('Explained', FROM - 10n * HOUR_NS, [{}]),
+      // The child begins when what is looked back at has ended.
+      ...gateway('Explained', lookedBackTo - 1_500n, [{ startNs: lookedBackTo + 5n }]),
+      ...gateway('Own', FROM, []),
+      ...gateway('Own', FROM - 10n * HOUR_NS, [{ statusCode: 0 }]),
+      ...gateway('Itself', FROM, []),
+      ...gateway('Itself', FROM - 10n * HOUR_NS, []).map((span) =>
+        span.service === 'gateway' ? { ...span, parentSpanId: span.spanId } : span,
+      ),
+    ]);
+    const { groups } = await find({ service: 'gateway' }, {}, other);
+    expect(Object.fromEntries(groups.map(({ type, state }) => [type, state]))).toEqual({
+      Explained: 'new',
+      Itself: 'back',
+      Own: 'back',
+    });
   });
 
   test('are those of one service, a page at a time', async () => {
@@ -154,6 +185,7 @@ describe('failures that are stored', () => {
     ];
     await expect(errorCountSql(source, before, WINDOW)).toMatchFileSnapshot('snapshots/error-count.sql');
     await expect(errorSpansSql(source, WINDOW, 0.25)).toMatchFileSnapshot('snapshots/error-spans.sql');
-    await expect(earlierErrorsSql(source, before, places, 20_000)).toMatchFileSnapshot('snapshots/earlier-errors.sql');
+    const look = { range: before, places, rowsMax: 20_000, all: [source], childrenNs: 60_000_000_000n };
+    await expect(earlierErrorsSql(source, look)).toMatchFileSnapshot('snapshots/earlier-errors.sql');
   });
 });

@@ -61,6 +61,7 @@ export class ErrorFinder {
 
   async #find(context: QueryContext, { window, service, skip, limit }: ErrorsQuery): Promise<FoundErrors> {
     const { errorSpansMax, traceLengthMs } = this.#limits;
+    const childrenNs = BigInt(traceLengthMs) * 1_000_000n;
     const length = window.toUnixNano - window.fromUnixNano;
     const before = { fromUnixNano: atLeast0(window.fromUnixNano - length), toUnixNano: window.fromUnixNano };
     return withView(context, async (view) => {
@@ -82,14 +83,15 @@ export class ErrorFinder {
       const firstStored = BigInt(extent.firstSecond) * SECOND_NS;
       const lookedBackToUnixNano = minOf(lookedBack > firstStored ? lookedBack : firstStored, window.fromUnixNano);
       // A child that explains a failure begins after it.
-      const read = { ...before, toUnixNano: window.toUnixNano + BigInt(traceLengthMs) * 1_000_000n };
+      const read = { ...before, toUnixNano: window.toUnixNano + childrenNs };
       const answers = most === 0 ? [] : await ask((source) => errorSpansSql(source, read, share));
       const job = { question: 'errors' as const, window, answers, share, service, skip, limit };
       const page = await this.#thread.run(job, context.signal);
       const lookback = { fromUnixNano: lookedBackToUnixNano, toUnixNano: before.fromUnixNano };
       const places = placesOf(page.groups);
+      const look = { range: lookback, places, rowsMax: errorSpansMax, all: sources, childrenNs };
       const isSeen = places.length > 0 && lookback.fromUnixNano < lookback.toUnixNano;
-      const earlier = isSeen ? await ask((source) => earlierErrorsSql(source, lookback, places, errorSpansMax)) : [];
+      const earlier = isSeen ? await ask((source) => earlierErrorsSql(source, look)) : [];
       const seen = await this.#seen(earlier, context.signal);
       const groups = withEarlier(page.groups, seen);
       return { ...page, groups, failedSpanCount: now, share, lookedBackToUnixNano };

@@ -38,16 +38,31 @@ export interface FailurePlace {
   readonly operation: string | null;
 }
 
+/** What is looked for in the time before. */
+export interface EarlierErrors {
+  readonly range: TimeWindow;
+  readonly places: readonly FailurePlace[];
+  readonly rowsMax: number;
+  /** Where spans are: a failed child may be elsewhere than its parent. */
+  readonly all: readonly SpanSource[];
+  /** So long after the range children of its spans may begin. */
+  readonly childrenNs: bigint;
+}
+
 /**
  * What failed in some time at some places, each once, and when first and last; of messages that are nearly alike the
- * newest.
+ * newest. Without spans that a failed child explains: those of the window are left out in the same way. All spans of a
+ * trace are on one shard. Of spans and parents hashes are compared: of many millions they take a third of the memory.
  */
 export function earlierErrorsSql(
   { table, conditions }: SpanSource,
-  range: TimeWindow,
-  places: readonly FailurePlace[],
-  rowsMax: number,
+  { range, places, rowsMax, all, childrenNs }: EarlierErrors,
 ): string {
+  const children = rangeConditions({ ...range, toUnixNano: range.toUnixNano + childrenNs });
+  const explained = all.map(
+    (each) => `SELECT cityHash64(trace_id, parent_span_id) FROM ${each.table}
+  ${where([...each.conditions, ...children, IS_FAILED, 'parent_span_id != span_id'])}`,
+  );
   const each = places.map(({ service, operation }) => {
     return `service = ${sqlString(service)}${operation === null ? '' : ` AND name = ${sqlString(operation)}`}`;
   });
@@ -56,6 +71,9 @@ export function earlierErrorsSql(
   replaceRegexpAll(concat(message, exception_message), '[0-9][0-9a-fA-F-]*', '#') AS alike
 FROM ${table}
 ${where([...conditions, ...rangeConditions(range), IS_FAILED, `(${each.join(' OR ')})`])}
+  AND cityHash64(trace_id, span_id) NOT IN (
+  ${explained.join('\n  UNION ALL\n  ')}
+)
 GROUP BY ${FAILURE_NAMES.join(', ')}
 ORDER BY last_ns DESC, message
 LIMIT ${MESSAGES_OF_ONE} BY service_name, span_name, error_type, exception_type, alike

@@ -19,6 +19,16 @@ WHERE tenant = ''
   AND start_ns <= toInt64(1700086399999999999)
   AND status_code = 2
   AND (service = 'bank' AND name = 'it\'s' OR service = 'web')
+  AND cityHash64(trace_id, span_id) NOT IN (
+  SELECT cityHash64(trace_id, parent_span_id) FROM throughline.spans
+  WHERE tenant = ''
+  AND start_s >= toDateTime(toInt64(1700082800))
+  AND start_ns >= toInt64(1700082800000000000)
+  AND start_s <= toDateTime(toInt64(1700086459))
+  AND start_ns <= toInt64(1700086459999999999)
+  AND status_code = 2
+  AND parent_span_id != span_id
+)
 GROUP BY service_name, span_name, kind, message, error_type, http_status, old_http_status, rpc_status, grpc_status, exception_type, exception_message
 ORDER BY last_ns DESC, message
 LIMIT 3 BY service_name, span_name, error_type, exception_type, alike
