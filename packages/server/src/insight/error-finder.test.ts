@@ -9,6 +9,7 @@ import {
   type StoredSpan,
   type TestStore,
 } from '../query/testing/test-store.ts';
+import { EngineError, type Engine } from '../storage/engine.ts';
 import { ErrorFinder, type ErrorsQuery } from './error-finder.ts';
 import { earlierErrorsSql, errorCountSql, errorSpansSql } from './error-sql.ts';
 import { INSIGHT_LIMITS } from './insight-limits.ts';
@@ -71,17 +72,32 @@ beforeAll(async () => {
 });
 afterAll(() => store.close());
 
-async function find(query: Partial<ErrorsQuery> = {}, limits: Partial<typeof INSIGHT_LIMITS> = {}, asked = store) {
+async function find(
+  query: Partial<ErrorsQuery> = {},
+  limits: Partial<typeof INSIGHT_LIMITS> = {},
+  context = store.context,
+) {
   const registry = new Registry();
   const all = { registry, limits: { ...INSIGHT_LIMITS, ...limits } };
   const thread = new InsightThread({ ...all, workerPath });
   try {
     const finder = new ErrorFinder({ ...all, thread });
-    const found = await finder.find(asked.context, { window: WINDOW, service: null, skip: 0, limit: 100, ...query });
+    const found = await finder.find(context, { window: WINDOW, service: null, skip: 0, limit: 100, ...query });
     return { ...found, metrics: await registry.metrics() };
   } finally {
     await thread.close();
   }
+}
+
+/** Whose statements of some kind take too much memory. */
+function thatFails(engine: Engine, isMeant: (sql: string) => boolean): Engine {
+  return new Proxy(engine, {
+    get: (target, name) => {
+      if (name === 'tables') return target.tables;
+      return (...given: Parameters<Engine['query']>) =>
+        isMeant(given[0]) ? Promise.reject(new EngineError('too_large', 'out of memory')) : target.query(...given);
+    },
+  });
 }
 
 describe('failures that are stored', () => {
@@ -129,12 +145,34 @@ describe('failures that are stored', () => {
         span.service === 'gateway' ? { ...span, parentSpanId: span.spanId } : span,
       ),
     ]);
-    const { groups } = await find({ service: 'gateway' }, {}, other);
+    const { groups } = await find({ service: 'gateway' }, {}, other.context);
     expect(Object.fromEntries(groups.map(({ type, state }) => [type, state]))).toEqual({
       Explained: 'new',
       Itself: 'back',
       Own: 'back',
     });
+  });
+
+  test('are looked for earlier at many places with long names', async () => {
+    await using other = await openTestStore();
+    const services = Array.from({ length: 400 }, (_, at) => `${at} ${"it's a long name of a service ".repeat(30)}`);
+    const name = 'GET /a/path/that/is/long'.repeat(20);
+    const at = (startNs: bigint) => services.flatMap((service) => aFailure(startNs, { service, name }));
+    await other.store([...at(FROM), ...at(FROM - 10n * HOUR_NS)]);
+    const { groups, lookedBackToUnixNano } = await find({ limit: 500 }, {}, other.context);
+    expect(groups.filter(({ state }) => state === 'back').length).toBe(400);
+    expect(lookedBackToUnixNano).toBe(FROM - 10n * HOUR_NS);
+  });
+
+  test('are grouped also when the store does not answer what was earlier', async () => {
+    const { engine } = store.context;
+    const context = { ...store.context, engine: thatFails(engine, (sql) => sql.includes('first_ns')) };
+    const { groups, lookedBackToUnixNano, metrics } = await find({}, {}, context);
+    expect(groups.find(({ type }) => type === 'Back')?.state).toBe('new');
+    expect(lookedBackToUnixNano).toBe(FROM - HOUR_NS);
+    expect(metrics).toContain('throughline_insight_short_lookbacks_total 1');
+    const silent = { ...store.context, engine: thatFails(engine, () => true) };
+    await expect(find({}, {}, silent)).rejects.toThrow('out of memory');
   });
 
   test('are those of one service, a page at a time', async () => {

@@ -1,5 +1,6 @@
 import { where } from '../query/rows.ts';
 import type { SpanSource } from '../query/span-sources.ts';
+import { BATCH_SETTINGS } from '../storage/rollups/rollup-rebuild.ts';
 import { sqlInt64, sqlString } from '../storage/sql.ts';
 import { ofTraces, rangeConditions } from './window-sql.ts';
 import type { TimeWindow } from './window-slices.ts';
@@ -77,7 +78,8 @@ ${where([...conditions, ...rangeConditions(range), IS_FAILED, `(${each.join(' OR
 GROUP BY ${FAILURE_NAMES.join(', ')}
 ORDER BY last_ns DESC, message
 LIMIT ${MESSAGES_OF_ONE} BY service_name, span_name, error_type, exception_type, alike
-LIMIT ${rowsMax}`;
+LIMIT ${rowsMax}
+SETTINGS ${BATCH_SETTINGS}`;
 }
 
 function attribute(key: string): string {

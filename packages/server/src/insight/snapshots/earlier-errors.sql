@@ -33,3 +33,4 @@ GROUP BY service_name, span_name, kind, message, error_type, http_status, old_ht
 ORDER BY last_ns DESC, message
 LIMIT 3 BY service_name, span_name, error_type, exception_type, alike
 LIMIT 20000
+SETTINGS max_bytes_before_external_group_by = 200000000
