@@ -5,6 +5,11 @@ import { normalMessage } from './normal-message.ts';
 /** Whatever may be taken for something else, close together. */
 const PARTS = [
   ...Array.from(`'"\`«»“”#@.:/-_, \n\\59afxzé日😀`),
+  '{"',
+  '[{"',
+  '":',
+  'card ',
+  'x1y2z3"',
   'a1b2c3d4',
   '0xff',
   '10.0.0.1',
@@ -39,6 +44,11 @@ describe('messages of one kind', () => {
     ['items 1, 2, 3 are sold out', 'items 17 are sold out'],
     ['timeout at\n  line 12', 'timeout at line 7'],
     ['took ١٢ ms', 'took 90 ms'],
+    ["[Errno 2] No such file: 'carts.csv'", "[Errno 2] No such file: 'orders.csv'"],
+    ['{shop} user "ann" is locked', '{shop} user "ben" is locked'],
+    ['{"error":"card declined","order":4711}', '{"error":"card declined","order":9}'],
+    ['{"error": "no such user", "id": "usr_a1b2c3"}', '{"error": "no such user", "id": "usr_4x5y6z7"}'],
+    ['[{"code":12,"at":"10.0.0.1"}]', '[{"code":7,"at":"10.0.0.2"}]'],
   ])('are the same: %j and %j', (one, other) => {
     expect(normalMessage(one)).toBe(normalMessage(other));
     expect(normalMessage(one)).toContain('#');
@@ -50,6 +60,13 @@ describe('messages of one kind', () => {
     ['std::io::Error', 'std::fmt::Error'],
     ['Verbindung 日本 fehlgeschlagen', 'Verbindung 中国 fehlgeschlagen'],
     ['', 'x'],
+    ['{"error":"card declined"}', '{"error":"db down"}'],
+    [' {"error": "card declined", "id": 5}', ' {"fault": "card declined", "id": 5}'],
+    ['[{"message":"card declined"}]', '[{"message":"db down"}]'],
+    ['"card declined"', '"db down"'],
+    ["{'error': 'card declined'}", "{'error': 'db down'}"],
+    ['{"code":"ERR_HTTP2_STREAM_CANCEL"}', '{"code":"ERR_HTTP2_SESSION_ERROR"}'],
+    ["'card declined' 17", "'db down' 17"],
   ])('are told from others: %j and %j', (one, other) => {
     expect(normalMessage(one)).not.toBe(normalMessage(other));
   });
