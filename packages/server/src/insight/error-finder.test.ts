@@ -44,6 +44,14 @@ function aFailure(startNs: bigint, bank: Partial<StoredSpan> = {}): StoredSpan[]
   ];
 }
 
+const inOrder = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
+
+const said = (text: string) => ({ event: { 'exception.type': 'E', 'exception.message': text } });
+const worded = (at: number) => [
+  `user "${'abcdefghij'.charAt(at % 10)}${at}" has no order ${at * 7_919} in ${idOf(at * 104_729)}`,
+  `{"fault":"card declined","order":${at}}`,
+];
+
 const typed = (type: string) => ({ attributes: { 'error.type': type } });
 
 /** web calls the gateway, which fails, and may have called payment. */
@@ -151,6 +159,55 @@ describe('failures that are stored', () => {
       Itself: 'back',
       Own: 'back',
     });
+  });
+
+  test('are known by one of many that differ in numbers, IDs and quoted text, and since when', async () => {
+    await using other = await openTestStore();
+    const first = FROM - 20n * HOUR_NS;
+    const often = Array.from({ length: 300 }, (_, at) =>
+      worded(at).flatMap((text) => aFailure(first + BigInt(at) * 1_000_000n, said(text))),
+    ).flat();
+    await other.store([
+      ...often,
+      ...aFailure(FROM - 21n * HOUR_NS, said('{"fault":"no such user","order":1}')),
+      ...[...worded(7), '{"fault":"no such user","order":2}', '{"fault":"db down","order":3}'].flatMap((text) =>
+        aFailure(FROM, said(text)),
+      ),
+    ]);
+    const { groups, lookedBackToUnixNano } = await find({}, { errorSpansMax: 100 }, other.context);
+    expect(
+      groups
+        .map(({ state, firstUnixNano }) => [state, firstUnixNano - FROM])
+        .map(String)
+        .toSorted(inOrder),
+    ).toEqual(
+      [
+        ['back', 1_000n - 20n * HOUR_NS],
+        ['back', 1_000n - 20n * HOUR_NS],
+        ['back', 1_000n - 21n * HOUR_NS],
+        ['new', 1_000n],
+      ]
+        .map(String)
+        .toSorted(inOrder),
+    );
+    expect(lookedBackToUnixNano).toBe(FROM - 21n * HOUR_NS);
+  });
+
+  test('say how far back they were looked for where very many kinds were seen', async () => {
+    await using other = await openTestStore();
+    const kinds = 150;
+    const at = (kind: number) => FROM - 3n * HOUR_NS - BigInt(kind) * 60_000_000_000n;
+    await other.store([
+      ...Array.from({ length: kinds }, (_, kind) => aFailure(at(kind), typed(`kind ${kind}`))).flat(),
+      ...aFailure(FROM, typed('kind 3')),
+      ...aFailure(FROM, typed('kind 140')),
+    ]);
+    const { groups, lookedBackToUnixNano } = await find({}, { errorSpansMax: 100 }, other.context);
+    expect(Object.fromEntries(groups.map(({ type, state }) => [type, state]))).toEqual({
+      'kind 3': 'back',
+      'kind 140': 'new',
+    });
+    expect(lookedBackToUnixNano).toBe(at(99) + 1_000n);
   });
 
   test('are looked for earlier at many places with long names', async () => {

@@ -4,7 +4,7 @@ import { EngineError, queryBytes, withView, type QueryContext } from '../query/r
 import { storedExtent } from '../query/search-windows.ts';
 import { querySources, spanSources, type SpanSource } from '../query/span-sources.ts';
 import { earlierErrorsSql, errorCountSql, errorSpansSql, type EarlierErrors, type FailurePlace } from './error-sql.ts';
-import type { ErrorGroupsPage } from './error-rows.ts';
+import type { ErrorGroupsPage, SeenEarlier } from './error-rows.ts';
 import type { InsightLimits } from './insight-limits.ts';
 import type { InsightThread } from './insight-thread.ts';
 import type { TimeWindow } from './window-slices.ts';
@@ -98,13 +98,15 @@ export class ErrorFinder {
       const look = { range: lookback, rowsMax: errorSpansMax, all: sources, childrenNs };
       const places = lookback.fromUnixNano < lookback.toUnixNano ? placesOf(page.groups) : [];
       const earlier = await this.#lookBack(context, look, places);
-      const seen = await this.#seen(earlier ?? [], context.signal);
+      const seen = await this.#seen(earlier ?? [], errorSpansMax, context.signal);
+      const { completeFromUnixNano } = seen;
       return {
         ...page,
-        groups: withEarlier(page.groups, seen),
+        groups: withEarlier(page.groups, seen.firstUnixNano),
         failedSpanCount: now,
         share,
-        lookedBackToUnixNano: earlier === null ? before.fromUnixNano : lookedBackToUnixNano,
+        lookedBackToUnixNano:
+          earlier === null ? before.fromUnixNano : maxOf(lookedBackToUnixNano, completeFromUnixNano),
       };
     });
   }
@@ -130,9 +132,9 @@ export class ErrorFinder {
     }
   }
 
-  #seen(answers: readonly Uint8Array[], signal: AbortSignal): Promise<ReadonlyMap<string, bigint>> {
-    if (answers.length === 0) return Promise.resolve(new Map());
-    return this.#thread.run({ question: 'earlier-errors', answers }, signal);
+  #seen(answers: readonly Uint8Array[], rowsMax: number, signal: AbortSignal): Promise<SeenEarlier> {
+    if (answers.length === 0) return Promise.resolve({ firstUnixNano: new Map(), completeFromUnixNano: 0n });
+    return this.#thread.run({ question: 'earlier-errors', answers, rowsMax }, signal);
   }
 }
 
@@ -183,6 +185,10 @@ const PLACE_BYTES = 40;
 
 function atLeast0(unixNano: bigint): bigint {
   return unixNano > 0n ? unixNano : 0n;
+}
+
+function maxOf(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
 }
 
 function minOf(a: bigint, b: bigint): bigint {

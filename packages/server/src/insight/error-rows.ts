@@ -49,18 +49,32 @@ export function errorGroupsOf({ window, answers, share, service, skip, limit }: 
 export interface EarlierErrorsJob {
   readonly question: 'earlier-errors';
   readonly answers: readonly Uint8Array[];
+  /** So many rows an answer may have: there it is cut, and what was seen last comes first. */
+  readonly rowsMax: number;
 }
 
-/** When failures of each group were seen first, by its ID. */
-export function earlierErrorsOf({ answers }: EarlierErrorsJob): ReadonlyMap<string, bigint> {
+export interface SeenEarlier {
+  /** When failures of each group were seen first, by its ID. */
+  readonly firstUnixNano: ReadonlyMap<string, bigint>;
+  /** From here on every group that was seen is known; 0 where no answer was cut. */
+  readonly completeFromUnixNano: bigint;
+}
+
+export function earlierErrorsOf({ answers, rowsMax }: EarlierErrorsJob): SeenEarlier {
   const read = new FailureReader();
   const seen = new Map<string, bigint>();
-  for (const { firstUnixNano, ...failure } of blocksOf(answers).flatMap((block) => read.earlier(block))) {
-    const id = errorGroupId(failure);
-    const known = seen.get(id);
-    if (known === undefined || firstUnixNano < known) seen.set(id, firstUnixNano);
+  let completeFromUnixNano = 0n;
+  for (const answer of answers) {
+    const rows = readNative(answer).flatMap((block) => read.earlier(block));
+    for (const { firstUnixNano, failure } of rows) {
+      const id = errorGroupId(failure);
+      const known = seen.get(id);
+      if (known === undefined || firstUnixNano < known) seen.set(id, firstUnixNano);
+    }
+    const oldest = rows.length < rowsMax ? 0n : (rows.at(-1)?.lastUnixNano ?? 0n);
+    if (oldest > completeFromUnixNano) completeFromUnixNano = oldest;
   }
-  return seen;
+  return { firstUnixNano: seen, completeFromUnixNano };
 }
 
 function blocksOf(answers: readonly Uint8Array[]): NativeBlock[] {
@@ -101,8 +115,9 @@ class FailureReader {
   earlier(block: NativeBlock) {
     const failureAt = this.#failures(block);
     const first = block.bigints('first_ns');
+    const last = block.bigints('last_ns');
     return Array.from({ length: block.rowCount }, (_, row) => {
-      return { ...failureAt(row), firstUnixNano: first.at(row) };
+      return { failure: failureAt(row), firstUnixNano: first.at(row), lastUnixNano: last.at(row) };
     });
   }
 

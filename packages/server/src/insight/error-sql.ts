@@ -1,6 +1,5 @@
 import { where } from '../query/rows.ts';
 import type { SpanSource } from '../query/span-sources.ts';
-import { BATCH_SETTINGS } from '../storage/rollups/rollup-rebuild.ts';
 import { sqlInt64, sqlString } from '../storage/sql.ts';
 import { ofTraces, rangeConditions } from './window-sql.ts';
 import type { TimeWindow } from './window-slices.ts';
@@ -8,8 +7,8 @@ import type { TimeWindow } from './window-slices.ts';
 const IS_FAILED = 'status_code = 2';
 /** In bytes; nobody reads more of one. */
 const TEXT_BYTES_MAX = 1_000;
-/** Of messages that differ in numbers alone so many are enough to know them by. */
-const MESSAGES_OF_ONE = 3;
+/** Groups of texts that take more memory than this go through a file. */
+const GROUPS_BYTES_MAX = 200_000_000;
 
 /** How many spans of a window failed, and of that before it. */
 export function errorCountSql({ table, conditions }: SpanSource, before: TimeWindow, window: TimeWindow): string {
@@ -51,9 +50,10 @@ export interface EarlierErrors {
 }
 
 /**
- * What failed in some time at some places, each once, and when first and last; of messages that are nearly alike the
- * newest. Without spans that a failed child explains: those of the window are left out in the same way. All spans of a
- * trace are on one shard. Of spans and parents hashes are compared: of many millions they take a third of the memory.
+ * What failed in some time at some places: of failures that differ in digits or quoted text alone one, and when the
+ * first and the last was. Those seen last come first. Without spans that a failed child explains: those of the window
+ * are left out in the same way. All spans of a trace are on one shard. Of spans and parents hashes are compared: of
+ * many millions they take a third of the memory.
  */
 export function earlierErrorsSql(
   { table, conditions }: SpanSource,
@@ -67,19 +67,18 @@ export function earlierErrorsSql(
   const each = places.map(({ service, operation }) => {
     return `service = ${sqlString(service)}${operation === null ? '' : ` AND name = ${sqlString(operation)}`}`;
   });
-  return `SELECT ${FAILURE.join(',\n  ')},
-  min(start_ns) AS first_ns, max(start_ns) AS last_ns,
-  replaceRegexpAll(concat(message, exception_message), '[0-9][0-9a-fA-F-]*', '#') AS alike
+  return `SELECT ${EXACT.join(',\n  ')},
+  ${WORDED.map(([name, text]) => `any(${text}) AS ${name}`).join(',\n  ')},
+  min(start_ns) AS first_ns, max(start_ns) AS last_ns
 FROM ${table}
 ${where([...conditions, ...rangeConditions(range), IS_FAILED, `(${each.join(' OR ')})`])}
   AND cityHash64(trace_id, span_id) NOT IN (
   ${explained.join('\n  UNION ALL\n  ')}
 )
-GROUP BY ${FAILURE_NAMES.join(', ')}
+GROUP BY ${[...EXACT_NAMES, ...WORDED.map(([, text]) => alike(text))].join(',\n  ')}
 ORDER BY last_ns DESC, message
-LIMIT ${MESSAGES_OF_ONE} BY service_name, span_name, error_type, exception_type, alike
 LIMIT ${rowsMax}
-SETTINGS ${BATCH_SETTINGS}`;
+SETTINGS max_bytes_before_external_group_by = ${GROUPS_BYTES_MAX}`;
 }
 
 function attribute(key: string): string {
@@ -95,19 +94,43 @@ function cut(text: string): string {
   return `substring(toString(${text}), 1, ${TEXT_BYTES_MAX})`;
 }
 
-/** What says where and why a span failed. */
-const FAILURE = [
+/**
+ * Texts for which `normalMessage` returns the same need not be alike here, but those that are alike must have one
+ * normal text: each digit becomes a 0, as do the letters of UUIDs and of long hexadecimal numbers, and quoted text that
+ * is no key or value of JSON, where other words remain.
+ */
+function alike(text: string): string {
+  const quoted = replaced(text, String.raw`"[^"]*"`, '"0"');
+  const unquoted = replaced(text, String.raw`"[^"]*"|'[^']*'|[A-Za-z][A-Za-z0-9+.-]*://\S*`, '0');
+  const hasWords = `match(${unquoted}, ${sqlString('[A-Za-z]')})`;
+  const isJson = `match(${text}, ${sqlString(String.raw`^\s*[\[{]`)})`;
+  const kept = `if(NOT ${isJson} AND ${hasWords}, ${quoted}, ${text})`;
+  return replaced(replaced(kept, HEXADECIMAL, '0000000000000000'), '[0-9]', '0');
+}
+
+/** A UUID, an ID of a trace or a span. */
+const HEXADECIMAL = String.raw`\b[0-9a-f]{16,32}\b|\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`;
+
+function replaced(text: string, pattern: string, by: string): string {
+  return `replaceRegexpAll(${text}, ${sqlString(pattern)}, ${sqlString(by)})`;
+}
+
+/** What says where and why a span failed: with what differs from one to the next, and without it. */
+const WORDED = [
+  ['span_name', "CAST(name, 'String')"],
+  ['message', cut('status_message')],
+  ['exception_message', ofException('exception.message')],
+] as const;
+const EXACT = [
   "CAST(service, 'String') AS service_name",
-  "CAST(name, 'String') AS span_name",
   'kind',
-  `${cut('status_message')} AS message`,
   `${attribute('error.type')} AS error_type`,
   `${attribute('http.response.status_code')} AS http_status`,
   `${attribute('http.status_code')} AS old_http_status`,
   `${attribute('rpc.response.status_code')} AS rpc_status`,
   `${attribute('rpc.grpc.status_code')} AS grpc_status`,
   `${ofException('exception.type')} AS exception_type`,
-  `${ofException('exception.message')} AS exception_message`,
 ];
+const FAILURE = [...EXACT, ...WORDED.map(([name, text]) => `${text} AS ${name}`)];
 
-const FAILURE_NAMES = FAILURE.map((column) => column.slice(column.lastIndexOf(' ') + 1));
+const EXACT_NAMES = EXACT.map((column) => column.slice(column.lastIndexOf(' ') + 1));

@@ -13,6 +13,7 @@ import {
   earlierErrorsOf,
   errorGroupsOf,
   type EarlierErrorsJob,
+  type SeenEarlier,
   type ErrorGroupsPage,
   type ErrorsJob,
 } from './error-rows.ts';
@@ -24,7 +25,7 @@ export type InsightJob = WindowsJob | ErrorsJob | EarlierErrorsJob | ApartJob;
 export interface InsightResults {
   readonly windows: Comparison;
   readonly errors: ErrorGroupsPage;
-  readonly 'earlier-errors': ReadonlyMap<string, bigint>;
+  readonly 'earlier-errors': SeenEarlier;
   readonly apart: Apart;
 }
 
