@@ -67,6 +67,19 @@ describe('failures', () => {
   it('count once if they were sent twice, and have an origin also where parents are odd', () => {
     const one = aFailure({ spanId: 'a', parentSpanId: 'a' });
     expect(originsOf([one, { ...one }])).toEqual([one]);
+    const trace = { traceId: 'cycle' };
+    const early = aFailure({ ...trace, spanId: 'a', parentSpanId: 'c' });
+    const middle = aFailure({ ...trace, spanId: 'b', parentSpanId: 'a' });
+    const late = aFailure({ ...trace, spanId: 'c', parentSpanId: 'b' });
+    for (const cycle of [
+      [early, middle, late],
+      [late, middle, early],
+      [middle, early, late, { ...middle }],
+    ]) {
+      expect(originsOf(cycle)).toEqual([late]);
+    }
+    const below = aFailure({ ...trace, spanId: 'd', parentSpanId: 'b' });
+    expect(originsOf([early, below, middle, late])).toContain(below);
   });
 
   it('belong to the window in which they began, whatever explains them begins after it', () => {

@@ -127,11 +127,12 @@ export function withEarlier(groups: readonly ErrorGroup[], seen: ReadonlyMap<str
 
 /** The failed spans that no failed child explains, and that are no consequence of another failure of their trace. */
 export function originsOf(spans: readonly FailedSpan[]): FailedSpan[] {
+  const cut = cutLinks(spans);
   const parents = new Set<string>();
   const failing = new Set<string>();
-  for (const { traceId, spanId, parentSpanId, kind } of spans) {
-    // One that names itself as its parent explains nothing.
-    if (parentSpanId !== '' && parentSpanId !== spanId) parents.add(`${traceId}${parentSpanId}`);
+  for (const span of spans) {
+    const { traceId, parentSpanId, kind } = span;
+    if (namesAnother(span) && !cut.has(linkOf(span))) parents.add(`${traceId}${parentSpanId}`);
     if (kind !== 'cancelled') failing.add(traceId);
   }
   const seen = new Set<string>();
@@ -143,6 +144,43 @@ export function originsOf(spans: readonly FailedSpan[]): FailedSpan[] {
     seen.add(id);
     return true;
   });
+}
+
+/** One that names itself as its parent explains nothing. */
+function namesAnother({ spanId, parentSpanId }: FailedSpan): boolean {
+  return parentSpanId !== '' && parentSpanId !== spanId;
+}
+
+function linkOf({ traceId, spanId, parentSpanId }: FailedSpan): string {
+  return `${traceId}${spanId} ${parentSpanId}`;
+}
+
+/**
+ * Links to parents without which no span is its own ancestor: else a cycle of failed spans would have no origin. Of a
+ * cycle that nothing else hangs on the last span to start is the deepest one.
+ */
+function cutLinks(spans: readonly FailedSpan[]): ReadonlySet<string> {
+  const linked = spans.filter(namesAnother).toSorted((a, b) => {
+    return newestFirst(a, b) || (linkOf(a) < linkOf(b) ? 1 : -Number(linkOf(a) > linkOf(b)));
+  });
+  const first = new Map<string, FailedSpan>();
+  for (const span of linked) {
+    const id = `${span.traceId}${span.spanId}`;
+    if (!first.has(id)) first.set(id, span);
+  }
+  const cut = new Set<string>();
+  // A walk that meets itself has found a cycle.
+  const walkOf = new Map<FailedSpan, FailedSpan>();
+  for (const start of first.values()) {
+    let span: FailedSpan | undefined = start;
+    while (span !== undefined && !walkOf.has(span)) {
+      walkOf.set(span, start);
+      const parent = first.get(`${span.traceId}${span.parentSpanId}`);
+      if (parent !== undefined && walkOf.get(parent) === start) cut.add(linkOf(span));
+      span = parent;
+    }
+  }
+  return cut;
 }
 
 /** The text that two failures have in common exactly when they are of one group. */
