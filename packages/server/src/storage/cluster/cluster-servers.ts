@@ -105,10 +105,26 @@ export class ClusterServers {
     this.#noteAway(server);
   }
 
-  /** The one that is in use, and those behind it; those that are up before all others. */
+  /**
+   * The one that is in use, and those behind it; those that are up before all others. First of them comes one whose shard
+   * has another replica that is down: it reads its shard from itself, where any other server may ask the one that hangs.
+   */
   #inOrder(): readonly ClickHouseHttp[] {
     const [before, after] = [this.#options.servers.slice(0, this.#current), this.#options.servers.slice(this.#current)];
-    return [...after, ...before].toSorted((a, b) => this.healthOf(a).rank - this.healthOf(b).rank);
+    const missing = new Set(
+      this.#options.servers.filter((one) => this.healthOf(one).state === 'down').map((one) => this.#shardOf(one)),
+    );
+    const isOther = (server: ClickHouseHttp): number => {
+      const shard = this.#shardOf(server);
+      return shard === null || !missing.has(shard) ? 1 : 0;
+    };
+    return [...after, ...before].toSorted(
+      (a, b) => this.healthOf(a).rank - this.healthOf(b).rank || isOther(a) - isOther(b),
+    );
+  }
+
+  #shardOf(server: ClickHouseHttp): number | null {
+    return this.#options.shards?.numberOf(server) ?? null;
   }
 
   /** What answers next there may be another store. */
@@ -166,7 +182,7 @@ export class ClusterServers {
     const others = this.#options.servers.filter((other) => other !== server && this.healthOf(other).state === 'up');
     if (others.length === 0) return;
     // Also where its shard has no other replica: the segment waits for the shard then, and others go on.
-    const isReplicated = (this.#options.shards?.numberOf(server) ?? null) !== null;
+    const isReplicated = this.#shardOf(server) !== null;
     server.giveUp(`${server.origin} has stopped responding; another server is asked`, isReplicated);
   }
 
