@@ -106,8 +106,9 @@ export class ClusterServers {
   }
 
   /**
-   * The one that is in use, and those behind it; those that are up before all others. First of them comes one whose shard
-   * has another replica that is down: it reads its shard from itself, where any other server may ask the one that hangs.
+   * The one that is in use, and those behind it; those that are up before all others. First of them comes one whose
+   * shard has another replica that is down: it reads its shard from itself, where any other server may ask the one that
+   * hangs.
    */
   #inOrder(): readonly ClickHouseHttp[] {
     const [before, after] = [this.#options.servers.slice(0, this.#current), this.#options.servers.slice(this.#current)];
