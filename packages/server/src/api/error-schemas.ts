@@ -66,7 +66,8 @@ export const errorsSchema = named(
       toUnixNano: decimal('Its end.'),
       lookedBackToUnixNano: decimal(
         'From here on earlier failures were looked for: 24 hours before the range, or twice its length if that is ' +
-          'longer, or the first span that is stored.',
+          'longer, or the first span that is stored. Later where there were too many earlier ones, or the store did not ' +
+          'return them.',
       ),
       failedSpanCount: count({ description: 'Spans of the range with status ERROR, with those that others explain.' }),
       readSpanCount: count({

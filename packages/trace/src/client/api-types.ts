@@ -577,7 +577,7 @@ export interface ErrorsResponse {
   readonly toUnixNano: string;
   /**
    * From here on earlier failures were looked for: 24 hours before the range, or twice its length if that is longer, or
-   * the first span that is stored.
+   * the first span that is stored. Later where there were too many earlier ones, or the store did not return them.
    */
   readonly lookedBackToUnixNano: string;
   /** Spans of the range with status ERROR, with those that others explain. */
